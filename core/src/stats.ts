@@ -1,0 +1,67 @@
+/** Names of the core's counters (they only grow) and gauges. Plain numbers, so that counting costs nothing on the hot path. */
+export class Stats {
+  connectionsAccepted = 0;
+  connectionsOpen = 0;
+  connectionsRefused = 0;
+  clientsConnected = 0;
+  connectsAccepted = 0;
+  connectsRefused = 0;
+  takeovers = 0;
+  protocolErrors = 0;
+  sessions = 0;
+  subscriptions = 0;
+  messagesReceived = 0;
+  messagesSent = 0;
+  bytesReceived = 0;
+  bytesSent = 0;
+  messagesQueued = 0;
+  queuedBytes = 0;
+  retainedMessages = 0;
+  retainedBytes = 0;
+  publishesDenied = 0;
+  publishesFaulted = 0;
+  subscribesDenied = 0;
+  subscribesFaulted = 0;
+  deliveriesDenied = 0;
+  droppedNotAuthorized = 0;
+  droppedGuard = 0;
+  droppedFault = 0;
+  droppedQueueFull = 0;
+  droppedSlowConsumer = 0;
+  droppedExpired = 0;
+  droppedTooLarge = 0;
+  droppedSessionEnded = 0;
+  droppedNoGroupMember = 0;
+  droppedPacketIdentifiers = 0;
+  retainRefused = 0;
+  willsPublished = 0;
+  willsDropped = 0;
+  pluginFaults = 0;
+  pluginOverloads = 0;
+  lateAnswers = 0;
+  secondAnswers = 0;
+  foreignAnswers = 0;
+  escapedErrors = 0;
+  newsDropped = 0;
+  invariantsBroken = 0;
+
+  readonly #plugin = new Map<string, number>();
+
+  /** Adds to a counter of a plugin, `plugin.<entry>.<name>`. */
+  countPlugin(name: string, by: number): void {
+    this.#plugin.set(name, (this.#plugin.get(name) ?? 0) + by);
+  }
+
+  setPlugin(name: string, value: number): void {
+    this.#plugin.set(name, value);
+  }
+
+  get(name: string): number | undefined {
+    const own = Object.hasOwn(this, name) ? (this as unknown as Record<string, unknown>)[name] : undefined;
+    return typeof own === 'number' ? own : this.#plugin.get(name);
+  }
+
+  names(): string[] {
+    return [...Object.keys(this), ...this.#plugin.keys()];
+  }
+}

@@ -1,0 +1,65 @@
+// Runs the checks and every test: `npm test`, or `npm test -- session wire` for the files whose path contains one of the words.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+// Campaigns take hours and are started by hand; support is what tests are made of.
+const LEFT_OUT = [join('test', 'src', 'campaigns'), join('test', 'src', 'support')];
+
+function run(command, args) {
+  // No input: a test that waits for a key must fail here as it would on a build machine.
+  const result = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  if (result.error) process.stderr.write(`${command}: ${result.error.message}\n`);
+  return result.status ?? 1;
+}
+
+function packageFolders() {
+  const plugins = readdirSync(join(root, 'plugins'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return ['sdk', 'core', ...plugins.map((entry) => join('plugins', entry.name)), 'test', join('test', 'kit')];
+}
+
+/** The built file of every test, found through its source: what a removed test left behind in dist is not run. */
+function testFiles() {
+  const files = [];
+  for (const folder of packageFolders()) {
+    const source = join(root, folder, 'src');
+    if (!existsSync(source)) continue;
+    for (const name of readdirSync(source, { recursive: true })) {
+      if (!name.endsWith('.test.ts')) continue;
+      if (LEFT_OUT.some((left) => join(folder, 'src', name).startsWith(left + sep))) continue;
+      files.push(relative(root, join(root, folder, 'dist', name.replace(/\.ts$/, '.js'))));
+    }
+  }
+  return files.sort();
+}
+
+function check() {
+  const biome = join(root, 'node_modules', '@biomejs', 'biome', 'bin', 'biome');
+  const status = run(process.execPath, [biome, 'ci', '--error-on-warnings', '--colors=off', '.']);
+  if (status !== 0) process.stderr.write('Format or lint is not clean; `npm run format` mends what can be mended.\n');
+  return status;
+}
+
+const words = process.argv.slice(2).filter((word) => !word.startsWith('-'));
+const onlyCheck = process.argv.includes('--check');
+const all = testFiles();
+const wanted = onlyCheck ? ['architecture'] : words;
+const files = wanted.length === 0 ? all : all.filter((file) => wanted.some((word) => file.includes(word)));
+if (files.length === 0) {
+  process.stderr.write(`No test file has ${wanted.map((word) => JSON.stringify(word)).join(' or ')} in its path.\n`);
+  process.exit(1);
+}
+const checkStatus = words.length === 0 || onlyCheck ? check() : 0;
+const reporter = process.env.CI !== undefined || !process.stdout.isTTY ? 'tap' : 'spec';
+const testStatus = run(process.execPath, [
+  '--enable-source-maps',
+  '--test',
+  '--test-concurrency=2',
+  '--test-timeout=120000',
+  `--test-reporter=${reporter}`,
+  '--test-reporter-destination=stdout',
+  ...files,
+]);
+process.exit(checkStatus === 0 ? testStatus : checkStatus);

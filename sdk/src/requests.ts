@@ -1,0 +1,246 @@
+import type { Identity } from './identity.js';
+import type { RuleAction } from './rules.js';
+
+/** Protocol version as the client asked for it. */
+export type ProtocolName = '3.1' | '3.1.1' | '5.0';
+
+/** How the bytes travel. */
+export type Transport = 'tcp' | 'tls' | 'ws' | 'wss' | 'unix';
+
+/** Where a connection comes from. */
+export interface ConnectionInfo {
+  /** Unique in the life of the broker process; safe to log. */
+  readonly id: string;
+  /** Name of the listener in `plugins.json`. */
+  readonly listener: string;
+  readonly transport: Transport;
+  /** Remote IP address as text (IPv4-mapped IPv6 as IPv4); empty for Unix sockets. */
+  readonly address: string;
+  /** Remote port; 0 for Unix sockets. */
+  readonly port: number;
+}
+
+/** A client in the middle of, or after, its CONNECT. */
+export interface ClientInfo {
+  /** Client identifier; '' while the client asked the broker to assign one and has none yet. */
+  readonly id: string;
+  readonly connection: ConnectionInfo;
+  readonly protocol: ProtocolName;
+  readonly cleanStart: boolean;
+  /** Keep alive in seconds, 0 for none. */
+  readonly keepAliveSeconds: number;
+  /** Session expiry in seconds after the connection ends; 0xFFFFFFFF for never. */
+  readonly sessionExpirySeconds: number;
+}
+
+/** What a verified client certificate says. Unverified certificates are never shown. */
+export interface TlsEvidence {
+  readonly protocol: string;
+  /** Server name that the client asked for, or ''. */
+  readonly serverName: string;
+  /** Null without a verified client certificate. */
+  readonly certificate: {
+    /** Common name; null when there is none or more than one. */
+    readonly commonName: string | null;
+    readonly subject: string;
+    readonly issuer: string;
+    readonly serialNumber: string;
+    /** Subject alternative names, as `URI:…`, `DNS:…`, `email:…`. */
+    readonly subjectAlternativeNames: readonly string[];
+    /** SHA-256 of the certificate, hexadecimal. */
+    readonly fingerprint256: string;
+  } | null;
+}
+
+/**
+ * The credentials of one CONNECT. The password stays inside; it is never a property and never printed.
+ */
+export interface Credentials {
+  /** Username of the CONNECT; null if it carried none. */
+  readonly username: string | null;
+  /** Whether the CONNECT carried a password, even an empty one. */
+  readonly hasPassword: boolean;
+  /**
+   * Compares the password with a stored hash, off the event loop and in constant time. An unknown format, an absurd cost, and a hash that is
+   * null, undefined or empty never verify; with null or undefined the same work is done as for a wrong password, so that an unknown user
+   * takes as long as a known one. False without a password.
+   *
+   * Rejects only when the broker's queue for hashing is full or the question is over; let it reject: the client then sees *busy*.
+   */
+  verify(storedHash: string | null | undefined): Promise<boolean>;
+  /** Compares the password with a secret kept as text, in constant time. */
+  equals(secret: string): boolean;
+  /** The password itself, a copy. Throws unless the manifest asks for the capability `credentials`. Null without a password. */
+  expose(): Uint8Array | null;
+}
+
+/** The properties of a CONNECT that plugins may want (5.0 section 3.1.2.11). */
+export type UserProperties = ReadonlyArray<readonly [name: string, value: string]>;
+
+/** A request that waits for an answer. `signal` is aborted when the answer no longer matters: deadline, client gone, broker stopping. */
+export interface Abortable {
+  readonly signal: AbortSignal;
+}
+
+export interface AcceptConnectionRequest {
+  readonly connection: ConnectionInfo;
+}
+
+export interface UpgradeWebSocketRequest {
+  readonly connection: ConnectionInfo;
+  /** Header `Origin`, or null. */
+  readonly origin: string | null;
+  /** Path of the request, without the query. */
+  readonly path: string;
+  readonly protocols: readonly string[];
+  readonly host: string | null;
+  readonly userAgent: string | null;
+}
+
+export interface ResolveTenantRequest extends Abortable {
+  readonly client: ClientInfo;
+  readonly username: string | null;
+  readonly tls: TlsEvidence | null;
+}
+
+/** The tenant that a client belongs to: a letter, then letters, digits, `.`, `_` or `-`, at most 64 characters. */
+export interface TenantGrant {
+  readonly name: string;
+}
+
+export interface NormalizeConnectRequest {
+  readonly client: ClientInfo;
+  readonly username: string | null;
+  readonly tenant: string | null;
+  readonly tls: TlsEvidence | null;
+}
+
+/** What `normalizeConnect` may change. Fields left out stay as they are. Validated as if the client had sent them. */
+export interface ConnectPatch {
+  readonly clientId?: string;
+  readonly username?: string;
+  /** Seconds, 0 to 65,535. */
+  readonly keepAliveSeconds?: number;
+  /** Seconds, 0 to 0xFFFFFFFF. */
+  readonly sessionExpirySeconds?: number;
+}
+
+export interface AdmitClientRequest extends Abortable {
+  readonly client: ClientInfo;
+  readonly username: string | null;
+  readonly tenant: string | null;
+  readonly tls: TlsEvidence | null;
+  readonly userProperties: UserProperties;
+}
+
+export interface AuthenticateRequest extends Abortable {
+  readonly client: ClientInfo;
+  readonly credentials: Credentials;
+  readonly tenant: string | null;
+  readonly tls: TlsEvidence | null;
+  readonly userProperties: UserProperties;
+}
+
+export interface AuthenticateEnhancedRequest extends Abortable {
+  readonly client: ClientInfo;
+  readonly method: string;
+  /** Bytes of this step, or null when the client sent none. */
+  readonly data: Uint8Array | null;
+  /** 1 for the CONNECT or the AUTH that begins a re-authentication, then 2, 3, … */
+  readonly step: number;
+  /** True for a re-authentication of a client that is already connected. */
+  readonly reauthentication: boolean;
+  /** The same object at every step of one exchange; the plugin may key its own state by it (WeakMap). */
+  readonly exchange: object;
+  readonly username: string | null;
+  readonly tenant: string | null;
+  readonly tls: TlsEvidence | null;
+}
+
+/** A client whose identity is known. */
+export interface IdentifiedRequest {
+  readonly client: ClientInfo;
+  readonly identity: Identity;
+  readonly tenant: string | null;
+}
+
+export interface RefreshIdentityRequest extends IdentifiedRequest, Abortable {
+  /** Seconds since the identity was allowed or last refreshed. */
+  readonly ageSeconds: number;
+}
+
+export interface AdmitIdentityRequest extends IdentifiedRequest, Abortable {
+  readonly tls: TlsEvidence | null;
+}
+
+export interface LoadPolicyRequest extends IdentifiedRequest, Abortable {
+  readonly tls: TlsEvidence | null;
+  readonly reason: 'connect' | 'invalidated' | 'lease' | 'reload';
+  /** Version of the last answer for this client, or null. */
+  readonly knownVersion: number | string | null;
+}
+
+export interface AuthorizeRequest extends IdentifiedRequest, Abortable {
+  readonly action: RuleAction;
+  /** Topic name for publish and receive; topic filter for subscribe, without `$share/<group>/`. */
+  readonly topic: string;
+  readonly qos: 0 | 1 | 2;
+  readonly retain: boolean;
+  /** Share group of a subscription, or null. */
+  readonly shareName: string | null;
+  /** True when the publish is the client's will. */
+  readonly will: boolean;
+}
+
+/** A message as plugins see it. `payload` is a view that is valid during the call only: copy what must be kept. */
+export interface MessageInfo {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly qos: 0 | 1 | 2;
+  readonly retain: boolean;
+  readonly properties: PublishProperties;
+}
+
+/** Properties of a PUBLISH that travel with the message (5.0 section 3.3.2.3). */
+export interface PublishProperties {
+  readonly payloadFormat?: 0 | 1;
+  /** Seconds. */
+  readonly messageExpirySeconds?: number;
+  readonly contentType?: string;
+  readonly responseTopic?: string;
+  readonly correlationData?: Uint8Array;
+  readonly userProperties?: UserProperties;
+}
+
+export interface GuardPublishRequest extends IdentifiedRequest {
+  readonly message: MessageInfo;
+  /** True when the message is the client's will. */
+  readonly will: boolean;
+}
+
+export interface GuardRetainRequest extends IdentifiedRequest {
+  readonly message: MessageInfo;
+}
+
+export interface GuardDeliveryRequest extends IdentifiedRequest {
+  readonly message: MessageInfo;
+}
+
+export interface GuardSubscribeRequest extends IdentifiedRequest, Abortable {
+  /** Topic filter without `$share/<group>/`. */
+  readonly filter: string;
+  readonly shareName: string | null;
+  /** QoS that would be granted. */
+  readonly qos: 0 | 1 | 2;
+}
+
+export interface RewritePublishRequest extends IdentifiedRequest {
+  readonly message: MessageInfo;
+}
+
+/** What `rewritePublish` may change. Fields left out stay as they are. A changed topic is authorized again. */
+export interface PublishPatch {
+  readonly topic?: string;
+  readonly payload?: Uint8Array;
+  readonly properties?: PublishProperties;
+}

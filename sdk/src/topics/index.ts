@@ -1,0 +1,1 @@
+export type { TopicFilter, TopicName } from './types.js';

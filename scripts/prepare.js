@@ -78,9 +78,12 @@ function build() {
   if (result.status !== 0) fail('Portcullis did not build: the TypeScript compiler reports the errors above.');
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+/** Installs and builds what is missing; ends the process with one line when that is not possible. */
+export function prepare() {
   const complaint = nodeComplaint(process.versions.node);
   if (complaint !== null) fail(complaint);
   ensureDependencies();
   build();
 }
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) prepare();

@@ -69,6 +69,9 @@ export const LIMITS = {
   hashConcurrency: limit(2, 1, 64, 'count', 'Password hashes that are computed at the same time.'),
   hashQueue: limit(200, 0, 100_000, 'count', 'Password hashes that wait; further logins are refused as busy.'),
   newsQueue: limit(10_000, 1, 10_000_000, 'count', 'News that wait for one observing plugin; further ones are dropped and counted.'),
+  pluginStartMs: limit(30_000, 100, 3_600_000, 'milliseconds', 'Time that the start of a plugin may take.'),
+  pluginTimers: limit(10_000, 1, 1_000_000, 'count', 'Timers of one plugin.'),
+  pluginMetrics: limit(1000, 0, 100_000, 'count', 'Counters and gauges of one plugin.'),
   maxWebSocketFrameBytes: limit(MIB, 1024, 268_435_460, 'bytes', 'Greatest WebSocket message.'),
 } as const satisfies Record<string, LimitSpec>;
 

@@ -12,3 +12,4 @@ export * from './services.js';
 export * from './stores.js';
 export * from './topics/index.js';
 export * from './version.js';
+export * from './watched-file.js';

@@ -12,7 +12,9 @@ export interface Rule {
    * A topic filter of MQTT with variables: `%u` or `%{username}`, `%c` or `%{clientId}`, `%{tenant}`, `%{cn}` (common name of a verified
    * client certificate), `%{attr.<name>}`; `%%` is a percent sign. A variable stands for text within one level, as the whole level or with
    * a literal before and after it (`dev-%c`); at most one a level. A value that is empty or holds `+`, `#`, `/` or U+0000, and a variable
-   * without a value, match nothing.
+   * without a value, match nothing; nor does, in an allow rule, a variable at the very beginning whose value begins with `$`.
+   * In an allow rule a leading wildcard spares topics that begin with `$`, as in MQTT; in a deny rule it takes them too. Text that begins
+   * with `$share/` is refused: shared subscriptions are judged on the filter behind the group.
    */
   readonly pattern: string;
   /** For allow rules on publish and subscribe: the highest QoS (default 2). A publish above it is denied, a subscription gets the lower. */

@@ -59,13 +59,8 @@ function isTypeOnly(tokens: readonly Token[], at: number): boolean {
   for (let back = at - 1; back >= 0; back -= 1) {
     const word = tokens[back];
     if (word?.kind !== 'word' || (word.text !== 'import' && word.text !== 'export')) continue;
-    if (tokens[back + 1]?.text === 'type' && tokens[back + 2]?.text !== 'from' && tokens[back + 2]?.text !== ',') return true;
-    return everyNameIsType(tokens.slice(back + 1, at));
+    // `import { type A } from …` is not one: verbatim module syntax keeps the import itself.
+    return tokens[back + 1]?.text === 'type' && tokens[back + 2]?.text !== 'from' && tokens[back + 2]?.text !== ',';
   }
-  return false;
-}
-
-/** `import { type A, type B } from …`: verbatim module syntax keeps the import itself, so it still counts as code unless marked as a whole. */
-function everyNameIsType(_names: readonly Token[]): boolean {
   return false;
 }

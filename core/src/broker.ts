@@ -1,0 +1,269 @@
+import type { PublishProperties, RetainedStore, SessionStore } from '@portcullis/sdk';
+import { verifyPassword } from '@portcullis/sdk/passwords';
+import { type Clock, systemClock, TimerWheel } from './clock.js';
+import { decodePublishProperties, encodePublishProperties } from './codec/index.js';
+import { type Connection, type ConnectionRoom, Flusher, publishApproved, Scratch } from './connection/index.js';
+import { ERRORS, errorText, PortcullisError } from './errors.js';
+import { Gate, type Message } from './gate/index.js';
+import { type Generation, type GenerationInput, standingsOf } from './generation.js';
+import { PluginHost } from './hooks/index.js';
+import { type Listener, type ListenerRoom, listen } from './listeners/index.js';
+import type { Logger } from './log.js';
+import { PolicyEngine } from './policy/index.js';
+import { Rechecks } from './rechecks.js';
+import { Router } from './router/index.js';
+import { makeServices, type RunningParts } from './services.js';
+import { countDrop, type Session, SessionRegistry } from './session/index.js';
+import { Stats } from './stats.js';
+import { Custody, MemoryRetainedStore, MemorySessionStore } from './store/index.js';
+
+export interface BrokerOptions extends GenerationInput {
+  readonly log: Logger;
+  readonly clock?: Clock;
+  /** Told when the store failed: from then on nothing durable is acknowledged. */
+  readonly storeFailed?: (error: Error) => void;
+}
+
+/** How often expired retained messages are looked for, in milliseconds. */
+const SWEEP_MS = 60_000;
+
+/** The broker: composes the rooms, starts and stops them, and switches configuration generations. */
+export class Broker {
+  readonly stats = new Stats();
+  readonly #log: Logger;
+  readonly #wheel: TimerWheel;
+  readonly #connections = new Set<Connection>();
+  readonly #storeFailed: ((error: Error) => void) | undefined;
+  readonly #initial: GenerationInput;
+  #stores: { plugin: string; sessions?: SessionStore; retained?: RetainedStore } | null = null;
+  #generation: Generation | null = null;
+  #parts: (RunningParts & { room: ConnectionRoom; rechecks: Rechecks }) | null = null;
+  #listeners = new Map<string, Listener>();
+  #generations = 0;
+  #stopping = false;
+  #busy: Promise<void> = Promise.resolve();
+
+  constructor(options: BrokerOptions) {
+    this.#initial = options;
+    this.#log = options.log;
+    this.#storeFailed = options.storeFailed;
+    this.#wheel = new TimerWheel(options.clock ?? systemClock, (error) => this.#invariant('a timer failed', error));
+  }
+
+  /** Names and addresses of the bound listeners. */
+  get listeners(): { name: string; url: string }[] {
+    return [...this.#listeners.values()].map((listener) => ({ name: listener.options.name, url: listener.url }));
+  }
+
+  /** For attributing errors that escape from plugins. */
+  get pluginRoots(): PluginHost['roots'] {
+    return this.#generation?.host.roots ?? [];
+  }
+
+  get sessionCount(): number {
+    return this.#parts?.registry.size ?? 0;
+  }
+
+  /** Starts the plugins, then binds the listeners. Rejects, with nothing left running, when one of them cannot. */
+  async start(): Promise<void> {
+    let generation: Generation | null = null;
+    try {
+      generation = await this.#prepare(this.#initial);
+      await generation.host.ready;
+      this.#compose(generation);
+      this.#install(generation);
+      this.#listeners = await this.#bind(generation, new Map());
+    } catch (error) {
+      for (const listener of this.#listeners.values()) await listener.close();
+      await generation?.host.dispose();
+      this.#wheel.stop();
+      throw error;
+    }
+    this.#parts?.gate.tell('brokerReady', { listeners: this.listeners });
+  }
+
+  /** Puts another configuration in force, whole; rejects and changes nothing when it cannot be. */
+  reload(input: GenerationInput): Promise<void> {
+    return this.#exclusive(() => this.#switch(input));
+  }
+
+  /** The configuration is as before: plugins read again what they keep outside of it. */
+  reloadPlugins(): Promise<void> {
+    return this.#exclusive(async () => this.#generation?.host.reload());
+  }
+
+  /** Tells clients, closes everything and ends the plugins. */
+  async stop(): Promise<void> {
+    if (this.#stopping) return this.#busy;
+    this.#stopping = true;
+    return this.#exclusive(() => this.#stop());
+  }
+
+  async #stop(): Promise<void> {
+    const closing = [...this.#listeners.values()].map((listener) => listener.close());
+    this.#parts?.gate.tell('brokerStopping', { listeners: this.listeners });
+    for (const connection of [...this.#connections]) connection.end(ERRORS.shuttingDown.reasonCode, 'the broker stops');
+    this.#parts?.room.flusher.flush();
+    await Promise.all(closing);
+    await this.#generation?.host.dispose();
+    await this.#parts?.custody.sessions.close();
+    await this.#parts?.custody.retained.close();
+    this.#wheel.stop();
+  }
+
+  /** Starts and stops and reloads never overlap. */
+  #exclusive(work: () => Promise<void>): Promise<void> {
+    const next = this.#busy.then(work);
+    this.#busy = next.catch(() => {});
+    return next;
+  }
+
+  async #prepare(input: GenerationInput): Promise<Generation> {
+    const engine = new PolicyEngine();
+    this.#generations += 1;
+    const { config, plugins } = input;
+    engine.onChange = (plugin) => this.#parts?.rechecks.rulesChanged(plugin);
+    const services = makeServices({
+      engine,
+      publishTo: new Map(plugins.map(({ spec }) => [spec.name, spec.publishTo])),
+      parts: () => this.#parts,
+      reload: (sessions, plugin, version) => this.#parts?.rechecks.invalidate(sessions, plugin, version),
+      provideStores: (plugin, stores) => this.#provide(plugin, stores),
+    });
+    const host = new PluginHost({
+      plugins,
+      chains: [...config.chains.values()],
+      services,
+      log: this.#log,
+      stats: this.stats,
+      wheel: this.#wheel,
+      limits: config.limits,
+      baseFolder: config.folder,
+      verify: verifyPassword,
+    });
+    await host.prepare();
+    return { number: this.#generations, config, host, engine };
+  }
+
+  #provide(plugin: string, stores: { sessions?: SessionStore; retained?: RetainedStore }): void {
+    // A running broker's sessions are in its store: another one would not know them.
+    if (this.#parts !== null) return;
+    if (this.#stores !== null && this.#stores.plugin !== plugin) throw new Error(`the store is provided by plugin "${this.#stores.plugin}" already`);
+    this.#stores = { ...this.#stores, plugin, ...stores };
+  }
+
+  #compose({ config }: Generation): void {
+    const { limits } = config;
+    const log = this.#log;
+    const wheel = this.#wheel;
+    const { stats } = this;
+    const custody = new Custody(
+      this.#stores?.sessions ?? new MemorySessionStore(),
+      this.#stores?.retained ?? new MemoryRetainedStore(),
+      (error) => log.error({ code: ERRORS.store.code, error }, 'the store refused a change: nothing that depends on it is acknowledged'),
+      (error) => {
+        log.error({ code: ERRORS.store.code, error }, 'the store failed: nothing durable is acknowledged any more');
+        this.#storeFailed?.(error);
+      },
+    );
+    const properties = { decode: (bytes: Buffer) => decodePublishProperties(bytes) as PublishProperties, encode: encodePublishProperties };
+    const gate = new Gate({ wheel, limits, log, stats, properties, sessionRules: config.sessions });
+    const router = new Router({ limits, stats, custody, clock: wheel.clock });
+    const shared = { gate, router, custody, wheel, limits, stats, log };
+    router.onGroupDrop = (domain, topic, count) => {
+      stats.droppedNoGroupMember -= count;
+      countDrop(shared, 'no-group-member', null, domain.tenant === '' ? null : domain.tenant, topic, count);
+    };
+    const publishWill = (session: Session, message: Message): void => this.#publishWill(session, message);
+    const registry = new SessionRegistry(shared, publishWill);
+    const forget = (connection: object): void => void this.#connections.delete(connection as Connection);
+    const room: ConnectionRoom = { ...shared, registry, flusher: new Flusher(), scratch: new Scratch(), forget, publishWill };
+    this.#parts = { ...shared, registry, room, rechecks: new Rechecks(room) };
+    const sweep = (): void => {
+      router.sweep();
+      wheel.after(SWEEP_MS, sweep);
+    };
+    wheel.after(SWEEP_MS, sweep);
+  }
+
+  #install(generation: Generation): void {
+    this.#generation = generation;
+    this.#parts?.gate.stand(standingsOf(generation), generation.host.global, generation.config.sessions);
+  }
+
+  async #bind(generation: Generation, old: ReadonlyMap<string, Listener>): Promise<Map<string, Listener>> {
+    const bound = new Map<string, Listener>();
+    const room = this.#listenerRoom();
+    try {
+      for (const options of generation.config.listeners) {
+        const kept = old.get(options.name);
+        bound.set(options.name, kept !== undefined && sameListener(kept, options) ? kept : await listen(room, options));
+      }
+    } catch (error) {
+      for (const listener of bound.values()) if (old.get(listener.options.name) !== listener) await listener.close();
+      throw error;
+    }
+    return bound;
+  }
+
+  #listenerRoom(): ListenerRoom {
+    const parts = this.#parts;
+    if (parts === null) throw new PortcullisError(ERRORS.invariant, 'a listener before the broker');
+    return {
+      connections: parts.room,
+      opened: (connection) => {
+        this.#connections.add(connection as Connection);
+        return () => this.#connections.delete(connection as Connection);
+      },
+    };
+  }
+
+  async #switch(input: GenerationInput): Promise<void> {
+    const old = this.#generation;
+    if (old === null || this.#parts === null || this.#stopping) throw new PortcullisError(ERRORS.config, 'the broker is not running');
+    if (JSON.stringify(input.config.limits) !== JSON.stringify(old.config.limits)) {
+      throw new PortcullisError(ERRORS.config, 'limits cannot change while the broker runs; restart it for that');
+    }
+    const generation = await this.#prepare(input);
+    let listeners: Map<string, Listener>;
+    try {
+      await generation.host.ready;
+      listeners = await this.#bind(generation, this.#listeners);
+    } catch (error) {
+      await generation.host.dispose();
+      throw error;
+    }
+    const gone = [...this.#listeners.values()].filter((listener) => listeners.get(listener.options.name) !== listener);
+    this.#listeners = listeners;
+    this.#install(generation);
+    this.#parts.rechecks.newGeneration(standingsOf(generation));
+    // Not awaited: `close` waits for connections that stay.
+    for (const listener of gone) void listener.close();
+    await old.host.dispose();
+  }
+
+  #publishWill(session: Session, message: Message): void {
+    const { gate, room } = this.#parts ?? {};
+    if (gate === undefined || room === undefined) return;
+    gate.judgePublish(session.client, message, true, (verdict) => {
+      if (verdict.outcome === 'route') {
+        this.stats.willsPublished += 1;
+        room.custody.begin();
+        publishApproved(room, session, verdict.approved);
+        room.custody.end();
+        return;
+      }
+      this.stats.willsDropped += 1;
+      countDrop(room, verdict.outcome === 'deny' ? 'not-authorized' : 'fault', null, session.tenant, message.topic, 1);
+    });
+  }
+
+  #invariant(what: string, error: unknown): void {
+    this.stats.invariantsBroken += 1;
+    this.#log.error({ code: ERRORS.invariant.code, cause: errorText(error), stack: error instanceof Error ? error.stack : undefined }, what);
+  }
+}
+
+function sameListener(listener: Listener, options: Listener['options']): boolean {
+  return JSON.stringify(listener.options) === JSON.stringify(options);
+}

@@ -1,0 +1,92 @@
+import {
+  type ConfigDocument,
+  type LoadableEntry,
+  loadableEntries,
+  type PortcullisConfig,
+  type Problem,
+  parseConfigFile,
+  sortProblems,
+  validateDocument,
+  validatePluginConfig,
+} from '../config/index.js';
+import { errorText } from '../errors.js';
+import { type LoadedPlugin, loadPlugin } from '../hooks/loader.js';
+import type { PluginSpec } from '../hooks/specs.js';
+
+/** A plugin's entry with its options, and its code. */
+export interface ReadyPlugin {
+  readonly spec: PluginSpec;
+  readonly loaded: LoadedPlugin;
+}
+
+export interface Everything {
+  readonly config: PortcullisConfig;
+  /** In the order of the file. */
+  readonly plugins: readonly ReadyPlugin[];
+  readonly warnings: readonly Problem[];
+}
+
+export interface NotLoaded {
+  /** By position; never empty. */
+  readonly problems: readonly Problem[];
+  /** Whether the file is not there at all. */
+  readonly missing: boolean;
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads the configuration, loads every plugin and judges its options, without starting anything. All mistakes at once: those of plugins are
+ * found even while the file has others.
+ */
+export async function loadEverything(configFile: string, env: Env, load: typeof loadPlugin = loadPlugin): Promise<Everything | NotLoaded> {
+  const parsed = await parseConfigFile(configFile);
+  if ('problems' in parsed) return parsed;
+  const { document } = parsed;
+  const { config, problems: found, warnings } = validateDocument(document, env);
+  const problems = [...found];
+  const byName = new Map<string, Omit<ReadyPlugin, 'spec'> & { config: unknown }>();
+  for (const entry of loadableEntries(document)) {
+    const loaded = await loadEntry(document, entry, problems, load);
+    if (loaded === null) continue;
+    const result = validatePluginConfig(document, entry.name, loaded.definition.config, env);
+    problems.push(...result.problems, ...faultProblems(document, entry.name, loaded));
+    byName.set(entry.name, { loaded, config: result.value });
+  }
+  if (config === null || problems.length > 0) return { problems: sortProblems(problems), missing: false };
+  const plugins = config.plugins.flatMap((spec) => {
+    const ready = byName.get(spec.name);
+    return ready === undefined ? [] : [{ spec: Object.freeze({ ...spec, config: ready.config }), loaded: ready.loaded }];
+  });
+  return { config, plugins, warnings };
+}
+
+async function loadEntry(
+  document: ConfigDocument,
+  { name, use, useAt }: LoadableEntry,
+  problems: Problem[],
+  load: typeof loadPlugin,
+): Promise<LoadedPlugin | null> {
+  try {
+    return await load(use, document.folder);
+  } catch (error) {
+    problems.push({ ...useAt, path: document.json.problem(['plugins', name, 'use'], '').path, message: errorText(error), hint: null });
+    return null;
+  }
+}
+
+/** Failing over to the next authority is safe only behind one that never denies: else its fault would undo its "no". */
+function faultProblems({ json }: ConfigDocument, name: string, { definition }: LoadedPlugin): Problem[] {
+  const path = ['plugins', name, 'onFault'];
+  if (json.node(path)?.value !== 'skip') return [];
+  const answers = definition.decides?.authenticate;
+  if (answers?.every((answer) => answer === 'allow' || answer === 'skip') === true) return [];
+  const message = '"skip" is only for an authority that never denies';
+  return [
+    json.problem(
+      path,
+      message,
+      `${definition.name} does not declare decides: { authenticate: ["allow", "skip"] }; a user it would have denied could get in`,
+    ),
+  ];
+}

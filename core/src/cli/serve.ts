@@ -1,0 +1,99 @@
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
+import { Broker } from '../broker.js';
+import { errorText, PortcullisError } from '../errors.js';
+import { installEscapeHandlers } from '../hooks/index.js';
+import { Logger } from '../log.js';
+import { loadEverything, type NotLoaded } from './load-all.js';
+import { printable, problemLines } from './print-problems.js';
+import { ensureQuickstart, printQuickstart } from './quickstart.js';
+import type { ServeOptions } from './run.js';
+
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+const complain = (line: string): void => void process.stderr.write(`${line}\n`);
+
+/** Runs the broker until a signal stops it; resolves with the exit status. */
+export async function serve(options: ServeOptions): Promise<number> {
+  const configFile = resolve(options.configFile);
+  const created = options.quickstart ? (await ensureQuickstart(dirname(configFile), { fileName: basename(configFile) })).created : null;
+  let text = await readText(configFile);
+  const everything = await loadEverything(configFile, options.env);
+  if ('problems' in everything) return report(options.configFile, everything);
+  for (const warning of everything.warnings) for (const line of problemLines(options.configFile, [warning])) complain(`warning: ${line}`);
+  const log = new Logger(complain, everything.config.logLevel);
+  const broker = new Broker({ ...everything, log });
+  const uninstall = installEscapeHandlers(log, broker.stats, () => broker.pluginRoots);
+  try {
+    await broker.start();
+  } catch (error) {
+    uninstall();
+    complain(printable(`portcullis: ${errorText(error)}`));
+    if (!(error instanceof PortcullisError) && error instanceof Error) complain(printable(error.stack ?? ''));
+    return 1;
+  }
+  for (const listener of broker.listeners) print(`listening name=${listener.name} url=${listener.url}`);
+  if (created !== null) printQuickstart(created, broker.listeners.map(addressOf), print);
+  print('Portcullis is ready');
+  return new Promise((done) => {
+    const stop = (): void => {
+      broker.stop().then(
+        () => {
+          uninstall();
+          done(0);
+        },
+        (error: unknown) => {
+          complain(printable(`portcullis: ${errorText(error)}`));
+          done(1);
+        },
+      );
+    };
+    process.once('SIGTERM', stop);
+    process.once('SIGINT', stop);
+    process.on('SIGHUP', () => {
+      reload(broker, log, options, configFile, text).then(
+        (now) => {
+          text = now;
+        },
+        (error: unknown) => log.error({ cause: errorText(error) }, 'reload refused: everything stays as it was'),
+      );
+    });
+  });
+}
+
+function addressOf({ url }: { readonly url: string }) {
+  const { protocol, hostname, port, pathname } = new URL(url);
+  const scheme: 'ws' | 'mqtt' = protocol === 'ws:' ? 'ws' : 'mqtt';
+  return { scheme, host: hostname.replace(/^\[|\]$/g, ''), port: Number(port), path: pathname };
+}
+
+/** SIGHUP: a changed configuration is put in force as a whole; with the same one, plugins read their files again. Resolves with the text in force. */
+async function reload(broker: Broker, log: Logger, options: ServeOptions, configFile: string, before: string | null): Promise<string | null> {
+  const text = await readText(configFile);
+  if (text !== null && text === before) {
+    await broker.reloadPlugins();
+    log.info({}, 'reloaded the files of the plugins');
+    return text;
+  }
+  const everything = await loadEverything(configFile, options.env);
+  if ('problems' in everything) {
+    for (const line of problemLines(options.configFile, everything.problems)) complain(line);
+    throw new Error(`${options.configFile} has ${everything.problems.length} problem(s)`);
+  }
+  await broker.reload(everything);
+  log.info({ file: options.configFile }, 'reloaded the configuration');
+  return text;
+}
+
+async function readText(file: string): Promise<string | null> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch {
+    return null;
+  }
+}
+
+function report(file: string, { problems, missing }: NotLoaded): number {
+  for (const line of problemLines(file, problems)) complain(line);
+  if (!missing) complain(`portcullis: ${file} has ${problems.length} problem${problems.length === 1 ? '' : 's'}; nothing was started`);
+  return 1;
+}

@@ -1,0 +1,13 @@
+export { type LoadableEntry, loadableEntries, type ParsedFile, parseConfigFile, type Validated, validateDocument } from './load.js';
+export { type PluginConfigResult, validatePluginConfig } from './plugin-config.js';
+export { type DescribedPlugin, printableSchema } from './printable-schema.js';
+export { type Problem, pathText, sortProblems } from './problem.js';
+export type {
+  BreakerConfig,
+  ChainConfig,
+  ConfigDocument,
+  ListenerConfig,
+  PluginConfig,
+  PortcullisConfig,
+  SessionsConfig,
+} from './types.js';

@@ -1,0 +1,153 @@
+import { open } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { Ajv, type ErrorObject } from 'ajv';
+import { makeLimits } from '../limits.js';
+import type { LogLevel } from '../log.js';
+import { type CrossChecked, crossCheck, ISOLATION_TEXT, isUsable } from './cross-checks.js';
+import { MAX_JSON_BYTES, parseJson, wholeFile } from './json.js';
+import type { Position } from './json-document.js';
+import { type Problem, type Segment, sortProblems } from './problem.js';
+import { CONFIG_SCHEMA, NAME_PATTERN, SHIPPED_PATTERN } from './schema.js';
+import { type Explanation, schemaProblems } from './schema-errors.js';
+import { plainCopy, sealed } from './sealed.js';
+import type { ChainConfig, ConfigDocument, ListenerConfig, PluginConfig, PortcullisConfig, SessionsConfig } from './types.js';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+export type ParsedFile = { readonly document: ConfigDocument } | { readonly problems: readonly Problem[]; readonly missing: boolean };
+
+/** Reads and parses the file; nothing in it is judged yet. Never throws for what is wrong with the file. */
+export async function parseConfigFile(path: string): Promise<ParsedFile> {
+  const file = resolve(path);
+  let bytes: Uint8Array;
+  try {
+    bytes = await readBounded(file);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT') return { problems: [wholeFile('does not exist', '"portcullis serve --quickstart" makes one')], missing: true };
+    const message = code === 'EISDIR' ? 'is a folder, not a file' : `cannot be read (${code ?? 'unknown error'})`;
+    return { problems: [wholeFile(message, null)], missing: false };
+  }
+  const parsed = parseJson(bytes);
+  if ('problems' in parsed) return { problems: parsed.problems, missing: false };
+  return { document: { file, folder: dirname(file), json: parsed.document } };
+}
+
+async function readBounded(file: string): Promise<Uint8Array> {
+  const handle = await open(file, 'r');
+  try {
+    const parts: Buffer[] = [];
+    let total = 0;
+    // One byte beyond the cap, so that the parser can tell a file that is too large.
+    while (total <= MAX_JSON_BYTES) {
+      const { bytesRead, buffer } = await handle.read(Buffer.alloc(65_536));
+      if (bytesRead === 0) break;
+      parts.push(buffer.subarray(0, bytesRead));
+      total += bytesRead;
+    }
+    return Buffer.concat(parts);
+  } finally {
+    await handle.close();
+  }
+}
+
+export interface Validated {
+  /** Null when there are problems. */
+  readonly config: PortcullisConfig | null;
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly Problem[];
+}
+
+const ajv = new Ajv({
+  allErrors: true,
+  verbose: true,
+  useDefaults: true,
+  ownProperties: true,
+  strictTypes: false,
+  strictRequired: false,
+  logger: false,
+});
+const validate = ajv.compile(CONFIG_SCHEMA);
+
+/** Judges everything but the plugins' own options. All mistakes at once, by position. */
+export function validateDocument(document: ConfigDocument, env: Env): Validated {
+  const { json } = document;
+  const value = plainCopy(json.value);
+  const structural = validate(value) ? [] : schemaProblems(validate.errors, json, [], explain);
+  const cross = crossCheck(json, env);
+  const problems = sortProblems([...json.problems, ...structural, ...cross.problems]);
+  const warnings = sortProblems(cross.warnings);
+  if (problems.length > 0) return { config: null, problems, warnings };
+  return { config: build(document, value as CompleteDocument, cross), problems, warnings };
+}
+
+/** What the general words would say badly. */
+function explain(error: ErrorObject, segments: readonly Segment[]): Explanation | null {
+  if (error.keyword === 'required' && error.params.missingProperty === 'isolation') {
+    return { message: 'a plugin that does not ship with Portcullis must state "isolation"', hint: ISOLATION_TEXT };
+  }
+  if (error.keyword === 'pattern' && error.params.pattern === NAME_PATTERN) {
+    return { message: 'is not allowed', hint: 'names begin with a letter; letters, digits, ".", "_" and "-" may follow, 64 characters in all' };
+  }
+  if (error.keyword === 'minItems' && segments.at(-1) === 'authenticate') {
+    return { message: 'must name at least one plugin', hint: 'without one, nobody could connect' };
+  }
+  if (error.keyword === 'minProperties' && segments[0] === 'listeners') {
+    return { message: 'must have at least one listener', hint: 'for example "local": { "url": "mqtt://127.0.0.1:1883", "chain": "default" }' };
+  }
+  return null;
+}
+
+/** The document after validation, with the schema's defaults filled in. */
+interface CompleteDocument {
+  readonly listeners: Readonly<Record<string, { chain: string; maxConnections?: number; origins?: readonly string[] }>>;
+  readonly plugins: Readonly<Record<string, Omit<PluginConfig, 'name' | 'useAt' | 'isolation'> & { config: unknown; isolation?: string }>>;
+  readonly chains: Readonly<Record<string, Omit<ChainConfig, 'name'>>>;
+  readonly sessions: SessionsConfig;
+  readonly limits: Parameters<typeof makeLimits>[0];
+  readonly log: { readonly level: LogLevel };
+}
+
+function build(document: ConfigDocument, value: CompleteDocument, cross: CrossChecked): PortcullisConfig {
+  const listeners = cross.listeners.map((listener): ListenerConfig => {
+    const { chain, maxConnections = null, origins = null } = value.listeners[listener.name] as CompleteDocument['listeners'][string];
+    return { ...listener, chain, maxConnections, origins };
+  });
+  const plugins = Object.entries(value.plugins).map(([name, { config: _, isolation: __, ...rest }]): PluginConfig => {
+    return { name, ...rest, useAt: document.json.valueAt(['plugins', name, 'use']), isolation: 'inProcess' };
+  });
+  const chains = Object.entries(value.chains).map(([name, chain]): [string, ChainConfig] => [name, sealed({ name, ...chain }) as ChainConfig]);
+  return Object.freeze({
+    file: document.file,
+    folder: document.folder,
+    listeners: sealed(listeners) as readonly ListenerConfig[],
+    plugins: sealed(plugins) as readonly PluginConfig[],
+    chains: new Map(chains),
+    sessions: sealed(value.sessions) as SessionsConfig,
+    limits: makeLimits(value.limits),
+    logLevel: value.log.level,
+  });
+}
+
+/** A plugin entry whose code may be loaded. */
+export interface LoadableEntry {
+  readonly name: string;
+  readonly use: string;
+  readonly useAt: Position;
+}
+
+/**
+ * The entries whose code may be loaded even while the file has other mistakes, so that all are found at once. Never one for which nobody has
+ * agreed yet that it runs inside the broker.
+ */
+export function loadableEntries({ json }: ConfigDocument): LoadableEntry[] {
+  const found: LoadableEntry[] = [];
+  for (const name of json.node(['plugins'])?.members?.keys() ?? []) {
+    const use = json.node(['plugins', name, 'use'])?.value;
+    const isolation = json.node(['plugins', name, 'isolation'])?.value;
+    if (typeof use !== 'string' || !isUsable(use) || !new RegExp(NAME_PATTERN).test(name)) continue;
+    const agreed = isolation === 'inProcess' || (isolation === undefined && new RegExp(SHIPPED_PATTERN).test(use));
+    if (agreed) found.push({ name, use, useAt: json.valueAt(['plugins', name, 'use']) });
+  }
+  return found;
+}

@@ -1,0 +1,93 @@
+import type { ConfigSchema } from '@portcullis/sdk';
+import { Ajv, type ValidateFunction } from 'ajv';
+import { errorText } from '../errors.js';
+import { isRecord, mapTexts, openPlaces, type RawSchema, validatedReference } from './plugin-schema.js';
+import { type Problem, type Segment, sortProblems } from './problem.js';
+import { REFERENCE_KEYWORD, referenceFault, resolveReferences } from './references.js';
+import { schemaProblems } from './schema-errors.js';
+import { plainCopy, sealed } from './sealed.js';
+import type { ConfigDocument } from './types.js';
+
+export interface PluginConfigResult {
+  /** Frozen, without prototypes, with defaults and secrets; null when there are problems. */
+  readonly value: unknown;
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * Judges the `config` of one plugin by the plugin's own schema. The shape is judged before secrets are looked up, and the values once more
+ * afterwards, so that what comes from the environment has to meet the schema too.
+ */
+export function validatePluginConfig(
+  document: ConfigDocument,
+  entryName: string,
+  schema: ConfigSchema,
+  env: Readonly<Record<string, string | undefined>>,
+): PluginConfigResult {
+  const base: readonly Segment[] = ['plugins', entryName, 'config'];
+  const validators = compile(schema);
+  if (typeof validators === 'string') {
+    const message = `this plugin's config schema cannot be used: ${validators}`;
+    return {
+      value: null,
+      problems: [document.json.problem(['plugins', entryName, 'use'], message, 'this is for the author of the plugin to correct')],
+    };
+  }
+  const given = plainCopy(document.json.node(base)?.value ?? {});
+  if (!validators.shape(given)) return refused(schemaProblems(validators.shape.errors, document.json, base));
+  const [resolved, problems] = resolveReferences(given, base, { env, folder: document.folder }, document.json);
+  if (problems.length > 0) return refused(problems);
+  if (!validators.values(resolved)) return refused(schemaProblems(validators.values.errors, document.json, base));
+  return { value: sealed(resolved), problems: [] };
+}
+
+function refused(problems: readonly Problem[]): PluginConfigResult {
+  return { value: null, problems: sortProblems(problems) };
+}
+
+interface Validators {
+  /** References stand where texts may, and for secrets they must. */
+  readonly shape: ValidateFunction;
+  readonly values: ValidateFunction;
+}
+
+function compile(schema: unknown): Validators | string {
+  try {
+    const values = newAjv().compile(requireSchema(schema));
+    const open = openPlaces(schema);
+    if (open[0] !== undefined) return open[0];
+    const ajv = newAjv();
+    ajv.addKeyword({
+      keyword: REFERENCE_KEYWORD,
+      schemaType: 'string',
+      errors: false,
+      validate: (kind: string, data: unknown) => referenceFault(kind === 'secret', data) === null,
+    });
+    return { shape: ajv.compile(mapTexts(schema, validatedReference) as RawSchema), values };
+  } catch (error) {
+    return errorText(error).replaceAll(/\s+/g, ' ').slice(0, 200);
+  }
+}
+
+function requireSchema(schema: unknown): RawSchema {
+  if (!isRecord(schema)) throw new TypeError('it is not an object');
+  return schema;
+}
+
+function newAjv(): Ajv {
+  const ajv = new Ajv({
+    allErrors: true,
+    verbose: true,
+    useDefaults: true,
+    ownProperties: true,
+    coerceTypes: false,
+    strictSchema: true,
+    strictNumbers: true,
+    strictTypes: false,
+    strictTuples: false,
+    strictRequired: false,
+    logger: false,
+  });
+  ajv.addKeyword({ keyword: 'secret', schemaType: 'boolean' });
+  return ajv;
+}

@@ -1,0 +1,85 @@
+import type { Limits } from '../limits.js';
+import type { LogLevel } from '../log.js';
+import type { JsonDocument, Position } from './json-document.js';
+
+/** The file as it was read: syntactically sound, not judged yet. */
+export interface ConfigDocument {
+  readonly file: string;
+  readonly folder: string;
+  readonly json: JsonDocument;
+}
+
+/** The whole of `plugins.json`: checked, complete with defaults, frozen. */
+export interface PortcullisConfig {
+  /** Absolute path of the file. */
+  readonly file: string;
+  /** Folder of the file; paths in it are relative to this. */
+  readonly folder: string;
+  /** In the order of the file. */
+  readonly listeners: readonly ListenerConfig[];
+  /** In the order of the file, which is the order of asking for hooks that no chain lists. */
+  readonly plugins: readonly PluginConfig[];
+  readonly chains: ReadonlyMap<string, ChainConfig>;
+  readonly sessions: SessionsConfig;
+  readonly limits: Limits;
+  readonly logLevel: LogLevel;
+}
+
+export interface ListenerConfig {
+  readonly name: string;
+  readonly scheme: 'mqtt' | 'ws';
+  /** A name or an address; IPv6 without brackets. */
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Of WebSocket requests; empty for mqtt. */
+  readonly path: string;
+  readonly chain: string;
+  readonly maxConnections: number | null;
+  /** The values of `Origin` that may connect by WebSocket; null: those of the same host, and requests without the header. */
+  readonly origins: readonly string[] | null;
+}
+
+export interface PluginConfig {
+  readonly name: string;
+  /** Package name, or a folder when it begins with "." or "/". */
+  readonly use: string;
+  /** Where `use` stands in the file. */
+  readonly useAt: Position;
+  readonly isolation: 'inProcess';
+  readonly timeoutMs: number;
+  readonly maxConcurrent: number;
+  readonly maxQueue: number;
+  readonly breaker: BreakerConfig;
+  readonly onFault: 'refuse' | 'skip';
+  readonly startup: 'gate' | 'wait' | 'exit';
+  /** Topic filters within which the plugin may publish. */
+  readonly publishTo: readonly string[];
+}
+
+export interface BreakerConfig {
+  readonly faults: number;
+  readonly windowMs: number;
+  readonly openMs: number;
+}
+
+export interface ChainConfig {
+  readonly name: string;
+  readonly guards: readonly string[];
+  readonly authenticate: readonly string[];
+  readonly authorize: readonly string[];
+  readonly combine: 'deny-overrides' | 'first-match';
+  readonly deadlineMs: number;
+  readonly denyPublish: 'acknowledge' | 'close';
+  readonly publishFault: 'disconnect' | 'refuse';
+  readonly partialSubscribe: 'filter' | 'reject';
+  readonly staleGraceMs: number;
+}
+
+export interface SessionsConfig {
+  readonly clientIdOwnership: 'principal' | 'shared';
+  readonly maxExpirySeconds: number;
+  /** Sessions of one principal. */
+  readonly perPrincipal: number;
+  readonly useUsernameAsClientId: boolean;
+}

@@ -1,0 +1,65 @@
+import { NO_MARK, type Custody, type Mark } from '../store/index.js';
+import type { OutBuffer } from './out-buffer.js';
+
+interface Waiting {
+  readonly mark: Mark;
+  readonly packet: Buffer;
+  /** Called when the packet has left. */
+  readonly left: (() => void) | null;
+}
+
+/**
+ * Acknowledgements of one connection. Each leaves when what it promises is in the custody of the stores, in the order in which they were
+ * given; one that waits holds those behind it back.
+ */
+export class Acknowledgements {
+  readonly #out: OutBuffer;
+  readonly #custody: Custody;
+  readonly #progress: () => void;
+  #waiting: Waiting[] = [];
+  #unsubscribe: (() => void) | null = null;
+
+  /** `progress` is called when some that waited have left, or never will. */
+  constructor(out: OutBuffer, custody: Custody, progress: () => void) {
+    this.#out = out;
+    this.#custody = custody;
+    this.#progress = progress;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** Sends an acknowledgement when its mark is settled. */
+  send(mark: Mark, packet: Buffer, left: (() => void) | null = null): void {
+    if (this.#waiting.length === 0 && (mark === NO_MARK || this.#custody.settled(mark))) {
+      this.#out.packet(packet);
+      left?.();
+      return;
+    }
+    this.#waiting.push({ mark, packet, left });
+    this.#unsubscribe ??= this.#custody.onProgress(() => this.#settle());
+  }
+
+  stop(): void {
+    this.#unsubscribe?.();
+    this.#unsubscribe = null;
+    this.#waiting = [];
+  }
+
+  #settle(): void {
+    let count = 0;
+    while (count < this.#waiting.length && this.#custody.settled((this.#waiting[count] as Waiting).mark)) count += 1;
+    const leaving = this.#waiting.slice(0, count);
+    this.#waiting = this.#waiting.slice(count);
+    if (this.#waiting.length === 0) {
+      this.#unsubscribe?.();
+      this.#unsubscribe = null;
+    }
+    for (const { packet, left } of leaving) {
+      this.#out.packet(packet);
+      left?.();
+    }
+    if (count > 0 || this.#custody.failed) this.#progress();
+  }
+}

@@ -1,0 +1,309 @@
+import { encodeConnack, encodeDisconnect } from '../codec/index.js';
+import { WheelTimer } from '../clock.js';
+import { ERRORS, type ErrorKind, errorText } from '../errors.js';
+import { type Admission, connectReturnCode, type GateClient, type LeaseKeeper, type TopicEntry } from '../gate/index.js';
+import type { Pending } from '../hooks/index.js';
+import type { Session } from '../session/index.js';
+import { Acknowledgements } from './acknowledgements.js';
+import { dispatch } from './dispatch.js';
+import { OutBuffer } from './out-buffer.js';
+import { ConnectionOutlet, type OutletOwner } from './outlet.js';
+import type { ConnectionRoom } from './room.js';
+import { readPackets } from './read-packets.js';
+import type { Transport } from './transport.js';
+
+/** Where a connection stands. Only an OPEN one has had its CONNACK. */
+export const Phase = { NEW: 0, ADMITTING: 1, CHALLENGED: 2, OPEN: 3, CLOSED: 4 } as const;
+
+/** One socket: bytes in, packets handled one after the other, bytes out. */
+export class Connection implements OutletOwner {
+  readonly room: ConnectionRoom;
+  readonly transport: Transport;
+  readonly chain: string;
+  readonly out: OutBuffer;
+  readonly acknowledgements: Acknowledgements;
+  outlet: ConnectionOutlet;
+  version: 3 | 4 | 5 = 4;
+  phase: number = Phase.NEW;
+  /** Whether the peer reads too slowly; until the CONNACK has left, nothing of the session may be written either. */
+  congested = true;
+  /** Whether packets wait for an answer; then nothing more is read. */
+  held = false;
+  admission: Admission | null = null;
+  pending: Pending | null = null;
+  client: GateClient | null = null;
+  session: Session | null = null;
+  leases: LeaseKeeper | null = null;
+  keepAliveSeconds = 0;
+  /** Topic of the last PUBLISH, and those behind topic aliases. */
+  lastTopic: TopicEntry | null = null;
+  aliases: (TopicEntry | undefined)[] | null = null;
+  authenticationMethod: string | null = null;
+  reauthentication: object | null = null;
+  reauthenticationStep = 0;
+  /** Whether the will is published when the connection ends; a DISCONNECT with success takes it away. */
+  publishWill = true;
+  /** Session expiry that a DISCONNECT asked for, or null. */
+  newExpirySeconds: number | null = null;
+  problemInformation = true;
+  readonly #keepAliveTimer = new WheelTimer(() => this.#checkKeepAlive());
+  readonly #deadlineTimer = new WheelTimer(() => this.#deadlinePassed());
+  readonly #slowTimer = new WheelTimer(() => this.fail(ERRORS.slowConsumer, 'the peer does not read'));
+  readonly #challengeTimer = new WheelTimer(() => this.end(0x87, 'the client left a challenge unanswered'));
+  #lastReceivedAt: number;
+  #parts: Buffer[] = [];
+  #partBytes = 0;
+  #needed = 0;
+  #reading = false;
+  #waitStartedAt = 0;
+
+  constructor(room: ConnectionRoom, transport: Transport, chain: string) {
+    this.room = room;
+    this.transport = transport;
+    this.chain = chain;
+    this.out = new OutBuffer(transport, room.flusher, () => this.#written());
+    this.acknowledgements = new Acknowledgements(this.out, room.custody, () => this.#acknowledged());
+    this.outlet = new ConnectionOutlet(this, 0);
+    this.#lastReceivedAt = room.wheel.clock.now();
+    room.wheel.schedule(this.#deadlineTimer, room.limits.connectTimeoutMs);
+  }
+
+  now(): number {
+    return this.room.wheel.clock.now();
+  }
+
+  countSent(messages: number): void {
+    this.room.stats.messagesSent += messages;
+  }
+
+  /** Bytes came in. They are never changed afterwards, so that they may be passed on. */
+  received(chunk: Buffer): void {
+    if (this.phase === Phase.CLOSED) return;
+    this.room.stats.bytesReceived += chunk.length;
+    this.#lastReceivedAt = this.now();
+    if (this.#partBytes > 0 || this.held || this.#reading) {
+      this.#parts.push(chunk);
+      this.#partBytes += chunk.length;
+      if (this.#bufferedTooMuch() || this.#partBytes < this.#needed) return;
+      this.#resume();
+    } else this.#read(chunk);
+  }
+
+  /** The kernel has taken everything. */
+  drained(): void {
+    if (this.phase !== Phase.OPEN || !this.congested) return;
+    this.congested = false;
+    this.room.wheel.cancel(this.#slowTimer);
+    if (!this.held) this.#unpause();
+    this.session?.pump();
+  }
+
+  /** The socket is gone. */
+  closed(error: Error | null): void {
+    if (this.phase === Phase.CLOSED) return;
+    if (error !== null) this.room.log.debug({ client: this.client?.info.id, error }, 'socket failed');
+    this.#finish(ERRORS.socket, ERRORS.socket.reasonCode);
+  }
+
+  /** Packets stop being handled until `release`: the one before waits for an answer. */
+  hold(pending: Pending | null): void {
+    this.pending = pending;
+    if (this.held) return;
+    this.held = true;
+    this.#waitStartedAt = this.now();
+    this.transport.pause();
+    if (this.phase === Phase.OPEN) this.room.wheel.schedule(this.#deadlineTimer, this.room.limits.maxWaitMs);
+  }
+
+  /** The answer came; what waited behind it goes on. */
+  release(): void {
+    this.pending = null;
+    if (!this.held || this.phase === Phase.CLOSED) return;
+    this.held = false;
+    // The client could not be heard while it was not read: that time does not count against its keep alive.
+    this.#lastReceivedAt += this.now() - this.#waitStartedAt;
+    this.room.wheel.cancel(this.#deadlineTimer);
+    if (this.congested) return;
+    this.#unpause();
+  }
+
+  /** The CONNACK has left: from here on the session may write, and packets that waited behind the CONNECT may be handled. */
+  opened(): void {
+    this.phase = Phase.OPEN;
+    this.congested = false;
+    this.room.wheel.cancel(this.#deadlineTimer);
+    this.room.stats.clientsConnected += 1;
+    this.#lastReceivedAt = this.now();
+    // [MQTT-3.1.2-24] of 3.1.1: half as long again as the keep alive.
+    if (this.keepAliveSeconds > 0) this.room.wheel.schedule(this.#keepAliveTimer, this.keepAliveSeconds * 1500);
+  }
+
+  /** Handles what waits, if it may be handled now. */
+  resume(): void {
+    this.#resume();
+  }
+
+  /** The client broke the protocol, or has to go: it is told why, as far as its version can, and the connection ends. */
+  fail(kind: ErrorKind, detail: string, reasonCode: number = kind.reasonCode): void {
+    if (this.phase === Phase.CLOSED) return;
+    const fields = { client: this.client?.info.id, address: this.transport.info.address, code: kind.code, detail };
+    if (kind.party === 'client' && kind !== ERRORS.takenOver) this.room.stats.protocolErrors += 1;
+    this.room.log.info(fields, 'connection ended');
+    if (this.version === 5 && this.phase === Phase.OPEN) this.out.packet(encodeDisconnect(reasonCode));
+    this.#finish(kind, reasonCode);
+  }
+
+  /** Ends the connection for a reason of the broker's, a plugin's or an administrator's. */
+  end(reasonCode: number, detail: string): void {
+    const kind = reasonCode === 0x8e ? ERRORS.takenOver : reasonCode === 0x8b ? ERRORS.shuttingDown : ERRORS.refused;
+    this.fail(kind, detail, reasonCode);
+  }
+
+  /** Refuses the CONNECT. */
+  refuse(reasonCode: number): void {
+    if (this.phase === Phase.CLOSED) return;
+    this.out.packet(encodeConnack(this.version, false, this.version === 5 ? reasonCode : connectReturnCode(reasonCode)));
+    this.#finish(ERRORS.refused, reasonCode);
+  }
+
+  /** The client said goodbye. */
+  goodbye(): void {
+    this.#finish(null, 0);
+  }
+
+  #read(buffer: Buffer): void {
+    let position = 0;
+    this.#reading = true;
+    try {
+      position = readPackets(this, buffer, dispatch);
+    } catch (error) {
+      // We broke: this connection pays, no other.
+      this.room.stats.invariantsBroken += 1;
+      this.room.log.error({ client: this.client?.info.id, code: ERRORS.invariant.code, error, stack: stackOf(error) }, 'a packet could not be handled');
+      this.fail(ERRORS.invariant, errorText(error));
+    } finally {
+      this.#reading = false;
+    }
+    if (this.phase >= Phase.CLOSED) return this.#forgetParts();
+    if (position < buffer.length) {
+      const rest = position === 0 ? buffer : buffer.subarray(position);
+      this.#parts.unshift(rest);
+      this.#partBytes += rest.length;
+    }
+    this.#bufferedTooMuch();
+  }
+
+  /** How many bytes the next packet needs; set while reading. */
+  set needed(bytes: number) {
+    this.#needed = bytes;
+  }
+
+  #resume(): void {
+    while (this.#partBytes > 0 && !this.held && !this.#reading && this.phase !== Phase.CLOSED && this.phase !== Phase.ADMITTING) {
+      const bytes = this.#partBytes;
+      const buffer = this.#parts.length === 1 ? (this.#parts[0] as Buffer) : Buffer.concat(this.#parts, bytes);
+      this.#forgetParts();
+      this.#read(buffer);
+      if (this.#partBytes >= bytes || this.#partBytes < this.#needed) return;
+    }
+  }
+
+  /** Bytes that wait are bounded: before acceptance by a limit of their own, after it because the socket is not read. */
+  #bufferedTooMuch(): boolean {
+    const { limits } = this.room;
+    if (this.phase >= Phase.OPEN || this.#partBytes <= limits.preAuthBytes) return false;
+    this.fail(ERRORS.preAuthBytes, 'too much was sent before the CONNECT was accepted');
+    return true;
+  }
+
+  #forgetParts(): void {
+    this.#parts = [];
+    this.#partBytes = 0;
+    this.#needed = 0;
+  }
+
+  #unpause(): void {
+    this.transport.resume();
+    this.#resume();
+  }
+
+  #written(): void {
+    if (this.phase !== Phase.OPEN || this.congested) return;
+    if (this.transport.buffered <= this.room.limits.maxSocketBufferBytes) return;
+    this.congested = true;
+    this.transport.pause();
+    this.room.wheel.schedule(this.#slowTimer, this.room.limits.slowConsumerTimeoutMs);
+  }
+
+  /** Acknowledgements have left that held the reading back, or never will. */
+  #acknowledged(): void {
+    if (this.room.custody.failed && this.acknowledgements.waiting > 0) {
+      // What was promised cannot be kept: the client keeps its messages and learns that something is wrong.
+      this.fail(ERRORS.store, 'the store failed');
+      return;
+    }
+    if (this.held && this.pending === null && this.acknowledgements.waiting < this.room.limits.maxPendingAcknowledgements / 2) this.release();
+  }
+
+  #checkKeepAlive(): void {
+    const limit = this.keepAliveSeconds * 1500;
+    const idle = this.now() - this.#lastReceivedAt;
+    if (this.held || this.congested) this.room.wheel.schedule(this.#keepAliveTimer, limit);
+    else if (idle >= limit) this.fail(ERRORS.keepAlive, 'nothing was heard for one and a half times the keep alive');
+    else this.room.wheel.schedule(this.#keepAliveTimer, limit - idle);
+  }
+
+  #deadlinePassed(): void {
+    if (this.phase < Phase.OPEN) {
+      if (this.phase === Phase.CHALLENGED) this.admission?.challengeTimedOut();
+      else if (this.phase === Phase.ADMITTING) this.refuse(0x88);
+      else this.fail(ERRORS.connectTimeout, 'no CONNECT was accepted in time');
+    } else if (this.held) this.fail(ERRORS.waitTooLong, 'a packet waited too long for an answer');
+  }
+
+  /** The client of a re-authentication owes an answer; without one it has to go. */
+  awaitChallenge(deadlineMs: number): void {
+    this.room.wheel.schedule(this.#challengeTimer, deadlineMs);
+  }
+
+  cancelChallenge(): void {
+    this.room.wheel.cancel(this.#challengeTimer);
+  }
+
+  /** Waits for the client's answer to a challenge, no longer than the chain's deadline. */
+  challenged(deadlineAt: number): void {
+    this.phase = Phase.CHALLENGED;
+    this.room.wheel.schedule(this.#deadlineTimer, Math.max(0, deadlineAt - this.now()));
+  }
+
+  /** The one exit. */
+  #finish(kind: ErrorKind | null, reasonCode: number): void {
+    if (this.phase === Phase.CLOSED) return;
+    const wasOpen = this.phase === Phase.OPEN;
+    this.phase = Phase.CLOSED;
+    const { room, session, client } = this;
+    room.wheel.cancel(this.#keepAliveTimer);
+    room.wheel.cancel(this.#deadlineTimer);
+    room.wheel.cancel(this.#slowTimer);
+    room.wheel.cancel(this.#challengeTimer);
+    this.admission?.cancel();
+    this.pending?.cancel();
+    this.leases?.stop();
+    this.acknowledgements.stop();
+    this.out.flush();
+    this.out.close();
+    this.transport.end();
+    this.#forgetParts();
+    if (wasOpen) room.stats.clientsConnected -= 1;
+    if (wasOpen && client !== null && room.gate.hears('clientDisconnected')) {
+      const news = { client: client.info, identity: client.identity, tenant: client.tenant, reasonCode, error: kind?.code ?? null };
+      room.gate.tell('clientDisconnected', news);
+    }
+    if (session !== null) room.registry.closed(session, this.outlet, this.publishWill, this.newExpirySeconds);
+    room.forget(this);
+  }
+}
+
+function stackOf(error: unknown): string | undefined {
+  return error instanceof Error ? error.stack : undefined;
+}

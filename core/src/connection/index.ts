@@ -1,0 +1,5 @@
+export { Connection } from './connection.js';
+export { publishApproved } from './on-single-publish.js';
+export { Flusher } from './out-buffer.js';
+export { type ConnectionRoom, Scratch } from './room.js';
+export type { Transport } from './transport.js';

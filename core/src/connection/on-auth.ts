@@ -1,0 +1,93 @@
+import { ReasonCode } from '@portcullis/sdk';
+import { type AuthPacket, encodeAuth } from '../codec/index.js';
+import { ERRORS } from '../errors.js';
+import { FAULT_CODE, refusalCode } from '../gate/index.js';
+import type { Outcome } from '../hooks/index.js';
+import { type Connection, Phase } from './connection.js';
+
+/** AUTH: the answer to a challenge, or a re-authentication of a client that is connected (5.0 section 4.12). */
+export function onAuth(connection: Connection, packet: AuthPacket): void {
+  const { authenticationMethod } = connection;
+  // [MQTT-4.12.0-7] [MQTT-4.12.1-1]
+  if (authenticationMethod === null || packet.method !== authenticationMethod) {
+    return connection.fail(ERRORS.protocol, 'AUTH with another method than the CONNECT');
+  }
+  if (connection.phase === Phase.CHALLENGED) {
+    // [MQTT-4.12.0-3]
+    if (packet.reasonCode !== ReasonCode.ContinueAuthentication) return connection.fail(ERRORS.protocol, 'AUTH that does not continue');
+    connection.phase = Phase.ADMITTING;
+    connection.admission?.answerChallenge(packet.data);
+    return;
+  }
+  if (packet.reasonCode === ReasonCode.ReAuthenticate) {
+    connection.reauthentication = {};
+    connection.reauthenticationStep = 0;
+  } else if (packet.reasonCode !== ReasonCode.ContinueAuthentication || connection.reauthentication === null) {
+    return connection.fail(ERRORS.protocol, 'AUTH that continues nothing');
+  }
+  ask(connection, authenticationMethod, packet.data);
+}
+
+function ask(connection: Connection, method: string, data: Buffer | null): void {
+  const { client, room, reauthentication } = connection;
+  if (client === null || reauthentication === null) return;
+  connection.cancelChallenge();
+  connection.reauthenticationStep += 1;
+  const request = {
+    client: client.info,
+    method,
+    data,
+    step: connection.reauthenticationStep,
+    reauthentication: true,
+    exchange: reauthentication,
+    username: client.username,
+    tenant: client.tenant,
+    tls: client.tls,
+  };
+  let answered = false;
+  const deadlineAt = room.gate.now() + client.standing.chain.deadlineMs;
+  const pending = client.standing.hooks.askEnhanced(method, request, { deadlineAt }, (outcome) => {
+    answered = true;
+    take(connection, method, outcome);
+    connection.release();
+  });
+  // The client's other packets wait: they would be judged by an identity that is in question.
+  if (!answered) connection.hold(pending);
+}
+
+function take(connection: Connection, method: string, outcome: Outcome): void {
+  const { client, room } = connection;
+  if (client === null || connection.phase !== Phase.OPEN) return;
+  switch (outcome.kind) {
+    case 'continue':
+      connection.out.packet(encodeAuth(ReasonCode.ContinueAuthentication, method, outcome.data));
+      connection.awaitChallenge(client.standing.chain.deadlineMs);
+      return;
+    case 'allow': {
+      connection.reauthentication = null;
+      const identity = outcome.grant?.identity;
+      const username = identity === undefined || identity.anonymous === true ? null : identity.username;
+      // Rights never change hands in place.
+      if (identity === undefined || username !== client.username) return refuse(connection, outcome.plugin, ReasonCode.NotAuthorized, 'another identity');
+      client.identifiedAt = room.gate.now();
+      client.leaseSeconds = outcome.grant?.leaseSeconds ?? null;
+      connection.leases?.identityConfirmed();
+      room.gate.decided('authenticateEnhanced', outcome.plugin, 'allow', 0, client, 'refresh', null, null);
+      connection.out.packet(encodeAuth(ReasonCode.Success, method, outcome.data));
+      return;
+    }
+    case 'deny':
+      return refuse(connection, outcome.plugin, refusalCode(outcome.reason, 'disconnect'), 'the re-authentication was denied');
+    case 'skip':
+      return refuse(connection, null, ReasonCode.NotAuthorized, 'nobody owns the authentication method any more');
+    default:
+      room.gate.decided('authenticateEnhanced', null, 'fault', FAULT_CODE.disconnect, client, 'refresh', null, null);
+      return connection.end(FAULT_CODE.disconnect, 'the re-authentication could not be judged');
+  }
+}
+
+function refuse(connection: Connection, plugin: string | null, reasonCode: number, detail: string): void {
+  const { client, room } = connection;
+  if (client !== null) room.gate.decided('authenticateEnhanced', plugin, 'deny', reasonCode, client, 'refresh', null, null);
+  connection.end(reasonCode, detail);
+}

@@ -1,0 +1,116 @@
+import { ReasonCode } from '@portcullis/sdk';
+import { type ConnackProperties, type ConnectPacket, encodeAuth, encodeConnack } from '../codec/index.js';
+import { type AdmissionResult, type GateClient, LeaseKeeper, Message } from '../gate/index.js';
+import { type Connection, Phase } from './connection.js';
+import { ConnectionOutlet } from './outlet.js';
+
+/** Takes a CONNECT through the gate, gives the client its session and answers. */
+export function onConnect(connection: Connection, packet: ConnectPacket): void {
+  const { room, transport } = connection;
+  connection.version = packet.protocolVersion;
+  connection.phase = Phase.ADMITTING;
+  connection.problemInformation = packet.requestProblemInformation;
+  connection.authenticationMethod = packet.authenticationMethod;
+  const admission = room.gate.admit(
+    connection.chain,
+    { ...packet, connection: transport.info, tls: transport.tls },
+    (result) => admitted(connection, packet, result),
+  );
+  connection.admission = admission;
+  admission?.start();
+}
+
+function admitted(connection: Connection, packet: ConnectPacket, result: AdmissionResult): void {
+  if (connection.phase === Phase.CLOSED) return;
+  if (result.kind === 'challenge') {
+    const { authenticationMethod, admission } = connection;
+    if (authenticationMethod === null || admission === null) return;
+    // [MQTT-4.12.0-2]
+    connection.out.packet(encodeAuth(ReasonCode.ContinueAuthentication, authenticationMethod, result.data));
+    connection.challenged(admission.deadlineAt);
+    connection.resume();
+    return;
+  }
+  connection.admission = null;
+  if (result.kind === 'refused') return connection.refuse(result.reasonCode);
+  open(connection, packet, result);
+}
+
+function open(connection: Connection, packet: ConnectPacket, result: AdmissionResult & { readonly kind: 'accepted' }): void {
+  const { room } = connection;
+  const { client } = result;
+  const outlet = new ConnectionOutlet(connection, packet.maximumPacketSize);
+  connection.outlet = outlet;
+  const will = result.will === null || packet.will === null ? null : willOf(result.will, packet.will);
+  room.custody.begin();
+  const opened = room.registry.open(client, outlet, packet.cleanStart, will);
+  if (opened.kind === 'refused') {
+    client.binding.release();
+    room.gate.connectDecided('session', null, 'deny', opened.reasonCode, client.info, client.username, 'the session was refused');
+    return connection.refuse(opened.reasonCode);
+  }
+  const { session, present } = opened;
+  connection.client = client;
+  connection.session = session;
+  connection.keepAliveSeconds = client.info.keepAliveSeconds;
+  session.inFlight.limit = Math.min(packet.receiveMaximum, room.limits.maxInflight);
+  const mark = room.custody.end();
+  if (mark === null) {
+    // The store cannot hold the session: better no session than one that is lost.
+    connection.publishWill = false;
+    return connection.refuse(ReasonCode.ServerUnavailable);
+  }
+  connection.leases = new LeaseKeeper(
+    room.gate,
+    client,
+    (reasonCode, detail) => connection.end(reasonCode, detail),
+    () => session.rejudge(),
+  );
+  session.leases = connection.leases;
+  const connack =
+    connection.version === 5
+      ? encodeConnack(5, present, 0, connackProperties(connection, packet, client, result.assignedClientId, result.authData))
+      : encodeConnack(connection.version, present && connection.version !== 3, 0);
+  // [MQTT-3.2.0-1] CONNACK first: what the session holds follows it.
+  connection.acknowledgements.send(mark, connack, () => accepted(connection, present));
+}
+
+function accepted(connection: Connection, present: boolean): void {
+  const { room, session, client } = connection;
+  if (session === null || client === null) return;
+  connection.opened();
+  if (connection.phase !== Phase.OPEN) return;
+  session.resend(connection.outlet);
+  if (room.gate.hears('clientConnected')) {
+    room.gate.tell('clientConnected', { client: client.info, identity: client.identity, tenant: client.tenant, sessionPresent: present });
+  }
+  connection.resume();
+}
+
+function willOf(message: Message, fields: { readonly delaySeconds: number; readonly messageExpirySeconds: number }) {
+  return { message, delaySeconds: fields.delaySeconds, expirySeconds: fields.messageExpirySeconds };
+}
+
+function connackProperties(
+  connection: Connection,
+  packet: ConnectPacket,
+  client: GateClient,
+  assignedClientId: string | null,
+  authData: Buffer | null,
+): ConnackProperties {
+  const { limits } = connection.room;
+  const { info } = client;
+  const properties: { -readonly [Name in keyof ConnackProperties]: ConnackProperties[Name] } = {
+    receiveMaximum: limits.receiveMaximum,
+    maximumPacketSize: limits.maxPacketBytes,
+    topicAliasMaximum: limits.topicAliasMaximum,
+  };
+  if (info.sessionExpirySeconds !== (packet.sessionExpirySeconds ?? 0)) properties.sessionExpirySeconds = info.sessionExpirySeconds;
+  if (info.keepAliveSeconds !== packet.keepAliveSeconds) properties.serverKeepAliveSeconds = info.keepAliveSeconds;
+  // [MQTT-3.2.2-16] Also when the broker, or a plugin, chose another one than the client.
+  if (assignedClientId !== null || info.id !== packet.clientId) properties.assignedClientId = info.id;
+  // [MQTT-4.12.0-5]
+  if (connection.authenticationMethod !== null) properties.authenticationMethod = connection.authenticationMethod;
+  if (authData !== null) properties.authenticationData = authData;
+  return properties;
+}

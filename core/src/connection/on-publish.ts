@@ -1,0 +1,202 @@
+import { ReasonCode } from '@portcullis/sdk';
+import { encodeAck, isValidTopicName, PacketType, type PublishView, readFrame, readPublish, writeAck } from '../codec/index.js';
+import { ERRORS, type ErrorKind } from '../errors.js';
+import { type GateClient, MAX_RUN, type RunDraft, type TopicEntry } from '../gate/index.js';
+import type { Session } from '../session/index.js';
+import { NO_MARK } from '../store/index.js';
+import type { Connection } from './connection.js';
+import { onSinglePublish } from './on-single-publish.js';
+
+/**
+ * Handles the PUBLISH at `start` (its frame has been read), and with it those right behind it that have the same first byte and topic. They
+ * are handed on as one range of bytes where nothing about them asks for more. Returns where the next packet begins.
+ */
+export function onPublish(connection: Connection, buffer: Buffer, start: number, length: number): number {
+  const { room, session, client, version } = connection;
+  const end = start + length;
+  if (session === null || client === null) return end;
+  const { view, frame } = room.scratch;
+  const code = readPublish(buffer, start, frame.bodyStart, end, version, view);
+  if (code !== 0) {
+    connection.fail(publishFault(code), 'a malformed PUBLISH', code);
+    return end;
+  }
+  const topic = resolveTopic(connection, buffer, view, session);
+  if (topic === null) return end;
+  connection.lastTopic = topic;
+  const byBytes =
+    view.qos < 2 && !view.retain && !view.dup && view.topicAlias === 0 && view.forwardable && !client.publishAsks && !room.gate.tellsPublishes;
+  if (!byBytes) {
+    room.stats.messagesReceived += 1;
+    onSinglePublish(connection, buffer, view, topic);
+    return end;
+  }
+  const run = room.gate.draft;
+  begin(run, connection, session, client, buffer, start, topic, view);
+  append(run, room.scratch.packetIds, end, length, view);
+  const next = extend(connection, run, buffer, end);
+  const count = run.last;
+  room.stats.messagesReceived += count;
+  if (view.qos === 1 && overReceiveMaximum(connection, session, count)) return next;
+  publishRun(connection, session, client, count);
+  return next;
+}
+
+/** The reason code's place among the errors. */
+function publishFault(code: number): ErrorKind {
+  if (code === 0x94) return ERRORS.topicAlias;
+  if (code === 0x90) return ERRORS.topicName;
+  return code === 0x82 ? ERRORS.protocol : ERRORS.malformed;
+}
+
+/** The topic of a PUBLISH, from its bytes or its alias; null when it has none that is valid, and then the connection has ended. */
+function resolveTopic(connection: Connection, buffer: Buffer, view: PublishView, session: Session): TopicEntry | null {
+  const { topics } = session.domain;
+  const { topicStart, topicEnd, topicAlias } = view;
+  let topic: TopicEntry | null = null;
+  if (topicStart === topicEnd) {
+    const known = connection.aliases?.[topicAlias];
+    if (topicAlias > connection.room.limits.topicAliasMaximum || known === undefined) {
+      connection.fail(ERRORS.topicAlias, 'an unknown topic alias');
+      return null;
+    }
+    topic = known;
+  } else {
+    const last = connection.lastTopic;
+    if (last !== null && last.epoch === topics.epoch && sameTopic(last.bytes, buffer, topicStart, topicEnd)) topic = last;
+    else topic = topics.find(buffer, topicStart, topicEnd);
+    if (topic === null) {
+      if (!isValidTopicName(buffer, topicStart, topicEnd, connection.room.limits.maxTopicLevels)) {
+        connection.fail(ERRORS.topicName, 'the topic name is not valid');
+        return null;
+      }
+      topic = topics.add(buffer, topicStart, topicEnd);
+    }
+  }
+  if (topic.epoch !== topics.epoch) topic = topics.intern(topic.topic);
+  if (topicAlias === 0) return topic;
+  // [MQTT-3.2.2-17]
+  if (topicAlias > connection.room.limits.topicAliasMaximum) {
+    connection.fail(ERRORS.topicAlias, 'a topic alias above the maximum');
+    return null;
+  }
+  connection.aliases ??= [];
+  connection.aliases[topicAlias] = topic;
+  return topic;
+}
+
+function sameTopic(bytes: Buffer, buffer: Buffer, start: number, end: number): boolean {
+  const length = end - start;
+  if (bytes.length !== length) return false;
+  for (let i = 0; i < length; i += 1) if (bytes[i] !== buffer[start + i]) return false;
+  return true;
+}
+
+function begin(
+  run: RunDraft,
+  connection: Connection,
+  session: Session,
+  client: GateClient,
+  buffer: Buffer,
+  start: number,
+  topic: TopicEntry,
+  view: PublishView,
+): void {
+  run.reset();
+  run.buffer = buffer;
+  run.start = start;
+  run.form = connection.version === 5 ? 5 : 3;
+  run.qos = view.qos as 0 | 1;
+  run.topic = topic;
+  run.publisherClientId = session.clientId;
+  run.publisher = client.username;
+  run.origin = session;
+}
+
+function append(run: RunDraft, packetIds: Uint16Array, end: number, length: number, view: PublishView): void {
+  const index = run.last;
+  run.ends[index] = end;
+  // The length of the property list stands before it and belongs to what is forwarded.
+  run.propertiesStarts[index] = view.topicEnd + (view.qos === 0 ? 0 : 2);
+  run.payloadStarts[index] = view.payloadStart;
+  packetIds[index] = view.packetId;
+  if (length > run.maxPacketBytes) run.maxPacketBytes = length;
+  run.last = index + 1;
+}
+
+/** Adds the packets behind the first that are like it. One that is not, or is wrong, is left to be looked at by itself. */
+function extend(connection: Connection, run: RunDraft, buffer: Buffer, from: number): number {
+  const { room, version } = connection;
+  const { view, frame, packetIds } = room.scratch;
+  const first = buffer[run.start];
+  const topic = run.entry.bytes;
+  let position = from;
+  while (run.last < MAX_RUN && position < buffer.length && buffer[position] === first) {
+    const length = readFrame(buffer, position, buffer.length, room.limits.maxPacketBytes, frame);
+    if (length <= 0) break;
+    if (readPublish(buffer, position, frame.bodyStart, position + length, version, view) !== 0) break;
+    if (view.topicAlias !== 0 || !view.forwardable || !sameTopic(topic, buffer, view.topicStart, view.topicEnd)) break;
+    position += length;
+    append(run, packetIds, position, length, view);
+  }
+  return position;
+}
+
+/** [MQTT-3.3.4-7] More than the broker said it would hold: the connection ends. */
+export function overReceiveMaximum(connection: Connection, session: Session, adding: number): boolean {
+  const { room, acknowledgements } = connection;
+  const held = session.received.size + acknowledgements.waiting;
+  // Acknowledged in this turn, so never held: only what is outstanding counts.
+  if (held === 0 || held + adding <= room.limits.receiveMaximum) return false;
+  connection.fail(ERRORS.receiveMaximum, 'more unacknowledged messages than the receive maximum');
+  return true;
+}
+
+function publishRun(connection: Connection, session: Session, client: GateClient, count: number): void {
+  const { room } = connection;
+  const { custody, gate } = room;
+  const { qos } = gate.draft;
+  const run = gate.approve(client);
+  if (run === null) return refuseRun(connection, client, count);
+  custody.begin();
+  const matched = room.router.route(session.domain, run);
+  const mark = custody.end();
+  if (qos === 0) return;
+  if (mark === null) return storeRefused(connection, count);
+  acknowledge(connection, count, matched ? ReasonCode.Success : ReasonCode.NoMatchingSubscribers, mark);
+}
+
+function acknowledge(connection: Connection, count: number, code: number, mark: typeof NO_MARK): void {
+  const { room, out, acknowledgements, version } = connection;
+  const { packetIds } = room.scratch;
+  const plain = version !== 5 || code === ReasonCode.Success;
+  if (plain && mark === NO_MARK && acknowledgements.waiting === 0) {
+    const target = out.reserve(count * 4);
+    let { offset } = out;
+    for (let i = 0; i < count; i += 1) offset = writeAck(target, offset, PacketType.PUBACK, packetIds[i] as number);
+    out.commit(offset);
+    return;
+  }
+  for (let i = 0; i < count; i += 1) {
+    acknowledgements.send(mark, encodeAck(version, PacketType.PUBACK, packetIds[i] as number, version === 5 ? code : 0));
+  }
+  if (acknowledgements.waiting >= room.limits.maxPendingAcknowledgements) connection.hold(null);
+}
+
+/** The rules do not allow it: 3.x cannot be told [MQTT-3.3.5-2], 5.0 is. */
+function refuseRun(connection: Connection, client: GateClient, count: number): void {
+  const { room, session } = connection;
+  const { draft } = room.gate;
+  room.gate.publishDenied(client, draft.entry.topic, draft.qos, false, count);
+  if (draft.qos === 0 || session === null) return;
+  if (connection.version !== 5 && client.standing.chain.denyPublish === 'close') {
+    return connection.fail(ERRORS.refused, 'a publish was not allowed');
+  }
+  acknowledge(connection, count, ReasonCode.NotAuthorized, NO_MARK);
+}
+
+/** The store cannot keep what durable sessions should have got: no success, and the client keeps its messages. */
+function storeRefused(connection: Connection, count: number): void {
+  if (connection.version !== 5) return connection.fail(ERRORS.store, 'the store cannot take the message');
+  acknowledge(connection, count, ReasonCode.QuotaExceeded, NO_MARK);
+}

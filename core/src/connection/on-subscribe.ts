@@ -1,0 +1,131 @@
+import { parseSharedFilter, ReasonCode } from '@portcullis/sdk';
+import { encodeSuback, type RequestedFilter, type SubscribePacket } from '../codec/index.js';
+import { ERRORS } from '../errors.js';
+import { refusalCode, type SubscribeVerdict } from '../gate/index.js';
+import type { Session } from '../session/index.js';
+import type { Connection } from './connection.js';
+
+/** Judges the topic filters one after the other, then makes the subscriptions and answers with a code for each, in order. */
+export function onSubscribe(connection: Connection, packet: SubscribePacket): void {
+  const { session } = connection;
+  if (session !== null) new Subscribing(connection, session, packet).run();
+}
+
+interface Granted {
+  readonly requested: RequestedFilter;
+  readonly verdict: SubscribeVerdict & { readonly outcome: 'grant' };
+}
+
+class Subscribing {
+  readonly #connection: Connection;
+  readonly #session: Session;
+  readonly #packet: SubscribePacket;
+  readonly #codes: number[] = [];
+  readonly #granted: Granted[] = [];
+  #running = false;
+  #waiting = false;
+
+  constructor(connection: Connection, session: Session, packet: SubscribePacket) {
+    this.#connection = connection;
+    this.#session = session;
+    this.#packet = packet;
+  }
+
+  run(): void {
+    if (this.#running) return;
+    this.#running = true;
+    while (!this.#waiting && this.#codes.length < this.#packet.filters.length) this.#judge(this.#packet.filters[this.#codes.length] as RequestedFilter);
+    this.#running = false;
+    if (!this.#waiting) this.#finish();
+  }
+
+  #judge(requested: RequestedFilter): void {
+    const { room } = this.#connection;
+    const question = this.#question(requested);
+    if (typeof question === 'number') return void this.#codes.push(question);
+    let answered = false;
+    const pending = room.gate.judgeSubscribe(this.#session.client, question, (verdict) => {
+      answered = true;
+      if (!this.#current) return;
+      this.#take(requested, verdict);
+      if (!this.#waiting) return;
+      this.#waiting = false;
+      this.run();
+    });
+    if (answered) return;
+    this.#waiting = true;
+    this.#connection.hold(pending);
+  }
+
+  /** The question that the gate is asked, or the reason code by which the filter is refused at once. */
+  #question(requested: RequestedFilter): { filter: string; shareName: string | null; qos: 0 | 1 | 2 } | number {
+    const { limits } = this.#connection.room;
+    const { filter, qos } = requested;
+    if (levelsOf(filter) > limits.maxTopicLevels) return ReasonCode.TopicFilterInvalid;
+    const adds = this.#session.subscriptions.has(filter) ? 0 : 1;
+    if (this.#session.subscriptions.size + this.#granted.length + adds > limits.maxSubscriptions) return ReasonCode.QuotaExceeded;
+    const shared = parseSharedFilter(filter);
+    if (shared === 'invalid') return ReasonCode.TopicFilterInvalid;
+    return shared === null ? { filter, shareName: null, qos } : { filter: shared.filter, shareName: shared.shareName, qos };
+  }
+
+  #take(requested: RequestedFilter, verdict: SubscribeVerdict): void {
+    if (verdict.outcome === 'grant') {
+      this.#granted.push({ requested, verdict });
+      this.#codes.push(verdict.qos);
+    } else this.#codes.push(verdict.outcome === 'deny' ? refusalCode(verdict.reason, 'suback') : ReasonCode.UnspecifiedError);
+  }
+
+  get #current(): boolean {
+    return this.#connection.session === this.#session && this.#session.outlet === this.#connection.outlet;
+  }
+
+  #finish(): void {
+    const connection = this.#connection;
+    const { room, version } = connection;
+    // MQTT 3.1 has no code for a refusal; to grant in appearance would be a lie, so the client has to go, with nothing changed.
+    if (version === 3 && this.#codes.some((code) => code >= 0x80)) return connection.fail(ERRORS.refused, 'a subscription was not allowed');
+    room.custody.begin();
+    const replays = this.#granted.map((granted) => this.#subscribe(granted));
+    const mark = room.custody.end();
+    if (mark === null) return connection.end(ReasonCode.ImplementationSpecificError, 'the store cannot take the subscription');
+    const codes = version === 5 ? this.#codes : this.#codes.map((code) => (code >= 0x80 ? 0x80 : code));
+    const suback = encodeSuback(version, this.#packet.packetId, codes);
+    connection.acknowledgements.send(mark, suback, () => {
+      for (const replay of replays) replay?.();
+      this.#session.pump();
+    });
+    connection.release();
+  }
+
+  /** Makes one subscription; returns what sends its retained messages, if any are due. */
+  #subscribe({ requested, verdict }: Granted): (() => void) | null {
+    const { room } = this.#connection;
+    const session = this.#session;
+    const { filter, noLocal, retainAsPublished, retainHandling } = requested;
+    const { subscription, isNew } = session.subscribe(filter, {
+      qos: verdict.qos,
+      noLocal,
+      retainAsPublished,
+      retainHandling,
+      id: this.#packet.subscriptionId,
+      checks: verdict.checks,
+      byCode: verdict.byCode,
+    });
+    if (room.gate.hears('subscribed')) {
+      const { clientId, tenant, client } = session;
+      room.gate.tell('subscribed', { clientId, tenant, owner: client.username, filter, qos: verdict.qos });
+    }
+    // [MQTT-3.3.1-9] to [MQTT-3.3.1-11]; a shared subscription gets none.
+    if (subscription.shareName !== null || retainHandling === 2 || (retainHandling === 1 && !isNew)) return null;
+    return () => {
+      for (const entry of room.router.retained(session.domain, subscription.filter)) session.deliverRetained(entry, subscription);
+    };
+  }
+}
+
+function levelsOf(filter: string): number {
+  let levels = 1;
+  for (let at = filter.indexOf('/'); at >= 0; at = filter.indexOf('/', at + 1)) levels += 1;
+  return levels;
+}

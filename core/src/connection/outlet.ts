@@ -1,0 +1,95 @@
+import { encodeAck, PacketType, type PublishFields, publishLength, writePublish } from '../codec/index.js';
+import type { AuthorizedRun, Message } from '../gate/index.js';
+import type { InFlight, Outlet, OutgoingCopy } from '../session/index.js';
+import type { OutBuffer } from './out-buffer.js';
+import { writeRun } from './transcode.js';
+
+/** What the way out needs of its connection. */
+export interface OutletOwner {
+  readonly version: 3 | 4 | 5;
+  readonly out: OutBuffer;
+  readonly congested: boolean;
+  now(): number;
+  countSent(messages: number): void;
+  end(reasonCode: number, detail: string): void;
+}
+
+/** The way out of one connection, as sessions see it. A new one for each connection, so that a late caller cannot reach the next client. */
+export class ConnectionOutlet implements Outlet {
+  readonly maxPacketBytes: number;
+  readonly #owner: OutletOwner;
+
+  constructor(owner: OutletOwner, maxPacketBytes: number) {
+    this.#owner = owner;
+    this.maxPacketBytes = maxPacketBytes;
+  }
+
+  get congested(): boolean {
+    return this.#owner.congested;
+  }
+
+  sendRun(run: AuthorizedRun, qos: 0 | 1 | 2, inFlight: InFlight): void {
+    writeRun(this.#owner.out, run, this.#owner.version === 5 ? 5 : 3, qos, inFlight);
+    this.#owner.countSent(run.count);
+  }
+
+  sendMessage(copy: OutgoingCopy): boolean {
+    const { message } = copy;
+    const { out, version } = this.#owner;
+    const shared = copy.qos === 0 && copy.subscriptionIds === null && message.expiresAt === 0;
+    if (shared) return this.#sendShared(message, copy.retain, version);
+    const fields: PublishFields = {
+      topic: message.topicBytes,
+      payload: message.payload,
+      qos: copy.qos,
+      retain: copy.retain,
+      dup: copy.dup,
+      packetId: copy.packetId,
+      properties: message.properties,
+      // [MQTT-3.3.2-6] What is left of it.
+      messageExpirySeconds: message.expiresAt === 0 ? -1 : Math.max(0, Math.ceil((message.expiresAt - this.#owner.now()) / 1000)),
+      subscriptionIds: copy.subscriptionIds,
+    };
+    const bytes = publishLength(version, fields);
+    // [MQTT-3.1.2-24]
+    if (this.maxPacketBytes !== 0 && bytes > this.maxPacketBytes) return false;
+    const target = out.reserve(bytes);
+    out.commit(writePublish(target, out.offset, version, fields));
+    this.#owner.countSent(1);
+    return true;
+  }
+
+  sendPubrel(packetId: number): void {
+    this.#owner.out.packet(encodeAck(this.#owner.version, PacketType.PUBREL, packetId, 0));
+  }
+
+  end(reasonCode: number, detail: string): void {
+    this.#owner.end(reasonCode, detail);
+  }
+
+  /** A QoS 0 copy without anything of the receiver's own is the same bytes for all receivers of a form. */
+  #sendShared(message: Message, retain: boolean, version: 3 | 4 | 5): boolean {
+    const slot = (version === 5 ? 2 : 0) + (retain ? 1 : 0);
+    let packet = message.encodings[slot] ?? null;
+    if (packet === null) {
+      const fields: PublishFields = {
+        topic: message.topicBytes,
+        payload: message.payload,
+        qos: 0,
+        retain,
+        dup: false,
+        packetId: 0,
+        properties: message.properties,
+        messageExpirySeconds: -1,
+        subscriptionIds: null,
+      };
+      packet = Buffer.allocUnsafe(publishLength(version, fields));
+      writePublish(packet, 0, version, fields);
+      message.encodings[slot] = packet;
+    }
+    if (this.maxPacketBytes !== 0 && packet.length > this.maxPacketBytes) return false;
+    this.#owner.out.range(packet, 0, packet.length, packet);
+    this.#owner.countSent(1);
+    return true;
+  }
+}

@@ -1,0 +1,22 @@
+import type { Flusher } from './out-buffer.js';
+import type { Message } from '../gate/index.js';
+import type { Session, SessionRegistry, SessionRoom } from '../session/index.js';
+import { Frame, PublishView } from '../codec/index.js';
+
+/** What all connections share. */
+export interface ConnectionRoom extends SessionRoom {
+  readonly registry: SessionRegistry;
+  readonly flusher: Flusher;
+  readonly scratch: Scratch;
+  /** Called when a connection is over, whatever it was. */
+  forget(connection: object): void;
+  /** Routes a will when its time has come. */
+  publishWill(session: Session, message: Message): void;
+}
+
+/** Values that are filled anew for each packet: one set for all connections, since only one packet is handled at a time. */
+export class Scratch {
+  readonly frame = new Frame();
+  readonly view = new PublishView();
+  readonly packetIds = new Uint16Array(512);
+}

@@ -1,0 +1,312 @@
+import { randomBytes } from 'node:crypto';
+import type { ClientInfo, ConnectPatch, IdentityGrant, NormalizeConnectRequest, TenantGrant } from '@portcullis/sdk';
+import { isTopicName, ReasonCode } from '@portcullis/sdk';
+import type { AskOptions, Outcome, Pending } from '../hooks/index.js';
+import { type AdmissionResult, type ConnectRequest, clientInfo, isUtf8Text } from './admission-types.js';
+import { GateClient, type Standing } from './client.js';
+import { FAULT_CODE, OVERLOAD_CODE, refusalCode } from './codes.js';
+import type { Gate } from './gate.js';
+import { Message } from './message.js';
+import { loadPolicy } from './policy-loader.js';
+
+const TENANT = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
+
+/**
+ * The way of one CONNECT through the gate: tenant, patches, guards, authentication, guards, rights, will. Each step is asked only after the
+ * one before let the client pass, and the first refusal ends it.
+ */
+export class Admission {
+  readonly #gate: Gate;
+  readonly #standing: Standing;
+  readonly #request: ConnectRequest;
+  readonly #done: (result: AdmissionResult) => void;
+  readonly #deadlineAt: number;
+  readonly #exchange = {};
+  #info: ClientInfo;
+  #username: string | null;
+  #tenant: string | null = null;
+  #assignedClientId: string | null = null;
+  #step = 0;
+  #authData: Buffer | null = null;
+  #pending: Pending | null = null;
+  #over = false;
+
+  constructor(gate: Gate, standing: Standing, request: ConnectRequest, done: (result: AdmissionResult) => void) {
+    this.#gate = gate;
+    this.#standing = standing;
+    this.#request = request;
+    this.#done = done;
+    this.#deadlineAt = gate.now() + standing.chain.deadlineMs;
+    this.#username = request.username;
+    this.#info = clientInfo(request, gate.sessionRules.maxExpirySeconds);
+  }
+
+  /** Begins; `done` may be called before it returns. */
+  start(): void {
+    const request = { client: this.#info, username: this.#username, tls: this.#request.tls };
+    this.#ask((options) =>
+      this.#standing.global.firstGiven('resolveTenant', request, options, (given) => {
+        this.#pending = null;
+        if (this.#over) return;
+        if (given.kind === 'fault') return this.#fault('resolveTenant', given.plugin, given.overload, given.detail);
+        if (given.kind === 'given') {
+          const grant = given.value as TenantGrant;
+          if (typeof grant?.name !== 'string' || !TENANT.test(grant.name)) return this.#fault('resolveTenant', given.plugin, false, 'malformed tenant name');
+          this.#tenant = grant.name;
+        }
+        this.#normalize();
+      }),
+    );
+  }
+
+  /** The client is gone: everybody who was asked hears of it, and nothing is done any more. */
+  cancel(): void {
+    this.#over = true;
+    this.#pending?.cancel();
+    this.#pending = null;
+  }
+
+  /** The client's answer to a challenge (AUTH 0x18). */
+  answerChallenge(data: Buffer | null): void {
+    if (!this.#over) this.#enhanced(data);
+  }
+
+  /** The client let the deadline of the chain pass without answering a challenge. */
+  challengeTimedOut(): void {
+    if (!this.#over) this.#refuse('authenticateEnhanced', null, ReasonCode.NotAuthorized, 'deny', 'the client left a challenge unanswered');
+  }
+
+  get deadlineAt(): number {
+    return this.#deadlineAt;
+  }
+
+  #normalize(): void {
+    if (this.#standing.global.has('normalizeConnect')) {
+      const request: NormalizeConnectRequest = { client: this.#info, username: this.#username, tenant: this.#tenant, tls: this.#request.tls };
+      const result = this.#standing.global.waterfall('normalizeConnect', request, (current, patch) => this.#patched(current, patch));
+      if ('kind' in result) return this.#fault('normalizeConnect', result.plugin, result.overload, result.detail);
+      this.#info = result.request.client;
+      this.#username = result.request.username;
+    }
+    // [MQTT-3.1.3-8] of 3.1.1, 5.0 section 3.1.3.1: without an identifier a 3.x client cannot have a session that lasts.
+    if (this.#info.id === '') {
+      if (this.#info.protocol === '3.1' || (this.#info.protocol === '3.1.1' && !this.#info.cleanStart)) {
+        return this.#refuse('connect', null, ReasonCode.ClientIdentifierNotValid, 'deny', 'no client identifier');
+      }
+      // [MQTT-3.1.3-6] A fresh one, that nobody else can guess or hold.
+      this.#assignedClientId = `auto-${randomBytes(12).toString('hex')}`;
+      this.#info = { ...this.#info, id: this.#assignedClientId };
+    }
+    this.#admitClient();
+  }
+
+  #patched(current: NormalizeConnectRequest, patch: ConnectPatch): NormalizeConnectRequest | null {
+    const { clientId, username, keepAliveSeconds, sessionExpirySeconds } = patch;
+    if (clientId !== undefined && !(isUtf8Text(clientId) && clientId !== '')) return null;
+    if (username !== undefined && !isUtf8Text(username)) return null;
+    if (keepAliveSeconds !== undefined && !isWhole(keepAliveSeconds, 65_535)) return null;
+    if (sessionExpirySeconds !== undefined && !isWhole(sessionExpirySeconds, 0xffffffff)) return null;
+    const { client } = current;
+    return {
+      ...current,
+      username: username ?? current.username,
+      client: {
+        ...client,
+        id: clientId ?? client.id,
+        keepAliveSeconds: keepAliveSeconds ?? client.keepAliveSeconds,
+        sessionExpirySeconds: Math.min(sessionExpirySeconds ?? client.sessionExpirySeconds, this.#gate.sessionRules.maxExpirySeconds),
+      },
+    };
+  }
+
+  #admitClient(): void {
+    const request = {
+      client: this.#info,
+      username: this.#username,
+      tenant: this.#tenant,
+      tls: this.#request.tls,
+      userProperties: this.#request.userProperties,
+    };
+    this.#ask((options) =>
+      this.#standing.hooks.ask('admitClient', request, options, (outcome) => this.#guarded('admitClient', outcome, () => this.#authenticate())),
+    );
+  }
+
+  #authenticate(): void {
+    if (this.#request.authenticationMethod !== null) return this.#enhanced(this.#request.authenticationData);
+    const request = { client: this.#info, tenant: this.#tenant, tls: this.#request.tls, userProperties: this.#request.userProperties };
+    this.#ask((options) =>
+      this.#standing.hooks.ask(
+        'authenticate',
+        request,
+        { ...options, password: { username: this.#username, password: this.#request.password } },
+        (outcome) => this.#identified('authenticate', outcome),
+      ),
+    );
+  }
+
+  #enhanced(data: Buffer | null): void {
+    this.#step += 1;
+    const method = this.#request.authenticationMethod ?? '';
+    const request = {
+      client: this.#info,
+      method,
+      data,
+      step: this.#step,
+      reauthentication: false,
+      exchange: this.#exchange,
+      username: this.#username,
+      tenant: this.#tenant,
+      tls: this.#request.tls,
+    };
+    this.#ask((options) =>
+      this.#standing.hooks.askEnhanced(method, request, options, (outcome) => {
+        if (outcome.kind === 'continue') {
+          this.#pending = null;
+          if (!this.#over) this.#done({ kind: 'challenge', data: outcome.data });
+          return;
+        }
+        // [MQTT-4.12.0-1] Nobody owns the method.
+        if (outcome.kind === 'skip') {
+          this.#pending = null;
+          return this.#refuse('authenticateEnhanced', null, ReasonCode.BadAuthenticationMethod, 'deny', 'nobody owns the authentication method');
+        }
+        if (outcome.kind === 'allow') this.#authData = outcome.data;
+        this.#identified('authenticateEnhanced', outcome);
+      }),
+    );
+  }
+
+  #identified(hook: string, outcome: Outcome): void {
+    this.#pending = null;
+    if (this.#over) return;
+    switch (outcome.kind) {
+      case 'allow':
+        if (outcome.grant === null) return this.#fault(hook, outcome.plugin, false, 'allow without an identity');
+        return this.#admitIdentity(outcome.plugin, outcome.grant);
+      case 'skip':
+        return this.#refuse(hook, null, ReasonCode.BadUserNameOrPassword, 'deny', 'nobody knows the client');
+      case 'deny':
+        return this.#refuse(hook, outcome.plugin, refusalCode(outcome.reason, 'connack'), 'deny', 'denied');
+      case 'fault':
+        return this.#fault(hook, outcome.plugin, outcome.overload, outcome.detail);
+      default:
+        return this.#fault(hook, null, false, `an authority answered ${outcome.kind}`);
+    }
+  }
+
+  #admitIdentity(authority: string, grant: IdentityGrant): void {
+    const username = grant.identity.anonymous === true ? null : grant.identity.username;
+    if (this.#gate.sessionRules.useUsernameAsClientId) {
+      if (username === null) return this.#refuse('connect', null, ReasonCode.ClientIdentifierNotValid, 'deny', 'anonymous clients have no username to go by');
+      this.#info = { ...this.#info, id: username };
+    }
+    const request = { client: this.#info, identity: grant.identity, tenant: this.#tenant, tls: this.#request.tls };
+    this.#ask((options) =>
+      this.#standing.hooks.ask('admitIdentity', request, options, (outcome) =>
+        this.#guarded('admitIdentity', outcome, () => this.#loadPolicy(authority, grant)),
+      ),
+    );
+  }
+
+  #loadPolicy(authority: string, grant: IdentityGrant): void {
+    const subject = { info: this.#info, identity: grant.identity, tenant: this.#tenant, tls: this.#request.tls };
+    this.#ask((options) =>
+      loadPolicy(this.#standing, subject, 'connect', new Map(), options.deadlineAt, (result) => {
+        this.#pending = null;
+        if (this.#over) return;
+        // R5: no session without a policy.
+        if (result.kind === 'fault') return this.#fault('loadPolicy', result.plugin, result.overload, result.detail);
+        const client = new GateClient({
+          ...subject,
+          authority,
+          leaseSeconds: grant.leaseSeconds ?? null,
+          identifiedAt: this.#gate.now(),
+          standing: this.#standing,
+          binding: result.binding,
+          sources: result.sources,
+        });
+        for (const [plugin, version] of result.versions) client.knownVersions.set(plugin, version);
+        client.policyLeaseSeconds = result.leaseSeconds;
+        this.#judgeWill(client);
+      }),
+    );
+  }
+
+  #judgeWill(client: GateClient): void {
+    const fields = this.#request.will;
+    if (fields === null) return this.#accept(client, null);
+    if (!isTopicName(fields.topic)) return this.#refuse('authorize', null, ReasonCode.TopicNameInvalid, 'deny', 'the will has no valid topic', client);
+    const will = new Message({
+      topic: fields.topic,
+      topicBytes: Buffer.from(fields.topic, 'utf8'),
+      payload: fields.payload,
+      qos: fields.qos,
+      retain: fields.retain,
+      properties: fields.properties.length === 0 ? null : fields.properties,
+      expiresAt: 0,
+      publisherClientId: client.info.id,
+      publisher: client.username,
+    });
+    this.#ask((options) =>
+      this.#gate.authorizeMessage(client, will, true, options.deadlineAt, (judgement) => {
+        this.#pending = null;
+        if (this.#over) return;
+        if (judgement.outcome === 'allow') return this.#accept(client, will);
+        if (judgement.outcome === 'fault') return this.#fault('authorize', judgement.plugin, false, judgement.detail, client);
+        this.#refuse('authorize', judgement.plugin, refusalCode(judgement.reason, 'connack'), 'deny', 'the will is not allowed', client);
+      }),
+    );
+  }
+
+  #accept(client: GateClient, will: Message | null): void {
+    this.#over = true;
+    this.#gate.connectDecided('authenticate', client.authority, 'allow', 0, this.#info, client.username, 'allowed');
+    this.#done({
+      kind: 'accepted',
+      client,
+      will,
+      assignedClientId: this.#assignedClientId,
+      authData: this.#authData,
+    });
+  }
+
+  /** Runs one asynchronous step; the handle is kept only while the answer is out. */
+  #ask(step: (options: AskOptions) => Pending | null): void {
+    if (this.#over) return;
+    const pending = step({ deadlineAt: this.#deadlineAt });
+    // A step that was answered at once gives no handle: it has gone on already, and perhaps left one of its own.
+    if (pending !== null && !this.#over) this.#pending = pending;
+  }
+
+  #guarded(hook: string, outcome: Outcome, next: () => void): void {
+    this.#pending = null;
+    if (this.#over) return;
+    switch (outcome.kind) {
+      case 'pass':
+        return next();
+      case 'deny':
+        return this.#refuse(hook, outcome.plugin, refusalCode(outcome.reason, 'connack'), 'deny', 'a guard did not let it pass');
+      case 'fault':
+        return this.#fault(hook, outcome.plugin, outcome.overload, outcome.detail);
+      default:
+        return this.#fault(hook, null, false, `a guard answered ${outcome.kind}`);
+    }
+  }
+
+  #fault(hook: string, plugin: string | null, overload: boolean, detail: string, client: GateClient | null = null): void {
+    this.#refuse(hook, plugin, overload ? OVERLOAD_CODE : FAULT_CODE.connack, 'fault', detail, client);
+  }
+
+  #refuse(hook: string, plugin: string | null, reasonCode: number, outcome: 'deny' | 'fault', detail: string, client: GateClient | null = null): void {
+    if (this.#over) return;
+    this.#over = true;
+    client?.binding.release();
+    this.#gate.connectDecided(hook, plugin, outcome, reasonCode, this.#info, this.#username, detail);
+    this.#done({ kind: 'refused', reasonCode });
+  }
+}
+
+function isWhole(value: unknown, maximum: number): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= maximum;
+}

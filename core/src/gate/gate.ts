@@ -1,0 +1,268 @@
+import type { ClientInfo, ConnectionInfo, DecisionNews, RuleAction, UpgradeWebSocketRequest } from '@portcullis/sdk';
+import type { TimerWheel } from '../clock.js';
+import type { Limits } from '../limits.js';
+import type { Logger } from '../log.js';
+import type { GlobalHooks, NewsHookName, Pending } from '../hooks/index.js';
+import type { Stats } from '../stats.js';
+import { Answer } from '../policy/index.js';
+import { Admission } from './admission.js';
+import type { AdmissionResult, ConnectRequest } from './admission-types.js';
+import { type AuthorizedRun, RunDraft } from './authorized-run.js';
+import { type GateClient, isInternal, type Standing } from './client.js';
+import { type DeliveryVerdict, judgeDelivery } from './delivery-gate.js';
+import { foldAuthorize, type Judgement } from './fold.js';
+import type { Message } from './message.js';
+import type { SessionRules } from './options.js';
+import { type ApprovedMessage, type PropertyCodec, PublishGate, type PublishVerdict } from './publish-gate.js';
+import { judgeSubscribe, type SubscribeQuestion, type SubscribeVerdict } from './subscribe-gate.js';
+import type { TopicEntry, TopicTable } from './topic-table.js';
+
+export interface GateOptions {
+  readonly wheel: TimerWheel;
+  readonly limits: Limits;
+  readonly log: Logger;
+  readonly stats: Stats;
+  readonly properties: PropertyCodec;
+  readonly sessionRules: SessionRules;
+}
+
+/** The one place that decides. It folds rules and code, and is the only maker of what the router accepts. */
+export class Gate {
+  readonly wheel: TimerWheel;
+  readonly limits: Limits;
+  sessionRules: SessionRules;
+  /** Whether somebody listens to `messageDelivered`, or to `messagePublished`; then messages are handled one by one. */
+  tellsDeliveries = false;
+  tellsPublishes = false;
+  /** The run that connections fill; `approve` makes it routable. One for all: only one packet is handled at a time. */
+  readonly draft = new RunDraft();
+  readonly #log: Logger;
+  readonly #stats: Stats;
+  readonly #publish: PublishGate;
+  /** Separate from `draft`, which may be in the middle of being routed when a will or a plugin's message is. */
+  readonly #single = new RunDraft();
+  #standings: ReadonlyMap<string, Standing> = new Map();
+  #global: GlobalHooks | null = null;
+
+  constructor(options: GateOptions) {
+    this.wheel = options.wheel;
+    this.limits = options.limits;
+    this.sessionRules = options.sessionRules;
+    this.#log = options.log;
+    this.#stats = options.stats;
+    this.#publish = new PublishGate({
+      properties: options.properties,
+      now: () => this.now(),
+      maxTopicLevels: options.limits.maxTopicLevels,
+      maxPacketBytes: options.limits.maxPacketBytes,
+    });
+  }
+
+  now(): number {
+    return this.wheel.clock.now();
+  }
+
+  /** Puts a configuration generation in force, whole: what each chain stands for. */
+  stand(standings: ReadonlyMap<string, Standing>, global: GlobalHooks, sessionRules: SessionRules): void {
+    this.#standings = standings;
+    this.#global = global;
+    this.sessionRules = sessionRules;
+    this.tellsDeliveries = this.hears('messageDelivered');
+    this.tellsPublishes = this.hears('messagePublished');
+  }
+
+  standing(chain: string): Standing | undefined {
+    return this.#standings.get(chain);
+  }
+
+  /** Takes a CONNECT through the gate of a chain. */
+  admit(chain: string, request: ConnectRequest, done: (result: AdmissionResult) => void): Admission | null {
+    const standing = this.#standings.get(chain);
+    if (standing === undefined) {
+      done({ kind: 'refused', reasonCode: 0x88 });
+      return null;
+    }
+    return new Admission(this, standing, request, done);
+  }
+
+  /** Approves the draft for a client whose publishes need rules only; null when the rules do not allow it. */
+  approve(client: GateClient): AuthorizedRun | null {
+    const { draft } = this;
+    return client.mayPublish(draft.entry, draft.qos, false) ? (draft as AuthorizedRun) : null;
+  }
+
+  /** Approves one message for a client whose publishes need rules only; null when the rules do not allow it. */
+  approveByRules(client: GateClient, topic: TopicEntry, message: Message): ApprovedMessage | null {
+    return client.mayPublish(topic, message.qos, message.retain) ? ({ message, retain: message.retain } as ApprovedMessage) : null;
+  }
+
+  /** Judges one message by itself, with code, guards and rewriting. */
+  judgePublish(client: GateClient, message: Message, will: boolean, done: (verdict: PublishVerdict) => void): Pending | null {
+    const deadlineAt = this.now() + client.standing.chain.deadlineMs;
+    return this.#publish.judge(client, message, will, deadlineAt, (verdict) => {
+      if (verdict.outcome === 'route') this.decided('authorize', null, 'allow', 0, client, 'publish', message.topic, null);
+      else if (verdict.outcome === 'deny') {
+        this.#stats.publishesDenied += 1;
+        this.decided('authorize', verdict.judgement?.plugin ?? null, 'deny', 0x87, client, 'publish', message.topic, verdict.judgement?.rule ?? null);
+      } else {
+        this.#stats.publishesFaulted += 1;
+        this.decided('authorize', verdict.plugin, 'fault', 0x83, client, 'publish', message.topic, null);
+      }
+      done(verdict);
+    });
+  }
+
+  /**
+   * Asks whether a message may be published, without guards and rewriting: a will at CONNECT, which meets them when it is published, and a
+   * QoS 2 message at its PUBREL, which has met them.
+   */
+  authorizeMessage(client: GateClient, message: Message, will: boolean, deadlineAt: number, done: (judgement: Judgement) => void): Pending | null {
+    const { topic, qos, retain } = message;
+    if (isInternal(topic)) {
+      done({ outcome: 'deny', reason: 'not-authorized', plugin: null, rule: null, detail: 'the topic belongs to the broker', byCode: false });
+      return null;
+    }
+    const request = {
+      client: client.info,
+      identity: client.identity,
+      tenant: client.tenant,
+      action: 'publish',
+      topic,
+      qos,
+      retain,
+      shareName: null,
+      will,
+    };
+    const rules = (source: number): 0 | 1 | 2 => (source >= client.sources.length ? Answer.NONE : client.binding.check('publish', topic, qos, retain, source));
+    return foldAuthorize(client, { action: 'publish', request, rules }, deadlineAt, done);
+  }
+
+  /** Makes the run of one approved message. Valid for the current turn, like every run. */
+  run(approved: ApprovedMessage, topics: TopicTable, origin: object | null): AuthorizedRun {
+    const run = this.#single;
+    run.reset();
+    run.message = approved.message;
+    run.last = 1;
+    run.qos = approved.message.qos;
+    run.topic = topics.intern(approved.message.topic);
+    run.publisherClientId = approved.message.publisherClientId;
+    run.publisher = approved.message.publisher;
+    run.origin = origin;
+    return run as AuthorizedRun;
+  }
+
+  /** A message that a plugin made, judged already against the topic filters that its entry grants. */
+  approvePluginMessage(message: Message): ApprovedMessage {
+    return { message, retain: message.retain } as ApprovedMessage;
+  }
+
+  judgeSubscribe(client: GateClient, question: SubscribeQuestion, done: (verdict: SubscribeVerdict) => void): Pending | null {
+    const deadlineAt = this.now() + client.standing.chain.deadlineMs;
+    return judgeSubscribe(client, question, deadlineAt, (verdict) => {
+      const { filter } = question;
+      if (verdict.outcome === 'grant') {
+        if (verdict.partial) {
+          this.#log.info({ client: client.info.id, filter }, 'subscription is partly allowed: each copy is checked');
+        }
+        this.decided('authorize', null, 'allow', 0, client, 'subscribe', filter, null);
+      } else if (verdict.outcome === 'deny') {
+        this.#stats.subscribesDenied += 1;
+        this.decided('authorize', verdict.plugin, 'deny', 0x87, client, 'subscribe', filter, verdict.rule);
+      } else {
+        this.#stats.subscribesFaulted += 1;
+        this.decided('authorize', verdict.plugin, 'fault', 0x80, client, 'subscribe', filter, null);
+      }
+      done(verdict);
+    });
+  }
+
+  /** Judges one copy for a receiver whose chain has code for it. */
+  judgeDelivery(
+    client: GateClient,
+    copy: { readonly message: Message; readonly entry: TopicEntry; readonly checks: number; readonly qos: 0 | 1 | 2; readonly retain: boolean },
+    done: (verdict: DeliveryVerdict) => void,
+  ): Pending | null {
+    const deadlineAt = this.now() + client.standing.chain.deadlineMs;
+    return judgeDelivery(client, copy, (message) => this.#publish.info(message), deadlineAt, done);
+  }
+
+  /** Whether a socket may stay; it is closed without a byte if not. */
+  acceptConnection(connection: ConnectionInfo): boolean {
+    if (this.#global === null) return false;
+    if (!this.#global.has('acceptConnection')) return true;
+    return this.#global.guard('acceptConnection', { connection }).kind === 'pass';
+  }
+
+  /** The HTTP status that answers a request for a WebSocket: 101 lets it through. */
+  upgradeWebSocket(request: UpgradeWebSocketRequest): 101 | 403 | 503 {
+    if (this.#global === null) return 503;
+    if (!this.#global.has('upgradeWebSocket')) return 101;
+    const { kind } = this.#global.guard('upgradeWebSocket', request);
+    if (kind === 'pass') return 101;
+    return kind === 'deny' ? 403 : 503;
+  }
+
+  /** Whether somebody listens to this news in the generation that is in force. */
+  hears(hook: NewsHookName): boolean {
+    return this.#global?.has(hook) === true;
+  }
+
+  /** Tells news to everybody who listens. */
+  tell(hook: NewsHookName, news: object): void {
+    this.#global?.tell(hook, news);
+  }
+
+  /** Records that the rules did not allow a publish; asks them again for the rule, since a remembered answer has none. */
+  publishDenied(client: GateClient, topic: string, qos: 0 | 1 | 2, retain: boolean, count: number): void {
+    this.#stats.publishesDenied += count;
+    if (!this.#log.enabled('debug') && !this.hears('decisionMade')) return;
+    client.rules('publish', topic, qos, retain);
+    this.decided('authorize', client.binding.lastRule?.plugin ?? null, 'deny', 0x87, client, 'publish', topic, client.binding.lastRule?.from ?? null);
+  }
+
+  /** Records how a CONNECT was decided. */
+  connectDecided(
+    hook: string,
+    plugin: string | null,
+    outcome: 'allow' | 'deny' | 'fault',
+    reasonCode: number,
+    info: ClientInfo,
+    username: string | null,
+    detail: string,
+  ): void {
+    if (outcome === 'allow') this.#stats.connectsAccepted += 1;
+    else {
+      this.#stats.connectsRefused += 1;
+      const fields = { client: info.id, username, address: info.connection.address, plugin: plugin ?? undefined, hook, code: hex(reasonCode), detail };
+      if (outcome === 'fault') this.#log.warn(fields, 'client refused: unavailable');
+      else this.#log.info(fields, 'client refused');
+    }
+    if (!this.hears('decisionMade')) return;
+    const news: DecisionNews = { hook, plugin, outcome, client: info, username, action: 'connect', topic: null, rule: null, reasonCode };
+    this.tell('decisionMade', news);
+  }
+
+  /** Records a decision about a client that is known. */
+  decided(
+    hook: string,
+    plugin: string | null,
+    outcome: 'allow' | 'deny' | 'fault',
+    reasonCode: number,
+    client: GateClient,
+    action: RuleAction | 'refresh',
+    topic: string | null,
+    rule: string | null,
+  ): void {
+    if (outcome !== 'allow' && this.#log.enabled('debug')) {
+      const fields = { client: client.info.id, username: client.username, plugin: plugin ?? undefined, action, topic, rule: rule ?? undefined };
+      this.#log.debug(fields, outcome === 'deny' ? 'denied' : 'faulted');
+    }
+    if (!this.hears('decisionMade')) return;
+    const news: DecisionNews = { hook, plugin, outcome, client: client.info, username: client.username, action, topic, rule, reasonCode };
+    this.tell('decisionMade', news);
+  }
+}
+
+function hex(code: number): string {
+  return `0x${code.toString(16).padStart(2, '0')}`;
+}

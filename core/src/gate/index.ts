@@ -1,0 +1,14 @@
+export type { Admission } from './admission.js';
+export type { AdmissionResult, ConnectRequest } from './admission-types.js';
+export type { AuthorizedRun, RunDraft } from './authorized-run.js';
+export { MAX_RUN } from './authorized-run.js';
+export { Check, GateClient, type Standing } from './client.js';
+export { connectReturnCode, FAULT_CODE, refusalCode } from './codes.js';
+export { Gate } from './gate.js';
+export { LeaseKeeper } from './leases.js';
+export { Message } from './message.js';
+export type { GateChain, SessionRules } from './options.js';
+export type { ApprovedMessage, PropertyCodec, PublishVerdict } from './publish-gate.js';
+export { deliveryChecks, type SubscribeQuestion, type SubscribeVerdict } from './subscribe-gate.js';
+export { type TopicEntry, TopicTable } from './topic-table.js';
+export { loadPolicy } from './policy-loader.js';

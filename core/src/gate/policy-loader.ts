@@ -1,0 +1,91 @@
+import type { ClientInfo, Identity, PolicyGrant, TlsEvidence } from '@portcullis/sdk';
+import { errorText } from '../errors.js';
+import type { Pending } from '../hooks/index.js';
+import { type Binding, type BindingSource, CompiledRules } from '../policy/index.js';
+import type { Standing } from './client.js';
+
+/** Whose policy is loaded. */
+export interface PolicySubject {
+  readonly info: ClientInfo;
+  readonly identity: Identity;
+  readonly tenant: string | null;
+  readonly tls: TlsEvidence | null;
+  /** Versions that sources have announced for this client. */
+  readonly announced?: ReadonlyMap<string, number> | null;
+}
+
+export interface LoadedPolicy {
+  readonly kind: 'policy';
+  readonly binding: Binding;
+  readonly sources: readonly string[];
+  readonly versions: ReadonlyMap<string, number | string>;
+  /** Shortest lease that a source gave, in seconds, or null. */
+  readonly leaseSeconds: number | null;
+}
+
+export interface PolicyFault {
+  readonly kind: 'fault';
+  readonly plugin: string | null;
+  readonly overload: boolean;
+  readonly detail: string;
+}
+
+/** Asks the chain's sources for a client's rights and binds the answers; a rule that does not compile is a fault of the plugin that gave it. */
+export function loadPolicy(
+  standing: Standing,
+  subject: PolicySubject,
+  reason: 'connect' | 'invalidated' | 'lease' | 'reload',
+  knownVersions: ReadonlyMap<string, number | string>,
+  deadlineAt: number,
+  done: (result: LoadedPolicy | PolicyFault) => void,
+): Pending | null {
+  const request = { client: subject.info, identity: subject.identity, tenant: subject.tenant, tls: subject.tls, reason };
+  return standing.hooks.loadPolicy(request, knownVersions, { deadlineAt }, (answers) => {
+    done('kind' in answers ? { kind: 'fault', plugin: answers.plugin, overload: answers.overload, detail: answers.detail } : bind(standing, subject, answers));
+  });
+}
+
+function bind(
+  standing: Standing,
+  subject: PolicySubject,
+  answers: readonly { readonly plugin: string; readonly grant: PolicyGrant | null }[],
+): LoadedPolicy | PolicyFault {
+  const sources: BindingSource[] = [];
+  const versions = new Map<string, number | string>();
+  let leaseSeconds: number | null = null;
+  let plugin: string | null = null;
+  try {
+    for (const answer of answers) {
+      const { grant } = answer;
+      if (grant === null) continue;
+      plugin = answer.plugin;
+      const announced = subject.announced?.get(plugin);
+      if (announced !== undefined && typeof grant.version === 'number' && grant.version < announced) {
+        throw new Error(`version ${grant.version} is older than ${announced}, which was announced`);
+      }
+      versions.set(plugin, grant.version);
+      if (grant.leaseSeconds !== undefined) leaseSeconds = Math.min(leaseSeconds ?? Number.POSITIVE_INFINITY, grant.leaseSeconds);
+      const rules = grant.rules === undefined || grant.rules.length === 0 ? null : CompiledRules.compile(grant.rules);
+      for (const template of grant.templates ?? []) {
+        if (!standing.engine.hasTemplate(plugin, template)) throw new Error(`there is no template ${JSON.stringify(template)}`);
+      }
+      sources.push({ plugin, templates: grant.templates ?? [], rules });
+    }
+    plugin = null;
+    const { identity } = subject;
+    const binding = standing.engine.bind({
+      combine: standing.chain.combine,
+      variables: {
+        username: identity.anonymous === true ? null : identity.username,
+        clientId: subject.info.id,
+        tenant: subject.tenant,
+        commonName: subject.tls?.certificate?.commonName ?? null,
+        attributes: identity.attributes ?? null,
+      },
+      sources,
+    });
+    return { kind: 'policy', binding, sources: sources.map((source) => source.plugin), versions, leaseSeconds };
+  } catch (error) {
+    return { kind: 'fault', plugin, overload: false, detail: `loadPolicy: ${errorText(error)}` };
+  }
+}

@@ -1,0 +1,29 @@
+import type { PortcullisConfig } from './config/index.js';
+import type { Standing } from './gate/index.js';
+import type { PluginHost } from './hooks/index.js';
+import type { LoadedPlugin, PluginSpec } from './hooks/index.js';
+import type { PolicyEngine } from './policy/index.js';
+
+/** What a generation is made from: a checked configuration and the code of its plugins. */
+export interface GenerationInput {
+  readonly config: PortcullisConfig;
+  /** In the order of the file. */
+  readonly plugins: readonly { readonly spec: PluginSpec; readonly loaded: LoadedPlugin }[];
+}
+
+/** One configuration with its running plugins. It is in force as a whole or not at all. */
+export interface Generation {
+  readonly number: number;
+  readonly config: PortcullisConfig;
+  readonly host: PluginHost;
+  readonly engine: PolicyEngine;
+}
+
+/** What each chain of a generation stands for. */
+export function standingsOf({ number, config, host, engine }: Generation): Map<string, Standing> {
+  const standings = new Map<string, Standing>();
+  for (const chain of config.chains.values()) {
+    standings.set(chain.name, { generation: number, chain, hooks: host.chain(chain.name), global: host.global, engine });
+  }
+  return standings;
+}

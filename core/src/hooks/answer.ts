@@ -1,0 +1,66 @@
+import type { Decision, DenyReason, IdentityGrant, PolicyGrant, TenantGrant } from '@portcullis/sdk';
+import { errorText } from '../errors.js';
+import { Malformed } from './grants.js';
+
+/** What a decision says. `malformed` is an answer that was put together wrongly; returned, it is a fault. */
+export type Answer =
+  | { readonly verb: 'allow'; readonly grant: IdentityGrant | null; readonly data: Buffer | null; readonly leaseSeconds: number | null }
+  | { readonly verb: 'deny'; readonly reason: DenyReason }
+  | { readonly verb: 'continue'; readonly data: Buffer }
+  | { readonly verb: 'skip' }
+  | { readonly verb: 'pass'; readonly maxQos: 0 | 1 | 2 }
+  | { readonly verb: 'given'; readonly value: TenantGrant | PolicyGrant | Readonly<Record<string, unknown>> }
+  | { readonly verb: 'nothing' }
+  | { readonly verb: 'malformed'; readonly intended: AnswerVerb; readonly detail: string };
+
+export type AnswerVerb = 'allow' | 'deny' | 'continue' | 'skip' | 'pass' | 'given';
+
+/** Puts private fields on an object that somebody else made: so a decision has no prototype that would lead a plugin to a constructor. */
+class Stampable {
+  constructor(target: object) {
+    // biome-ignore lint/correctness/noConstructorReturn: the returned object is what the subclass adds its private fields to
+    return target;
+  }
+}
+
+/**
+ * The private marks of a decision: for which question it was made, and what it says. A copy, a proxy or a look-alike has none of them, and
+ * no property of the object is ever read.
+ */
+class Mark extends Stampable {
+  readonly #question: object;
+  readonly #answer: Answer;
+
+  constructor(target: object, question: object, answer: Answer) {
+    super(target);
+    this.#question = question;
+    this.#answer = answer;
+  }
+
+  static read(value: object, question: object): Answer | 'foreign' | null {
+    if (!(#answer in value)) return null;
+    return value.#question === question ? value.#answer : 'foreign';
+  }
+}
+
+/** Makes a decision for one question and one plugin. */
+export function mint(question: object, answer: Answer): Decision {
+  return Object.freeze(new Mark(Object.create(null), question, answer)) as unknown as Decision;
+}
+
+/** As `mint`, for answers that are checked first; a failing check makes a decision that is a fault when returned. */
+export function mintChecked(question: object, intended: AnswerVerb, make: () => Answer): Decision {
+  let answer: Answer;
+  try {
+    answer = make();
+  } catch (error) {
+    const detail = error instanceof Malformed ? error.message : `what it gave cannot be read: ${errorText(error)}`;
+    answer = { verb: 'malformed', intended, detail };
+  }
+  return mint(question, answer);
+}
+
+/** What a returned value says for this question; 'foreign' for a decision of another question, null for anything that is no decision. */
+export function readAnswer(value: unknown, question: object): Answer | 'foreign' | null {
+  return typeof value === 'object' && value !== null ? Mark.read(value, question) : null;
+}

@@ -1,0 +1,33 @@
+import type { HookName, PluginDefinition } from '@portcullis/sdk';
+import type { TimerWheel } from '../clock.js';
+import type { Limits } from '../limits.js';
+import type { Logger } from '../log.js';
+import type { Stats } from '../stats.js';
+import type { FaultLog } from './fault-log.js';
+import type { HashQueue } from './hash-queue.js';
+import { isAuthorityHook } from './hook-table.js';
+
+/** What all parts of one host share. */
+export interface HostTools {
+  readonly wheel: TimerWheel;
+  readonly log: Logger;
+  readonly stats: Stats;
+  readonly limits: Limits;
+  readonly faults: FaultLog;
+  readonly hashes: HashQueue;
+}
+
+/** A handler as a plugin gave it. Nothing is known about what it does or returns. */
+export type Handler = (request: object, verbs: object) => unknown;
+
+/** The plugin that a question is put to. */
+export interface AskedPlugin {
+  readonly name: string;
+  readonly definition: PluginDefinition;
+  readonly timeoutMs: number;
+}
+
+/** What the manifest lets the plugin say on this hook; null when the hook has no authority. */
+export function declaredAnswers(definition: PluginDefinition, hook: HookName): readonly string[] | null {
+  return isAuthorityHook(hook) ? (definition.decides?.[hook] ?? []) : null;
+}

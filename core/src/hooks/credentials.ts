@@ -1,0 +1,69 @@
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Credentials } from '@portcullis/sdk';
+import { type HashQueue, HashQueueFull, type WithdrawHash } from './hash-queue.js';
+import type { CredentialSource } from './specs.js';
+
+/** Texts of different length are compared by their digests under a key that nobody knows: neither length nor prefix shows in the time. */
+const COMPARE_KEY = randomBytes(32);
+
+/** The credentials of one question to one plugin. What is secret sits in private fields, where no printing and no copying reaches. */
+class CredentialsHandle implements Credentials {
+  readonly username: string | null;
+  readonly hasPassword: boolean;
+  readonly #password: Buffer | null;
+  readonly #mayExpose: boolean;
+  readonly #plugin: string;
+  readonly #hashes: HashQueue;
+  readonly #withdrawals: WithdrawHash[] = [];
+  #over = false;
+
+  constructor(source: CredentialSource, plugin: string, mayExpose: boolean, hashes: HashQueue) {
+    this.username = source.username;
+    this.hasPassword = source.password !== null;
+    this.#password = source.password;
+    this.#mayExpose = mayExpose;
+    this.#plugin = plugin;
+    this.#hashes = hashes;
+  }
+
+  async verify(storedHash: string | null | undefined): Promise<boolean> {
+    if (this.#over) throw new HashQueueFull('the question is over');
+    if (this.#password === null) return false;
+    return this.#hashes.add(this.#password, storedHash, (withdraw) => this.#withdrawals.push(withdraw));
+  }
+
+  equals(secret: string): boolean {
+    if (this.#password === null || typeof secret !== 'string') return false;
+    return timingSafeEqual(digest(this.#password), digest(secret));
+  }
+
+  expose(): Uint8Array | null {
+    if (!this.#mayExpose) throw new Error(`plugin ${this.#plugin} does not ask for the capability "credentials" in its manifest`);
+    return this.#password === null ? null : new Uint8Array(this.#password);
+  }
+
+  static end(handle: CredentialsHandle): void {
+    handle.#over = true;
+    for (const withdraw of handle.#withdrawals.splice(0)) withdraw();
+  }
+}
+
+// Through `constructor` a plugin would reach `end`, and the means to make handles.
+Reflect.deleteProperty(CredentialsHandle.prototype, 'constructor');
+Object.freeze(CredentialsHandle.prototype);
+
+function digest(text: Uint8Array | string): Buffer {
+  return createHmac('sha256', COMPARE_KEY).update(text).digest();
+}
+
+export interface CredentialsOfQuestion {
+  readonly handle: Credentials;
+  /** The question is over: hashes that wait are withdrawn. */
+  end(): void;
+}
+
+export function makeCredentials(source: CredentialSource, plugin: string, mayExpose: boolean, hashes: HashQueue): CredentialsOfQuestion {
+  const handle = new CredentialsHandle(source, plugin, mayExpose, hashes);
+  Object.freeze(handle);
+  return { handle, end: () => CredentialsHandle.end(handle) };
+}

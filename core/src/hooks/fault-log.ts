@@ -1,0 +1,85 @@
+import type { TimerWheel } from '../clock.js';
+import { ERRORS, type ErrorKind, errorText } from '../errors.js';
+import type { Logger } from '../log.js';
+import type { Stats } from '../stats.js';
+
+/** What went wrong with a question, by kind; one log line per plugin and kind in a burst. */
+export type FaultKind =
+  | 'threw'
+  | 'no-decision'
+  | 'foreign-decision'
+  | 'malformed'
+  | 'undeclared'
+  | 'promise'
+  | 'timeout'
+  | 'unavailable'
+  | 'overload'
+  | 'breaker-open'
+  | 'not-ready'
+  | 'stopped';
+
+interface Burst {
+  missed: number;
+  cause: string;
+}
+
+const WINDOW_MS = 10_000;
+
+/** Counts what goes wrong in plugins and logs it: the first of a burst at once, the rest as one line each ten seconds. */
+export class FaultLog {
+  readonly #log: Logger;
+  readonly #stats: Stats;
+  readonly #wheel: TimerWheel;
+  /** By plugin and kind, so bounded by plugins times kinds. */
+  readonly #bursts = new Map<string, Burst>();
+
+  constructor(log: Logger, stats: Stats, wheel: TimerWheel) {
+    this.#log = log;
+    this.#stats = stats;
+    this.#wheel = wheel;
+  }
+
+  /** A question that a plugin did not answer as it must. */
+  add(plugin: string, hook: string, kind: FaultKind, cause: string): void {
+    const overload = kind === 'overload';
+    if (overload) this.#stats.pluginOverloads += 1;
+    else this.#stats.pluginFaults += 1;
+    this.#write(overload ? ERRORS.pluginOverload : ERRORS.pluginFault, plugin, hook, kind, cause, 'a plugin failed, the question is refused');
+  }
+
+  /** An error outside a question: in a timer, a listener, a callback. */
+  escaped(plugin: string, where: string, error: unknown): void {
+    this.#stats.escapedErrors += 1;
+    this.#write(ERRORS.pluginEscaped, plugin, where, 'escaped', errorText(error), 'an error escaped from a plugin');
+  }
+
+  #write({ code }: ErrorKind, plugin: string, hook: string, kind: string, cause: string, message: string): void {
+    const key = `${plugin} ${kind}`;
+    const burst = this.#bursts.get(key);
+    if (burst !== undefined) {
+      burst.missed += 1;
+      burst.cause = cause;
+      return;
+    }
+    this.#log.warn({ code, plugin, hook, kind, cause }, message);
+    this.#await(key, () => this.#log.warn({ code, plugin, kind, ...this.#sum(key) }, `${message} (last ${WINDOW_MS / 1000} s)`));
+  }
+
+  #await(key: string, summarise: () => void): void {
+    this.#bursts.set(key, { missed: 0, cause: '' });
+    this.#wheel.after(WINDOW_MS, () => {
+      if (this.#bursts.get(key)?.missed === 0) {
+        this.#bursts.delete(key);
+        return;
+      }
+      summarise();
+      // The burst goes on: what follows is summed up again instead of being logged at once.
+      this.#await(key, summarise);
+    });
+  }
+
+  #sum(key: string): { times: number; cause: string } {
+    const { missed, cause } = this.#bursts.get(key) ?? { missed: 0, cause: '' };
+    return { times: missed, cause };
+  }
+}

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { frozenView } from './frozen-view.js';
+
+test('data is copied and frozen all the way down, the original stays as it is', () => {
+  const original = { a: { b: [1, { c: 2 }] }, bytes: new Uint8Array([1, 2]), none: null };
+  const view = frozenView(original);
+  assert.deepEqual(view, original);
+  for (const part of [view, view.a, view.a.b, view.a.b[1]]) assert.ok(Object.isFrozen(part));
+  assert.ok(!Object.isFrozen(original.a));
+  view.bytes[0] = 9;
+  assert.equal(original.bytes[0], 1);
+});
+
+test('what is frozen all the way down is shared, unless it holds bytes', () => {
+  const shared = Object.freeze({ a: Object.freeze(['x']) });
+  assert.equal(frozenView(shared), shared);
+  assert.equal(frozenView({ shared }).shared, shared);
+  const half = Object.freeze({ a: ['x'] });
+  assert.notEqual(frozenView(half), half);
+  const bytes = Object.freeze({ data: new Uint8Array(1) });
+  assert.notEqual(frozenView(bytes), bytes);
+  assert.notEqual(frozenView(bytes).data, bytes.data);
+});
+
+test('a key named __proto__ stays a key', () => {
+  const view = frozenView(JSON.parse('{ "__proto__": { "admin": true } }') as Record<string, unknown>);
+  assert.deepEqual(Object.keys(view), ['__proto__']);
+  assert.equal((view as { admin?: boolean }).admin, undefined);
+});

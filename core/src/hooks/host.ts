@@ -1,0 +1,176 @@
+import type { TimerWheel } from '../clock.js';
+import { ERRORS, PortcullisError } from '../errors.js';
+import type { Limits } from '../limits.js';
+import type { Logger } from '../log.js';
+import type { Stats } from '../stats.js';
+import type { HostTools } from './asked-plugin.js';
+import { failoverProblem, methodProblems, nameProblems, tapProblems } from './chain-checks.js';
+import { Chain, type ChainHooks } from './chain-hooks.js';
+import type { PluginRoot } from './escape.js';
+import { FaultLog } from './fault-log.js';
+import { type GlobalHooks, Globals } from './global-hooks.js';
+import { HashQueue, type VerifyPassword } from './hash-queue.js';
+import type { LoadedPlugin } from './loader.js';
+import { endLives, PluginLife } from './plugin-life.js';
+import type { PluginRuntime, PluginState } from './plugin-runtime.js';
+import type { ChainSpec, HostServices, PluginSpec } from './specs.js';
+
+export interface HostOptions {
+  /** In the order of the file, which is the asking order of hooks that concern every plugin. */
+  readonly plugins: readonly { readonly spec: PluginSpec; readonly loaded: LoadedPlugin }[];
+  readonly chains: readonly ChainSpec[];
+  readonly services: HostServices;
+  readonly log: Logger;
+  readonly stats: Stats;
+  readonly wheel: TimerWheel;
+  readonly limits: Limits;
+  /** Folder of the configuration file. */
+  readonly baseFolder: string;
+  /** Compares a password with a stored hash. */
+  readonly verify: VerifyPassword;
+}
+
+/** The plugins of one configuration generation and their hooks. A reload makes another host: a tap cannot be taken back. */
+export class PluginHost {
+  readonly #options: HostOptions;
+  readonly #tools: HostTools;
+  readonly #lives: readonly PluginLife[];
+  readonly #plugins: ReadonlyMap<string, PluginRuntime>;
+  readonly #chains: ReadonlyMap<string, Chain>;
+  readonly #globals: Globals;
+  readonly #ready = new Gate();
+  #stage: 'new' | 'preparing' | 'prepared' | 'ended' = 'new';
+  #ending: Promise<void> | null = null;
+
+  constructor(options: HostOptions) {
+    const { log, stats, wheel, limits } = options;
+    this.#options = options;
+    const hashes = new HashQueue(options.verify, limits.hashConcurrency, limits.hashQueue);
+    this.#tools = { log, stats, wheel, limits, hashes, faults: new FaultLog(log, stats, wheel) };
+    this.#lives = options.plugins.map(({ spec, loaded }) => this.#makeLife(spec, loaded));
+    this.#plugins = new Map(this.#lives.map((life) => [life.name, life.runtime]));
+    this.#chains = new Map(options.chains.map((spec) => [spec.name, new Chain(spec, this.#plugins, this.#tools)]));
+    this.#globals = new Globals(this.#lives, this.#tools);
+  }
+
+  get global(): GlobalHooks {
+    return this.#globals;
+  }
+
+  chain(name: string): ChainHooks {
+    const chain = this.#chains.get(name);
+    if (chain === undefined) throw new PortcullisError(ERRORS.invariant, `unknown chain ${name}`);
+    return chain;
+  }
+
+  /** For attributing errors that escape. */
+  get roots(): readonly PluginRoot[] {
+    return this.#options.plugins.map(({ spec, loaded }) => ({ name: spec.name, root: loaded.root }));
+  }
+
+  /** How far each plugin is. */
+  get states(): ReadonlyMap<string, PluginState> {
+    return new Map(this.#lives.map(({ name, runtime }) => [name, runtime.state]));
+  }
+
+  /**
+   * Starts every plugin, one after the other. Rejects with the first thing that is wrong, after what was started has been stopped.
+   * Until it has resolved, every question is a fault.
+   */
+  async prepare(): Promise<void> {
+    if (this.#stage !== 'new') throw new PortcullisError(ERRORS.invariant, 'a plugin host is prepared once');
+    this.#stage = 'preparing';
+    try {
+      refuse([...nameProblems(this.#options.chains, this.#plugins), ...this.#failoverProblems()]);
+      for (const life of this.#lives) await this.#begin(life);
+      refuse(this.#problems());
+    } catch (error) {
+      await this.dispose();
+      throw error;
+    }
+    this.#stage = 'prepared';
+    this.#rebuild();
+  }
+
+  /** Resolves when no plugin of startup mode `wait` is down any more; rejects when one never can be ready, or the host was disposed. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /** The configuration is as before: tells plugins to read again what they keep outside of it. */
+  async reload(): Promise<void> {
+    for (const life of this.#lives) if (life.runtime.state === 'ready') await life.instance.reload();
+  }
+
+  /** Ends open questions as faults, then stops the plugins, the last one first, within 5,000 milliseconds. */
+  dispose(): Promise<void> {
+    this.#ending ??= this.#end();
+    return this.#ending;
+  }
+
+  #makeLife(spec: PluginSpec, { definition }: LoadedPlugin): PluginLife {
+    const { baseFolder, services } = this.#options;
+    return new PluginLife({ spec, definition, baseFolder, services, tools: this.#tools }, (life) => this.#adopt(life));
+  }
+
+  async #begin(life: PluginLife): Promise<void> {
+    await life.begin();
+    if (this.#stage === 'ended') throw new PortcullisError(ERRORS.shuttingDown, 'the plugin host was disposed');
+  }
+
+  #failoverProblems(): string[] {
+    return this.#lives.flatMap(({ runtime }) => failoverProblem(runtime) ?? []);
+  }
+
+  #problems(): string[] {
+    const { chains } = this.#options;
+    const started = this.#lives.filter(({ runtime }) => runtime.state === 'ready');
+    return [...started.flatMap(({ runtime }) => tapProblems(runtime, chains)), ...chains.flatMap((chain) => methodProblems(chain, this.#plugins))];
+  }
+
+  /** A plugin that was down has started. While the others are still being started, the checks come at their end. */
+  #adopt(life: PluginLife): void {
+    if (this.#stage !== 'prepared') return;
+    try {
+      refuse(this.#problems());
+    } catch (error) {
+      if (life.runtime.spec.startup === 'wait') this.#ready.fail(error);
+      throw error;
+    }
+    this.#rebuild();
+  }
+
+  #rebuild(): void {
+    for (const chain of this.#chains.values()) chain.rebuild();
+    this.#globals.rebuild();
+    const waiting = this.#lives.some(({ runtime }) => runtime.spec.startup === 'wait' && runtime.state === 'down');
+    if (!waiting) this.#ready.open();
+  }
+
+  async #end(): Promise<void> {
+    this.#stage = 'ended';
+    this.#ready.fail(new PortcullisError(ERRORS.shuttingDown, 'the plugin host was disposed'));
+    await endLives(this.#lives, this.#tools, (name) => this.#options.services.removePlugin(name));
+  }
+}
+
+/** A promise that is settled from outside. Nobody has to wait for it. */
+class Gate {
+  readonly promise: Promise<void>;
+  open: () => void = () => {};
+  fail: (error: unknown) => void = () => {};
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.open = resolve;
+      this.fail = reject;
+    });
+    this.promise.catch(() => {});
+  }
+}
+
+function refuse(problems: readonly string[]): void {
+  const [first, ...others] = problems;
+  if (first === undefined) return;
+  throw new PortcullisError(ERRORS.pluginLoad, others.length === 0 ? first : `${first} (and ${others.length} more: ${others.join('; ')})`);
+}

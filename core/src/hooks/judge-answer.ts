@@ -1,0 +1,73 @@
+import { type HookName, PLUGIN_ERRORS } from '@portcullis/sdk';
+import { errorText } from '../errors.js';
+import { type Answer, readAnswer } from './answer.js';
+import { type AskedPlugin, declaredAnswers, type HostTools } from './asked-plugin.js';
+import type { FaultKind } from './fault-log.js';
+import { HashQueueFull } from './hash-queue.js';
+import { NOTHING, PASS, type PluginOutcome, SKIP } from './outcome.js';
+
+/** Why something is no answer. */
+export interface Failure {
+  readonly kind: FaultKind;
+  readonly detail: string;
+}
+
+export function isFailure(judged: PluginOutcome | Failure): judged is Failure {
+  return 'detail' in judged && judged.kind !== 'fault';
+}
+
+/** What a returned value amounts to. The only way from a plugin's answer to an outcome that is not a fault. */
+export function judgeAnswer(value: unknown, question: object, hook: HookName, plugin: AskedPlugin, tools: HostTools): PluginOutcome | Failure {
+  const answer = readAnswer(value, question);
+  if (answer === null) return { kind: 'no-decision', detail: `answered with ${kindOf(value)} instead of a decision` };
+  if (answer === 'foreign') {
+    tools.stats.foreignAnswers += 1;
+    return { kind: 'foreign-decision', detail: 'answered with a decision of another question' };
+  }
+  const said = answer.verb === 'malformed' ? answer.intended : answer.verb;
+  const declared = declaredAnswers(plugin.definition, hook);
+  if (declared !== null && !declared.includes(said)) {
+    return { kind: 'undeclared', detail: `answered "${said}", which "decides" of its manifest does not list for ${hook}` };
+  }
+  return answer.verb === 'malformed' ? { kind: 'malformed', detail: answer.detail } : toOutcome(answer, plugin.name);
+}
+
+function toOutcome(answer: Exclude<Answer, { verb: 'malformed' }>, plugin: string): PluginOutcome {
+  switch (answer.verb) {
+    case 'allow':
+      return { kind: 'allow', plugin, grant: answer.grant, data: answer.data, leaseSeconds: answer.leaseSeconds };
+    case 'deny':
+      return { kind: 'deny', plugin, reason: answer.reason };
+    case 'continue':
+      return { kind: 'continue', plugin, data: answer.data };
+    case 'given':
+      return { kind: 'given', plugin, value: answer.value };
+    case 'pass':
+      return answer.maxQos === 2 ? PASS : { kind: 'pass', maxQos: answer.maxQos };
+    case 'skip':
+      return SKIP;
+    case 'nothing':
+      return NOTHING;
+  }
+}
+
+/** What a throw or a rejection amounts to: always a failure. */
+export function judgeError(error: unknown): Failure {
+  if (error instanceof HashQueueFull) return { kind: 'overload', detail: error.message };
+  return { kind: isBackendUnavailable(error) ? 'unavailable' : 'threw', detail: errorText(error) };
+}
+
+/** By its code: a plugin may bring its own copy of the SDK, and so another class of that name. */
+export function isBackendUnavailable(error: unknown): boolean {
+  try {
+    return error instanceof Error && (error as { code?: unknown }).code === PLUGIN_ERRORS.BackendUnavailable.code;
+  } catch {
+    return false;
+  }
+}
+
+/** Names the kind of a value only: the value itself could be a secret. */
+function kindOf(value: unknown): string {
+  if (value === null || value === undefined || typeof value === 'boolean') return String(value);
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}

@@ -1,0 +1,58 @@
+import { dirname } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { PluginDefinition } from '@portcullis/sdk';
+import { ERRORS, errorText, PortcullisError } from '../errors.js';
+import { copyDefinition, definitionProblems } from './definition.js';
+import { findPackage, type PackageEntry } from './package-entry.js';
+
+/** A plugin's package, imported and checked; nothing of it has been started. */
+export interface LoadedPlugin {
+  readonly definition: PluginDefinition;
+  /** The package's folder, links resolved. Errors that escape are attributed by it. */
+  readonly root: string;
+  readonly packageName: string;
+  readonly version: string;
+}
+
+const IMPORT_MS = 30_000;
+
+/**
+ * Imports the plugin that `use` names: a package, looked for from `baseFolder` and then from the broker's own place, or a folder.
+ *
+ * Throws a PortcullisError of one line that says what is wrong and what to do.
+ */
+export async function loadPlugin(use: string, baseFolder: string): Promise<LoadedPlugin> {
+  try {
+    const entry = await findPackage(use, baseFolder, [dirname(fileURLToPath(import.meta.url))]);
+    const definition = definitionOf(await importModule(entry));
+    return Object.freeze({ definition, root: entry.root, packageName: entry.packageName, version: entry.version });
+  } catch (error) {
+    throw new PortcullisError(ERRORS.pluginLoad, `plugin ${JSON.stringify(use)} cannot be loaded: ${firstLine(errorText(error))}`, { cause: error });
+  }
+}
+
+function definitionOf(module: Readonly<Record<string, unknown>>): PluginDefinition {
+  if (!('default' in module)) throw new Error('its module has no default export; it must be what definePlugin returns');
+  const problems = definitionProblems(module.default);
+  if (problems.length > 0) throw new Error(problems.join('; '));
+  return copyDefinition(module.default as PluginDefinition);
+}
+
+/** An import that awaits something that never comes would leave the broker neither started nor refused. */
+async function importModule({ file }: PackageEntry): Promise<Readonly<Record<string, unknown>>> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`importing ${file} has not ended within ${IMPORT_MS / 1000} s`)), IMPORT_MS);
+  });
+  try {
+    return await Promise.race([import(pathToFileURL(file).href) as Promise<Readonly<Record<string, unknown>>>, late]);
+  } catch (error) {
+    throw new Error(`importing ${file} failed: ${errorText(error)}`, { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] as string;
+}

@@ -1,0 +1,134 @@
+import type { WheelTimer } from '../clock.js';
+import { ERRORS, errorText, PortcullisError } from '../errors.js';
+import type { HostTools } from './asked-plugin.js';
+import { frozenConfig } from './frozen-view.js';
+import { isBackendUnavailable } from './judge-answer.js';
+import { NewsQueue } from './news-queue.js';
+import { type InstanceInit, PluginInstance } from './plugin-instance.js';
+import { PluginRuntime } from './plugin-runtime.js';
+import { within } from './within.js';
+
+const FIRST_RETRY_MS = 1000;
+const LAST_RETRY_MS = 30_000;
+const STOP_MS = 5000;
+
+/** Called when a later start succeeded, before the plugin is asked anything; throws when the configuration does not fit what it taps. */
+export type Adopt = (life: PluginLife) => void;
+
+/** A plugin from its first start to its end: started, tried again while its backend is down, stopped. */
+export class PluginLife {
+  readonly runtime: PluginRuntime;
+  readonly news: NewsQueue;
+  readonly #init: InstanceInit;
+  readonly #tools: HostTools;
+  readonly #config: unknown;
+  readonly #adopt: Adopt;
+  #instance: PluginInstance;
+  #retryMs = FIRST_RETRY_MS;
+  #retry: WheelTimer | null = null;
+  #ended = false;
+
+  constructor(init: InstanceInit, adopt: Adopt) {
+    this.#init = init;
+    this.#tools = init.tools;
+    this.#adopt = adopt;
+    this.#config = frozenConfig(init.spec.config);
+    this.runtime = new PluginRuntime(init.spec, init.definition, init.tools);
+    this.news = new NewsQueue(init.spec.name, init.tools);
+    this.#instance = new PluginInstance(init);
+  }
+
+  get name(): string {
+    return this.#init.spec.name;
+  }
+
+  get instance(): PluginInstance {
+    return this.#instance;
+  }
+
+  /** The first start. Throws when the broker must not start; returns false when the plugin's backend is down and its start is tried again. */
+  async begin(): Promise<boolean> {
+    try {
+      await this.#instance.start(this.#config);
+    } catch (error) {
+      await this.#stopInstance();
+      if (!isBackendUnavailable(error) || this.#init.spec.startup === 'exit') throw this.#startError(error);
+      this.#tools.log.warn({ plugin: this.name, cause: errorText(error) }, 'the backend of a plugin is down; its start is tried again');
+      this.#beDown(error);
+      return false;
+    }
+    this.runtime.becomeReady(this.#instance.registry);
+    return true;
+  }
+
+  /** Ends everything that happens by itself: questions, timers, further starts. */
+  signalEnd(): void {
+    this.#ended = true;
+    if (this.#retry !== null) this.#tools.wheel.cancel(this.#retry);
+    this.runtime.stop();
+    this.news.stop();
+    this.#instance.signalStop();
+  }
+
+  async #tryAgain(): Promise<void> {
+    this.#retry = null;
+    this.#instance = new PluginInstance(this.#init);
+    try {
+      await this.#instance.start(this.#config);
+    } catch (error) {
+      await this.#stopInstance();
+      if (this.#ended) return;
+      this.#tools.log.warn({ plugin: this.name, cause: errorText(error) }, 'a plugin could not start; it is tried again');
+      this.#beDown(error);
+      return;
+    }
+    await this.#takeUp();
+  }
+
+  async #takeUp(): Promise<void> {
+    this.runtime.becomeReady(this.#instance.registry);
+    try {
+      this.#adopt(this);
+    } catch (error) {
+      // What it taps does not fit the chains; that does not get better by trying.
+      this.runtime.becomeDown(this.#instance.registry, errorText(error));
+      this.#tools.log.error({ plugin: this.name, cause: errorText(error) }, 'a plugin started, but the configuration does not fit it');
+      await this.#stopInstance();
+      return;
+    }
+    this.#tools.log.info({ plugin: this.name }, 'the plugin is ready');
+  }
+
+  #beDown(error: unknown): void {
+    this.runtime.becomeDown(this.#instance.registry, errorText(error));
+    if (this.#ended) return;
+    this.#retry = this.#tools.wheel.after(this.#retryMs, () => void this.#tryAgain());
+    this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
+  }
+
+  async #stopInstance(): Promise<void> {
+    const instance = this.#instance;
+    instance.signalStop();
+    const stopped = await within(this.#tools.wheel, STOP_MS, () => instance.runDisposers());
+    if (!stopped) instance.abandonDisposers();
+    this.#init.services.removePlugin(this.name);
+  }
+
+  #startError(error: unknown): PortcullisError {
+    return new PortcullisError(ERRORS.pluginLoad, `plugin ${this.name} could not start: ${errorText(error)}`, { cause: error });
+  }
+}
+
+/** Stops plugins, the last started first: signals all, then runs their callbacks, all within one deadline. */
+export async function endLives(lives: readonly PluginLife[], tools: HostTools, removed: (name: string) => void): Promise<void> {
+  const backwards = [...lives].reverse();
+  for (const life of backwards) life.signalEnd();
+  const stopped = await within(tools.wheel, STOP_MS, async () => {
+    for (const life of backwards) await life.instance.runDisposers();
+  });
+  if (!stopped) {
+    tools.log.warn({ milliseconds: STOP_MS }, 'plugins have not stopped in time');
+    for (const life of backwards) life.instance.abandonDisposers();
+  }
+  for (const life of backwards) removed(life.name);
+}

@@ -1,0 +1,205 @@
+import type { HookName } from '@portcullis/sdk';
+import { WheelTimer } from '../clock.js';
+import type { AskedPlugin, Handler, HostTools } from './asked-plugin.js';
+import { type CredentialsOfQuestion, makeCredentials } from './credentials.js';
+import type { FaultKind } from './fault-log.js';
+import { frozenView } from './frozen-view.js';
+import { type Failure, isFailure, judgeAnswer, judgeError } from './judge-answer.js';
+import { fault, type PluginOutcome } from './outcome.js';
+import type { AskOptions, Pending } from './specs.js';
+import { makeVerbs } from './verbs.js';
+
+/** What a question tells the one who put it: what its end says about the plugin's backend, then that its slot may be used. */
+export interface QuestionOwner {
+  ended(question: Question, sign: 'answered' | 'failed' | 'none'): void;
+  /** After `done`, so that a queue is not worked off within the answer before it. */
+  slotFree(): void;
+}
+
+export interface QuestionInit {
+  readonly plugin: AskedPlugin;
+  readonly hook: HookName;
+  readonly handler: Handler;
+  readonly request: object;
+  readonly options: AskOptions;
+  readonly done: (outcome: PluginOutcome) => void;
+}
+
+type State = 'waiting' | 'asked' | 'over';
+
+/**
+ * One question to one plugin. Whatever the plugin does, it ends once: with the first settlement of what the handler returned, at its deadline,
+ * or by being cancelled.
+ */
+export class Question implements Pending {
+  readonly #init: QuestionInit;
+  readonly #owner: QuestionOwner;
+  readonly #tools: HostTools;
+  readonly #timer: WheelTimer;
+  #state: State = 'waiting';
+  #timeoutAt = Number.POSITIVE_INFINITY;
+  /** The end of the plugin's time or of the chain's, whichever comes first. */
+  #dueAt = Number.POSITIVE_INFINITY;
+  /** Whether what the handler returned has settled; a second time is counted. */
+  #settled = false;
+  #timedOut = false;
+  #abandoned = false;
+  #controller: AbortController | null = null;
+  #credentials: CredentialsOfQuestion | null = null;
+
+  constructor(init: QuestionInit, owner: QuestionOwner, tools: HostTools) {
+    this.#init = init;
+    this.#owner = owner;
+    this.#tools = tools;
+    this.#timer = new WheelTimer(() => this.#expired());
+  }
+
+  get over(): boolean {
+    return this.#state === 'over';
+  }
+
+  get deadlineAt(): number {
+    return this.#init.options.deadlineAt;
+  }
+
+  /** No slot is free: waits for one, at most until the chain's deadline. */
+  wait(now: number): void {
+    this.#tools.wheel.schedule(this.#timer, this.#init.options.deadlineAt - now);
+  }
+
+  /** Puts the question to the plugin. Never throws. */
+  put(now: number): void {
+    this.#tools.wheel.cancel(this.#timer);
+    this.#state = 'asked';
+    const { plugin, hook, handler, options } = this.#init;
+    this.#timeoutAt = now + plugin.timeoutMs;
+    this.#dueAt = Math.min(this.#timeoutAt, options.deadlineAt);
+    let returned: unknown;
+    let follows: boolean;
+    try {
+      returned = handler(this.#view(), makeVerbs(hook, this));
+      follows = this.#follow(returned);
+    } catch (error) {
+      if (this.#firstSettlement()) this.#failed(judgeError(error));
+      return;
+    }
+    if (!follows) {
+      if (this.#firstSettlement()) this.#answered(returned);
+    } else if (this.#state === 'asked') {
+      this.#tools.wheel.schedule(this.#timer, this.#dueAt - now);
+    }
+  }
+
+  /** Ends the question as a fault without (or without further) asking. */
+  refuse(kind: FaultKind, detail: string): void {
+    if (this.#state === 'over') return;
+    this.#failed({ kind, detail }, kind === 'stopped');
+  }
+
+  cancel(): void {
+    if (this.#state === 'over') return;
+    this.#close('none', true);
+    this.#owner.slotFree();
+  }
+
+  /** Subscribes to a promise, or to whatever claims to be one. Reading or calling `then` may throw. */
+  #follow(returned: unknown): boolean {
+    if (returned === null || (typeof returned !== 'object' && typeof returned !== 'function')) return false;
+    const then: unknown = (returned as { then?: unknown }).then;
+    if (typeof then !== 'function') return false;
+    then.call(
+      returned,
+      (value: unknown) => {
+        if (this.#firstSettlement()) this.#answered(value);
+      },
+      (error: unknown) => {
+        if (this.#firstSettlement()) this.#failed(judgeError(error));
+      },
+    );
+    return true;
+  }
+
+  /** False when this settlement does not count: a second one, or one that comes too late. */
+  #firstSettlement(): boolean {
+    if (this.#settled) {
+      this.#tools.stats.secondAnswers += 1;
+      return false;
+    }
+    this.#settled = true;
+    // The event loop may have stalled past the deadline with the timer not yet run.
+    if (this.#state === 'asked' && this.#tools.wheel.clock.now() >= this.#dueAt) this.#expired();
+    if (this.#timedOut) this.#tools.stats.lateAnswers += 1;
+    return this.#state === 'asked';
+  }
+
+  #answered(value: unknown): void {
+    const { plugin, hook } = this.#init;
+    const judged = judgeAnswer(value, this, hook, plugin, this.#tools);
+    if (isFailure(judged)) this.#failed(judged);
+    else this.#end(judged, 'answered', false);
+  }
+
+  #failed({ kind, detail }: Failure, abort = false): void {
+    const { plugin, hook } = this.#init;
+    const text = this.#withoutPassword(detail);
+    this.#tools.faults.add(plugin.name, hook, kind, text);
+    const failing = kind === 'timeout' || kind === 'unavailable';
+    const unsaid = kind === 'overload' || kind === 'stopped' || kind === 'breaker-open' || kind === 'not-ready';
+    const sign = failing ? 'failed' : unsaid ? 'none' : 'answered';
+    this.#end(fault(plugin.name, text, kind === 'overload', kind === 'undeclared'), sign, abort);
+  }
+
+  #expired(): void {
+    const { plugin, options } = this.#init;
+    if (this.#state === 'waiting') {
+      this.refuse('overload', 'no slot became free before the deadline of the chain');
+      return;
+    }
+    this.#timedOut = true;
+    if (options.deadlineAt < this.#timeoutAt) this.#failed({ kind: 'overload', detail: 'the deadline of the chain came before the answer' }, true);
+    else this.#failed({ kind: 'timeout', detail: `no answer within ${plugin.timeoutMs} ms` }, true);
+  }
+
+  #end(outcome: PluginOutcome, sign: 'answered' | 'failed' | 'none', abort: boolean): void {
+    this.#close(sign, abort);
+    this.#init.done(outcome);
+    this.#owner.slotFree();
+  }
+
+  #close(sign: 'answered' | 'failed' | 'none', abort: boolean): void {
+    this.#state = 'over';
+    this.#tools.wheel.cancel(this.#timer);
+    this.#credentials?.end();
+    this.#owner.ended(this, sign);
+    if (!abort) return;
+    this.#abandoned = true;
+    this.#controller?.abort();
+  }
+
+  /** A driver's error may quote what it was given. */
+  #withoutPassword(detail: string): string {
+    const password = this.#init.options.password?.password?.toString();
+    return password === undefined || password.length < 3 ? detail : detail.replaceAll(password, '[password]');
+  }
+
+  #view(): object {
+    const { plugin, hook, request, options } = this.#init;
+    const view = { ...frozenView(request) };
+    // Most handlers never look at the signal; making one costs more than the rest of the question.
+    Object.defineProperty(view, 'signal', { enumerable: true, get: () => this.#signal() });
+    // Plugins keep what belongs to one exchange under this very object.
+    if ('exchange' in request) Object.assign(view, { exchange: Object.freeze(request.exchange) });
+    if (hook === 'authenticate') {
+      const mayExpose = plugin.definition.capabilities?.includes('credentials') === true;
+      this.#credentials = makeCredentials(options.password ?? { username: null, password: null }, plugin.name, mayExpose, this.#tools.hashes);
+      Object.assign(view, { credentials: this.#credentials.handle });
+    }
+    return Object.freeze(view);
+  }
+
+  #signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#abandoned && !this.#controller.signal.aborted) this.#controller.abort();
+    return this.#controller.signal;
+  }
+}

@@ -1,0 +1,85 @@
+import type { ConnectionInfo } from '@portcullis/sdk';
+import type { ConnectionRoom } from '../connection/index.js';
+
+/** What a listener listens on, and for which chain. */
+export interface ListenerOptions {
+  readonly name: string;
+  readonly scheme: 'mqtt' | 'ws';
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+  readonly chain: string;
+  readonly maxConnections: number | null;
+  readonly origins: readonly string[] | null;
+}
+
+/** A bound port. */
+export interface Listener {
+  readonly options: ListenerOptions;
+  /** Where it really listens, with the port that was given out. */
+  readonly url: string;
+  /** Takes no more connections; those that are there stay. */
+  close(): Promise<void>;
+}
+
+/** What listeners share: room for connections, and their count. */
+export interface ListenerRoom {
+  readonly connections: ConnectionRoom;
+  /** Registers a connection; the function it returns is called when its socket is gone. */
+  opened(connection: object): () => void;
+}
+
+let nextConnection = 1;
+
+/** Counts the sockets of one listener, and refuses those above its limit or the broker's. */
+export class Doorkeeper {
+  readonly #room: ListenerRoom;
+  readonly #options: ListenerOptions;
+  #open = 0;
+
+  constructor(room: ListenerRoom, options: ListenerOptions) {
+    this.#room = room;
+    this.#options = options;
+  }
+
+  /** The connection's description if the socket may stay; null if it is to be closed without a byte. */
+  admit(transport: 'tcp' | 'ws', address: string | undefined, port: number | undefined): ConnectionInfo | null {
+    const { stats, limits, gate } = this.#room.connections;
+    stats.connectionsAccepted += 1;
+    const info: ConnectionInfo = Object.freeze({
+      id: `c${nextConnection}`,
+      listener: this.#options.name,
+      transport,
+      address: plainAddress(address ?? ''),
+      port: port ?? 0,
+    });
+    nextConnection += 1;
+    const full = stats.connectionsOpen >= limits.maxConnections || (this.#options.maxConnections !== null && this.#open >= this.#options.maxConnections);
+    if (full || address === undefined || !gate.acceptConnection(info)) {
+      stats.connectionsRefused += 1;
+      return null;
+    }
+    this.#open += 1;
+    stats.connectionsOpen += 1;
+    return info;
+  }
+
+  /** A socket that was admitted is gone. */
+  left(): void {
+    this.#open -= 1;
+    this.#room.connections.stats.connectionsOpen -= 1;
+  }
+}
+
+/** An IPv4 address that came by an IPv6 socket, as IPv4. */
+function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}
+
+/** How long a peer has to close its side before the socket is torn down, in milliseconds. */
+export const LINGER_MS = 500;
+
+/** The address in a URL; IPv6 needs brackets there. */
+export function urlOf(scheme: string, host: string, port: number, path: string): string {
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}${path}`;
+}

@@ -1,0 +1,93 @@
+import { createServer, type Socket } from 'node:net';
+import type { ConnectionInfo } from '@portcullis/sdk';
+import { Connection, type Transport } from '../connection/index.js';
+import { bind } from './bind.js';
+import { Doorkeeper, LINGER_MS, type Listener, type ListenerOptions, type ListenerRoom, urlOf } from './listener.js';
+
+/** Binds an `mqtt://` listener. */
+export async function listenTcp(room: ListenerRoom, options: ListenerOptions): Promise<Listener> {
+  const doorkeeper = new Doorkeeper(room, options);
+  // Without noDelay a small packet behind an unacknowledged one waits for up to 40 ms.
+  const server = createServer({ noDelay: true }, (socket) => accept(room, options, doorkeeper, socket));
+  const port = await bind(server, options, room.connections.log);
+  return {
+    options,
+    url: urlOf('mqtt', options.host, port, ''),
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}
+
+function accept(room: ListenerRoom, options: ListenerOptions, doorkeeper: Doorkeeper, socket: Socket): void {
+  // Before anything else: a socket without a listener for its errors would end the process.
+  socket.on('error', () => {});
+  const info = doorkeeper.admit('tcp', socket.remoteAddress, socket.remotePort);
+  if (info === null) {
+    socket.destroy();
+    return;
+  }
+  const connection = new Connection(room.connections, new TcpTransport(socket, info, room), options.chain);
+  const gone = room.opened(connection);
+  let failure: Error | null = null;
+  socket.on('error', (error) => {
+    failure = error;
+  });
+  socket.on('data', (chunk: Buffer) => connection.received(chunk));
+  socket.on('drain', () => connection.drained());
+  socket.on('close', () => {
+    doorkeeper.left();
+    connection.closed(failure);
+    gone();
+  });
+}
+
+class TcpTransport implements Transport {
+  readonly info: ConnectionInfo;
+  readonly tls = null;
+  readonly #socket: Socket;
+  readonly #room: ListenerRoom;
+
+  constructor(socket: Socket, info: ConnectionInfo, room: ListenerRoom) {
+    this.#socket = socket;
+    this.info = info;
+    this.#room = room;
+  }
+
+  write(buffer: Buffer): boolean {
+    const { stats } = this.#room.connections;
+    stats.bytesSent += buffer.length;
+    this.#socket.write(buffer);
+    return this.#socket.writableLength === 0;
+  }
+
+  writeAll(buffers: readonly Buffer[]): void {
+    this.#socket.cork();
+    for (const buffer of buffers) this.write(buffer);
+    this.#socket.uncork();
+  }
+
+  get buffered(): number {
+    return this.#socket.writableLength;
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    const socket = this.#socket;
+    if (socket.destroyed) return;
+    socket.end();
+    // Closing with unread bytes would reset the connection, and the peer might never see why it was closed: they are read and thrown away.
+    socket.resume();
+    const timer = this.#room.connections.wheel.after(LINGER_MS, () => socket.destroy());
+    socket.once('close', () => this.#room.connections.wheel.cancel(timer));
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+}

@@ -1,0 +1,141 @@
+import { createServer } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
+import type { ConnectionInfo } from '@portcullis/sdk';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { Connection, type Transport } from '../connection/index.js';
+import { bind } from './bind.js';
+import { Doorkeeper, LINGER_MS, type Listener, type ListenerOptions, type ListenerRoom, urlOf } from './listener.js';
+import { pathOf, refusalOf, requestOf } from './upgrade.js';
+
+/** Binds a `ws://` listener: HTTP for the upgrade, then MQTT in binary frames. */
+export async function listenWebSocket(room: ListenerRoom, options: ListenerOptions): Promise<Listener> {
+  const { limits, log } = room.connections;
+  const doorkeeper = new Doorkeeper(room, options);
+  const admitted = new WeakMap<Duplex, ConnectionInfo>();
+  const sockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    // Compression before authentication is an amplifier in the hands of strangers.
+    perMessageDeflate: false,
+    maxPayload: limits.maxWebSocketFrameBytes,
+    // [MQTT-6.0.0-4] `mqttv3.1` is what clients of MQTT 3.1 ask for.
+    handleProtocols: (protocols) => (protocols.has('mqtt') ? 'mqtt' : protocols.has('mqttv3.1') ? 'mqttv3.1' : false),
+  });
+  const server = createServer({ noDelay: true, headersTimeout: limits.connectTimeoutMs, requestTimeout: limits.connectTimeoutMs, connectionsCheckingInterval: 1000 });
+  server.on('connection', (socket: Socket) => {
+    socket.on('error', () => {});
+    const info = doorkeeper.admit('ws', socket.remoteAddress, socket.remotePort);
+    if (info === null) {
+      socket.destroy();
+      return;
+    }
+    admitted.set(socket, info);
+    socket.once('close', () => doorkeeper.left());
+  });
+  server.on('clientError', (_error, socket) => {
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+    else socket.destroy();
+  });
+  server.on('request', (request, response) => {
+    const status = pathOf(request) === options.path ? 426 : 404;
+    const headers = status === 426 ? { Connection: 'close', Upgrade: 'websocket' } : { Connection: 'close' };
+    response.writeHead(status, headers).end();
+  });
+  server.on('upgrade', (request, socket, head) => {
+    const info = admitted.get(socket);
+    if (info === null || info === undefined) return void socket.destroy();
+    const status = refusalOf(request, options) ?? room.connections.gate.upgradeWebSocket(requestOf(request, info));
+    if (status !== 101) return refuse(socket, status);
+    sockets.handleUpgrade(request, socket, head, (webSocket) => accept(room, options, webSocket, socket, info));
+  });
+  const port = await bind(server, options, log);
+  return {
+    options,
+    url: urlOf('ws', options.host, port, options.path),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        // Upgraded sockets are no longer the server's; what is left are requests that never became one.
+        server.closeAllConnections();
+      }),
+  };
+}
+
+const STATUS_TEXT: Record<number, string> = { 400: 'Bad Request', 403: 'Forbidden', 404: 'Not Found', 503: 'Service Unavailable' };
+
+function refuse(socket: Duplex, status: number): void {
+  socket.on('finish', () => socket.destroy());
+  socket.end(`HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+function accept(room: ListenerRoom, options: ListenerOptions, webSocket: WebSocket, socket: Duplex, info: ConnectionInfo): void {
+  const connection = new Connection(room.connections, new WebSocketTransport(webSocket, socket, info, room), options.chain);
+  const gone = room.opened(connection);
+  let failure: Error | null = null;
+  webSocket.on('error', (error) => {
+    failure = error;
+  });
+  webSocket.on('message', (data, isBinary) => {
+    // [MQTT-6.0.0-1] A text frame closes the connection.
+    if (!isBinary || !Buffer.isBuffer(data)) {
+      failure = new Error('a text frame');
+      webSocket.close(1003);
+      connection.closed(failure);
+    } else connection.received(data);
+  });
+  socket.on('drain', () => connection.drained());
+  webSocket.on('close', () => {
+    connection.closed(failure);
+    gone();
+  });
+}
+
+class WebSocketTransport implements Transport {
+  readonly info: ConnectionInfo;
+  readonly tls = null;
+  readonly #webSocket: WebSocket;
+  readonly #socket: Duplex;
+  readonly #room: ListenerRoom;
+
+  constructor(webSocket: WebSocket, socket: Duplex, info: ConnectionInfo, room: ListenerRoom) {
+    this.#webSocket = webSocket;
+    this.#socket = socket;
+    this.info = info;
+    this.#room = room;
+  }
+
+  write(buffer: Buffer): boolean {
+    if (this.#webSocket.readyState !== this.#webSocket.OPEN) return false;
+    this.#room.connections.stats.bytesSent += buffer.length;
+    this.#webSocket.send(buffer, { binary: true });
+    return this.#webSocket.bufferedAmount === 0;
+  }
+
+  writeAll(buffers: readonly Buffer[]): void {
+    for (const buffer of buffers) this.write(buffer);
+  }
+
+  get buffered(): number {
+    return this.#webSocket.bufferedAmount;
+  }
+
+  pause(): void {
+    this.#webSocket.pause();
+  }
+
+  resume(): void {
+    this.#webSocket.resume();
+  }
+
+  end(): void {
+    this.#webSocket.resume();
+    this.#webSocket.close(1000);
+    const timer = this.#room.connections.wheel.after(LINGER_MS, () => this.#webSocket.terminate());
+    this.#socket.once('close', () => this.#room.connections.wheel.cancel(timer));
+  }
+
+  destroy(): void {
+    this.#webSocket.terminate();
+  }
+}

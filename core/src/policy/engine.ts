@@ -1,0 +1,149 @@
+import type { Rule } from '@portcullis/sdk';
+import { Binding } from './binding.js';
+import { CompiledRules } from './compiled-rules.js';
+import { PolicyError } from './policy-error.js';
+import { type Layout, RuleSlot, type SlotOwner } from './rule-slot.js';
+import type { Variables } from './variables.js';
+
+/** The rights that one plugin gives to one client. */
+export interface BindingSource {
+  readonly plugin: string;
+  /** Names of this plugin's templates, in their order. */
+  readonly templates: readonly string[];
+  /** Rules of this client alone, after those of the templates. */
+  readonly rules: CompiledRules | null;
+}
+
+export interface BindingInput {
+  readonly combine: 'deny-overrides' | 'first-match';
+  readonly variables: Variables;
+  /** In the order of the chain. */
+  readonly sources: readonly BindingSource[];
+}
+
+/** Keeps the templates of all plugins and binds clients to them. */
+export class PolicyEngine implements SlotOwner {
+  /** Called after each change of rights, with the templates concerned. Not called when only the rules' origins changed. */
+  onChange: ((plugin: string, names: ReadonlySet<string>) => void) | null = null;
+  #version = 0;
+  readonly #plugins = new Map<string, Map<string, RuleSlot>>();
+  readonly #layouts = new Map<string, Layout>();
+
+  /** Grows with every change of any template. */
+  get version(): number {
+    return this.#version;
+  }
+
+  hasTemplate(plugin: string, name: string): boolean {
+    return this.#slot(plugin, name)?.rules != null;
+  }
+
+  /** Defines or replaces a template. Throws `PolicyError`, and changes nothing, when a rule does not compile. */
+  setTemplate(plugin: string, name: string, rules: readonly Rule[]): void {
+    this.#apply(plugin, new Map([[name, CompiledRules.compile(rules)]]));
+  }
+
+  /** Clients bound to it lose its rules at once, and have them back if it is set again. */
+  removeTemplate(plugin: string, name: string): void {
+    this.#apply(plugin, new Map([[name, null]]));
+  }
+
+  /** Makes these the only templates of the plugin, in one step. Throws `PolicyError`, and changes nothing, when a rule does not compile. */
+  replaceTemplates(plugin: string, templates: ReadonlyMap<string, readonly Rule[]>): void {
+    const changes = new Map<string, CompiledRules | null>();
+    for (const name of this.#plugins.get(plugin)?.keys() ?? []) changes.set(name, null);
+    for (const [name, rules] of templates) {
+      try {
+        changes.set(name, CompiledRules.compile(rules));
+      } catch (error) {
+        throw error instanceof PolicyError ? new PolicyError(`template ${JSON.stringify(name)}: ${error.message}`) : error;
+      }
+    }
+    this.#apply(plugin, changes);
+  }
+
+  removePlugin(plugin: string): void {
+    this.replaceTemplates(plugin, new Map());
+  }
+
+  /** Binds a client. Throws `PolicyError` when a template is not there: a client must not come in with fewer denials than it was given. */
+  bind({ combine, variables, sources }: BindingInput): Binding {
+    const slots = sources.flatMap((source) => this.#slotsOf(source));
+    let end = 0;
+    const ends = sources.map(({ templates, rules }) => (end += templates.length + (rules === null ? 0 : 1)));
+    const layout = this.#layout(combine, ends);
+    layout.references += 1;
+    for (const slot of slots) slot.references += 1;
+    // A copy, since lists that grew by pushing keep room for more, which counts when there is one for each client.
+    return new Binding(layout, slots.slice(), variables);
+  }
+
+  /** For bindings only. */
+  releaseSlots(slots: readonly RuleSlot[], layout: Layout): void {
+    layout.references -= 1;
+    if (layout.references === 0) this.#layouts.delete(layout.key);
+    for (const slot of slots) {
+      slot.references -= 1;
+      this.#forgetIfUnused(slot);
+    }
+  }
+
+  #apply(plugin: string, changes: ReadonlyMap<string, CompiledRules | null>): void {
+    const changed = new Set<string>();
+    for (const [name, rules] of changes) {
+      const slot = this.#slot(plugin, name);
+      const before = slot?.rules ?? null;
+      if (before === rules) continue;
+      // A file that was only moved about must not make everyone's rights be looked at again; what `explain` says follows nevertheless.
+      if (slot !== undefined && before !== null && rules?.grantsSameAs(before) === true) slot.rules = rules;
+      else changed.add(name);
+    }
+    if (changed.size === 0) return;
+    this.#version += 1;
+    for (const name of changed) this.#put(plugin, name, changes.get(name) ?? null);
+    this.onChange?.(plugin, changed);
+  }
+
+  #put(plugin: string, name: string, rules: CompiledRules | null): void {
+    const slot = this.#slot(plugin, name);
+    if (slot === undefined) {
+      const slots = this.#plugins.get(plugin) ?? new Map<string, RuleSlot>();
+      this.#plugins.set(plugin, slots.set(name, new RuleSlot(plugin, name, rules, this.#version)));
+      return;
+    }
+    slot.rules = rules;
+    slot.version = this.#version;
+    this.#forgetIfUnused(slot);
+  }
+
+  #forgetIfUnused(slot: RuleSlot): void {
+    if (slot.template === null || slot.rules !== null || slot.references > 0) return;
+    const slots = this.#plugins.get(slot.plugin);
+    slots?.delete(slot.template);
+    if (slots?.size === 0) this.#plugins.delete(slot.plugin);
+  }
+
+  #slot(plugin: string, name: string): RuleSlot | undefined {
+    return this.#plugins.get(plugin)?.get(name);
+  }
+
+  #slotsOf({ plugin, templates, rules }: BindingSource): RuleSlot[] {
+    const slots = templates.map((name) => {
+      const slot = this.#slot(plugin, name);
+      if (slot === undefined || slot.rules === null) throw new PolicyError(`${plugin} has no template ${JSON.stringify(name)}`);
+      return slot;
+    });
+    if (rules !== null) slots.push(new RuleSlot(plugin, null, rules, 0));
+    return slots;
+  }
+
+  #layout(combine: BindingInput['combine'], ends: readonly number[]): Layout {
+    const key = `${combine} ${ends.join(' ')}`;
+    let layout = this.#layouts.get(key);
+    if (layout === undefined) {
+      layout = { owner: this, key, combine, ends, references: 0 };
+      this.#layouts.set(key, layout);
+    }
+    return layout;
+  }
+}

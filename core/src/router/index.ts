@@ -1,0 +1,5 @@
+export type { RetainedEntry } from './retained-tree.js';
+export { Target } from './route.js';
+export { Domain, Router } from './router.js';
+export type { Subscriber } from './subscriber.js';
+export { Subscription, type SubscriptionOptions } from './subscription.js';

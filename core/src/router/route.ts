@@ -1,0 +1,118 @@
+import type { GateClient } from '../gate/index.js';
+import type { Binding } from '../policy/index.js';
+import type { Subscriber } from './subscriber.js';
+import type { Subscription } from './subscription.js';
+
+/**
+ * What one subscriber gets of one topic: its matching subscriptions as one copy, at the highest QoS [MQTT-3.3.5-1], with every subscription
+ * identifier [MQTT-3.3.4-4].
+ */
+export class Target {
+  readonly subscriber: Subscriber;
+  readonly subscriptions: Subscription[];
+  qos: 0 | 1 | 2 = 0;
+  retainAsPublished = false;
+  /** Null for none. */
+  subscriptionIds: readonly number[] | null = null;
+  /** Checks that every copy must pass; 0 when one of the subscriptions is proven. */
+  checks = 0;
+  /** Whether some subscription must not get what its own client published. */
+  readonly noLocal: boolean;
+  /** The rights that `checks` was judged by. */
+  binding: Binding;
+  version: number;
+
+  constructor(subscriptions: Subscription[]) {
+    const first = subscriptions[0];
+    if (first === undefined) throw new Error('a target without a subscription');
+    this.subscriber = first.subscriber;
+    this.subscriptions = subscriptions;
+    this.noLocal = subscriptions.some((subscription) => subscription.noLocal);
+    this.binding = this.subscriber.client.binding;
+    this.version = this.binding.version;
+    this.merge();
+  }
+
+  /** Whether the checks were judged by the rights that the client has now. */
+  current(client: GateClient): boolean {
+    return this.binding === client.binding && this.version === client.binding.version;
+  }
+
+  /** Takes the subscriptions as they are now. */
+  merge(): void {
+    const { binding } = this.subscriber.client;
+    this.binding = binding;
+    this.version = binding.version;
+    let qos = 0;
+    let checks = -1;
+    let ids: number[] | null = null;
+    let retainAsPublished = false;
+    for (const subscription of this.subscriptions) {
+      if (subscription.qos > qos) qos = subscription.qos;
+      if (subscription.retainAsPublished) retainAsPublished = true;
+      if (subscription.id !== 0) {
+        ids ??= [];
+        if (!ids.includes(subscription.id)) ids.push(subscription.id);
+      }
+      checks = checks === -1 ? subscription.checks : weaker(checks, subscription.checks);
+    }
+    this.qos = qos as 0 | 1 | 2;
+    this.retainAsPublished = retainAsPublished;
+    this.subscriptionIds = ids;
+    this.checks = checks;
+  }
+
+  /** The target without the subscriptions that must not echo; null when none is left. */
+  withoutNoLocal(): Target | null {
+    const left = this.subscriptions.filter((subscription) => !subscription.noLocal);
+    return left.length === 0 ? null : new Target(left);
+  }
+}
+
+/** Of two subscriptions that both match, the one that needs less checked carries the copy: each alone would have delivered it. */
+function weaker(one: number, other: number): number {
+  return bits(one) <= bits(other) ? one : other;
+}
+
+function bits(checks: number): number {
+  return (checks & 1) + ((checks >> 1) & 1) + ((checks >> 2) & 1);
+}
+
+/** Where the messages of one topic go, as the tree was at one generation. */
+export class Route {
+  readonly generation: number;
+  /** The topic's filling of its table; a route made for another topic at the same place is not this one. */
+  readonly epoch: number;
+  readonly targets: readonly Target[];
+  readonly groups: readonly (readonly Target[])[];
+
+  constructor(generation: number, epoch: number, targets: readonly Target[], groups: readonly (readonly Target[])[]) {
+    this.generation = generation;
+    this.epoch = epoch;
+    this.targets = targets;
+    this.groups = groups;
+  }
+}
+
+/** Makes the route of a topic from the subscriptions that match it. */
+export function makeRoute(generation: number, epoch: number, matching: readonly Subscription[]): Route {
+  const bySubscriber = new Map<Subscriber, Subscription[]>();
+  const groups = new Map<string, Target[]>();
+  for (const subscription of matching) {
+    if (subscription.shareName !== null) {
+      const members = groups.get(subscription.key);
+      if (members === undefined) groups.set(subscription.key, [new Target([subscription])]);
+      else members.push(new Target([subscription]));
+      continue;
+    }
+    const own = bySubscriber.get(subscription.subscriber);
+    if (own === undefined) bySubscriber.set(subscription.subscriber, [subscription]);
+    else own.push(subscription);
+  }
+  return new Route(
+    generation,
+    epoch,
+    [...bySubscriber.values()].map((own) => new Target(own)),
+    [...groups.values()],
+  );
+}

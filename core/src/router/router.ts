@@ -1,0 +1,192 @@
+import type { Clock } from '../clock.js';
+import { type AuthorizedRun, type Message, type TopicEntry, TopicTable } from '../gate/index.js';
+import type { Limits } from '../limits.js';
+import type { Stats } from '../stats.js';
+import type { Custody } from '../store/index.js';
+import { type RetainedEntry, RetainedTree } from './retained-tree.js';
+import { makeRoute, type Route, type Target } from './route.js';
+import type { Subscription } from './subscription.js';
+import { TopicTree } from './topic-tree.js';
+
+/** Everything of one tenant that the router keeps: no two tenants ever share any of it. */
+export class Domain {
+  /** Tenant, '' for none. */
+  readonly tenant: string;
+  readonly topics: TopicTable;
+  readonly tree = new TopicTree();
+  readonly retained = new RetainedTree();
+  /** Routes by the topic's place in the table. */
+  readonly routes: (Route | undefined)[] = [];
+  /** Whose turn it is in each shared group. */
+  readonly turns = new Map<string, number>();
+
+  constructor(tenant: string, maxTopics: number) {
+    this.tenant = tenant;
+    this.topics = new TopicTable(maxTopics);
+  }
+}
+
+/** Brings approved messages to their subscribers, and keeps the retained ones. */
+export class Router {
+  readonly #limits: Limits;
+  readonly #stats: Stats;
+  readonly #custody: Custody;
+  readonly #clock: Clock;
+  readonly #domains = new Map<string, Domain>();
+  /** Hears of shared messages that no member could have. */
+  onGroupDrop: ((domain: Domain, topic: string, count: number) => void) | null = null;
+
+  constructor(options: { limits: Limits; stats: Stats; custody: Custody; clock: Clock }) {
+    this.#limits = options.limits;
+    this.#stats = options.stats;
+    this.#custody = options.custody;
+    this.#clock = options.clock;
+  }
+
+  domain(tenant: string | null): Domain {
+    const name = tenant ?? '';
+    let domain = this.#domains.get(name);
+    if (domain === undefined) {
+      domain = new Domain(name, this.#limits.maxTopicCacheEntries);
+      this.#domains.set(name, domain);
+    }
+    return domain;
+  }
+
+  get domains(): IterableIterator<Domain> {
+    return this.#domains.values();
+  }
+
+  /** Hands the messages of the run to every subscriber of their topic. Returns whether there was one. */
+  route(domain: Domain, run: AuthorizedRun): boolean {
+    const route = this.#route(domain, run.entry);
+    const { targets, groups } = route;
+    for (let i = 0; i < targets.length; i += 1) {
+      const target = targets[i] as Target;
+      if (target.noLocal && target.subscriber === run.origin) this.#echo(run, target);
+      else target.subscriber.deliver(run, target);
+    }
+    for (let i = 0; i < groups.length; i += 1) this.#share(domain, run, groups[i] as readonly Target[]);
+    return targets.length > 0 || groups.length > 0;
+  }
+
+  subscribe(domain: Domain, subscription: Subscription): void {
+    domain.tree.add(subscription);
+    this.#stats.subscriptions += 1;
+  }
+
+  unsubscribe(domain: Domain, subscription: Subscription): void {
+    const before = domain.tree.size;
+    domain.tree.remove(subscription);
+    if (domain.tree.size !== before) this.#stats.subscriptions -= 1;
+    if (subscription.shareName !== null) domain.turns.delete(subscription.key);
+  }
+
+  /** Keeps a message as the retained one of its topic; an empty one clears it [MQTT-3.3.1-6]. False when there was no room. */
+  retain(domain: Domain, message: Message): boolean {
+    const { retained } = domain;
+    const { count, bytes } = retained;
+    let kept = true;
+    if (message.payload.length === 0) {
+      if (retained.delete(message.topic)) this.#custody.retain({ kind: 'cleared', tenant: domain.tenant, topic: message.topic });
+    } else if (this.#hasRoom(domain, message)) {
+      retained.set(message);
+      const offset = this.#clock.wall() - this.#clock.now();
+      this.#custody.retain({ kind: 'set', tenant: domain.tenant, message: message.stored(offset) });
+    } else {
+      kept = false;
+      this.#stats.retainRefused += 1;
+    }
+    this.#stats.retainedMessages += retained.count - count;
+    this.#stats.retainedBytes += retained.bytes - bytes;
+    return kept;
+  }
+
+  /** Retained messages that match, without those that have expired, which are forgotten on the way. */
+  retained(domain: Domain, filter: string, limit?: number): RetainedEntry[] {
+    const found = domain.retained.match(filter, limit);
+    const now = this.#clock.now();
+    return found.filter((entry) => {
+      const { expiresAt, topic } = entry.message;
+      if (expiresAt === 0 || expiresAt > now) return true;
+      this.#forget(domain, topic);
+      return false;
+    });
+  }
+
+  /** Forgets retained messages that have expired; called now and then. */
+  sweep(): void {
+    const now = this.#clock.now();
+    for (const domain of this.#domains.values()) {
+      for (const { message } of [...domain.retained.entries()]) {
+        if (message.expiresAt !== 0 && message.expiresAt <= now) this.#forget(domain, message.topic);
+      }
+    }
+  }
+
+  #forget(domain: Domain, topic: string): void {
+    const { bytes } = domain.retained;
+    if (!domain.retained.delete(topic)) return;
+    this.#stats.droppedExpired += 1;
+    this.#stats.retainedMessages -= 1;
+    this.#stats.retainedBytes += domain.retained.bytes - bytes;
+    this.#custody.retain({ kind: 'cleared', tenant: domain.tenant, topic });
+  }
+
+  #hasRoom(domain: Domain, message: Message): boolean {
+    const old = domain.retained.get(message.topic);
+    const count = this.#stats.retainedMessages + (old === null ? 1 : 0);
+    const bytes = this.#stats.retainedBytes + message.bytes - (old?.message.bytes ?? 0);
+    return count <= this.#limits.maxRetainedMessages && bytes <= this.#limits.maxRetainedBytes;
+  }
+
+  #route(domain: Domain, entry: TopicEntry): Route {
+    const known = domain.routes[entry.index];
+    if (known !== undefined && known.generation === domain.tree.generation && known.epoch === entry.epoch) return known;
+    const route = makeRoute(domain.tree.generation, entry.epoch, domain.tree.match(entry.topic));
+    if (entry.epoch === domain.topics.epoch) domain.routes[entry.index] = route;
+    return route;
+  }
+
+  /** [MQTT-3.8.3-3] What a client published does not go back to it through a subscription with No Local. */
+  #echo(run: AuthorizedRun, target: Target): void {
+    const left = target.withoutNoLocal();
+    if (left !== null) left.subscriber.deliver(run, left);
+  }
+
+  /** Each message of the run goes to one member: the next in turn that may have it, a connected one first. */
+  #share(domain: Domain, run: AuthorizedRun, members: readonly Target[]): void {
+    const { first, last } = run;
+    const key = (members[0] as Target).subscriptions[0]?.key ?? '';
+    for (let i = first; i < last; i += 1) {
+      run.first = i;
+      run.last = i + 1;
+      run.view = null;
+      const member = this.#member(domain, run, members, key);
+      if (member !== null) member.subscriber.deliver(run, member);
+      else {
+        this.#stats.droppedNoGroupMember += 1;
+        this.onGroupDrop?.(domain, run.entry.topic, 1);
+      }
+    }
+    run.first = first;
+    run.last = last;
+    run.view = null;
+  }
+
+  #member(domain: Domain, run: AuthorizedRun, members: readonly Target[], key: string): Target | null {
+    const turn = domain.turns.get(key) ?? 0;
+    let resting: Target | null = null;
+    for (let i = 0; i < members.length; i += 1) {
+      const place = (turn + i) % members.length;
+      const member = members[place] as Target;
+      if (!member.subscriber.accepts(run, member)) continue;
+      if (member.subscriber.connected) {
+        domain.turns.set(key, place + 1);
+        return member;
+      }
+      resting ??= member;
+    }
+    return resting;
+  }
+}

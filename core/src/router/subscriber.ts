@@ -1,0 +1,17 @@
+import type { AuthorizedRun, GateClient } from '../gate/index.js';
+import type { RetainedEntry } from './retained-tree.js';
+import type { Target } from './route.js';
+
+/** Whatever receives messages: a session, later a peer node. The router knows no more of it. */
+export interface Subscriber {
+  readonly clientId: string;
+  readonly client: GateClient;
+  /** Whether copies can leave now; a shared group prefers such members. */
+  readonly connected: boolean;
+  /** Takes all messages of the run that the target may have. */
+  deliver(run: AuthorizedRun, target: Target): void;
+  /** Whether a shared subscription's message could go to it: by its rights, and because it can take it now or later. */
+  accepts(run: AuthorizedRun, target: Target): boolean;
+  /** Takes a retained message because of a new subscription. */
+  deliverRetained(entry: RetainedEntry, subscription: import('./subscription.js').Subscription): void;
+}

@@ -1,0 +1,164 @@
+import type {
+  ClientSelector,
+  ClientSummary,
+  PluginMessage,
+  PolicySelector,
+  RetainedInfo,
+  RetainedStore,
+  Rule,
+  SessionStore,
+} from '@portcullis/sdk';
+import { isTopicFilter, isTopicName, matches } from '@portcullis/sdk';
+import { encodePublishProperties, publishPropertiesFault } from './codec/index.js';
+import { type Gate, Message } from './gate/index.js';
+import type { HostServices, TemplateChange } from './hooks/index.js';
+import { CompiledRules, type PolicyEngine } from './policy/index.js';
+import type { Router } from './router/index.js';
+import type { Session, SessionRegistry } from './session/index.js';
+import type { Custody } from './store/index.js';
+
+/** What the broker's running parts are to plugins; null while they are not there yet. */
+export interface RunningParts {
+  readonly gate: Gate;
+  readonly router: Router;
+  readonly registry: SessionRegistry;
+  readonly custody: Custody;
+}
+
+export interface ServicesOptions {
+  readonly engine: PolicyEngine;
+  /** The filters that each entry may publish to. */
+  readonly publishTo: ReadonlyMap<string, readonly string[]>;
+  parts(): RunningParts | null;
+  /** Loads the rights of these sessions anew. */
+  reload(sessions: readonly Session[], plugin: string, version: number | null): void;
+  provideStores(plugin: string, stores: { sessions?: SessionStore; retained?: RetainedStore }): void;
+}
+
+/** What the broker does for the plugins of one configuration generation. */
+export function makeServices(options: ServicesOptions): HostServices {
+  const { engine } = options;
+  const running = (): RunningParts => {
+    const parts = options.parts();
+    if (parts === null) throw new Error('the broker is not running yet');
+    return parts;
+  };
+  const find = (selector: ClientSelector): Session[] => {
+    const parts = options.parts();
+    return parts === null ? [] : [...parts.registry.sessions()].filter((session) => isMeant(session, selector));
+  };
+  return {
+    publish: (plugin, message) => publish(running(), plugin, options.publishTo.get(plugin) ?? [], message),
+    findSessions: (selector) => find(selector).map(summary),
+    disconnect(selector, reasonCode) {
+      const sessions = find(selector).filter((session) => session.outlet !== null);
+      for (const session of sessions) session.outlet?.end(reasonCode, 'disconnected by a plugin');
+      return sessions.length;
+    },
+    recheck(selector) {
+      const sessions = find(selector);
+      options.reload(sessions, '', null);
+      return sessions.length;
+    },
+    release(clientId, tenant) {
+      const { registry } = running();
+      const session = registry.find(tenant ?? null, clientId);
+      if (session === undefined || session.outlet !== null) return false;
+      registry.end(session);
+      return true;
+    },
+    setTemplates: (plugin, change) => setTemplates(engine, plugin, change),
+    invalidate(plugin, selector: PolicySelector, version) {
+      const parts = options.parts();
+      if (parts === null) return;
+      const sessions = [...parts.registry.sessions()].filter(
+        (session) => session.client.sources.includes(plugin) || session.client.standing.chain.authorize.includes(plugin),
+      );
+      options.reload(selector === 'all' ? sessions : sessions.filter((session) => isMeant(session, selector)), plugin, version ?? null);
+    },
+    // The engine belongs to one generation and goes with it; until every client stands under the next, the old rules stay in force.
+    removePlugin() {},
+    retainedGet(topic, tenant) {
+      const { router } = running();
+      const [entry] = isTopicName(topic) ? router.retained(router.domain(tenant ?? null), topic, 1) : [];
+      return entry === undefined ? undefined : retainedInfo(entry.message);
+    },
+    retainedMatch(filter, { tenant, limit }) {
+      const { router } = running();
+      if (!isTopicFilter(filter)) throw new Error('not a topic filter');
+      return router.retained(router.domain(tenant ?? null), filter, limit).map((entry) => retainedInfo(entry.message));
+    },
+    provideSessionStore: (plugin, sessions) => options.provideStores(plugin, { sessions }),
+    provideRetainedStore: (plugin, retained) => options.provideStores(plugin, { retained }),
+  };
+}
+
+function isMeant(session: Session, selector: ClientSelector): boolean {
+  const { clientId, username, tenant } = selector;
+  if (clientId === undefined && username === undefined && tenant === undefined) return false;
+  if (clientId !== undefined && session.clientId !== clientId) return false;
+  if (username !== undefined && session.client.username !== username) return false;
+  return tenant === undefined || session.tenant === tenant;
+}
+
+function summary(session: Session): ClientSummary {
+  const { clientId, tenant, client } = session;
+  return { clientId, tenant, username: client.username, address: client.info.connection.address, connected: session.connected };
+}
+
+function retainedInfo(message: Message): RetainedInfo {
+  return { topic: message.topic, payload: Buffer.from(message.payload), qos: message.qos };
+}
+
+/** All or nothing: everything is compiled before anything changes. */
+function setTemplates(engine: PolicyEngine, plugin: string, change: TemplateChange): void {
+  if (change.replace) return engine.replaceTemplates(plugin, change.set);
+  const compiled: [string, readonly Rule[]][] = [...change.set];
+  for (const [, rules] of compiled) CompiledRules.compile(rules);
+  for (const [name, rules] of compiled) engine.setTemplate(plugin, name, rules);
+  for (const name of change.remove) engine.removeTemplate(plugin, name);
+}
+
+async function publish(parts: RunningParts, plugin: string, granted: readonly string[], message: PluginMessage): Promise<void> {
+  const { topic, qos = 0, retain = false, tenant, properties = {} } = message;
+  if (!isTopicName(topic)) throw new Error('publish: the topic is not a valid topic name');
+  if (!granted.some((filter) => isTopicFilter(filter) && matches(filter, topic))) {
+    throw new Error(`publish: the entry's "publishTo" in plugins.json does not grant ${JSON.stringify(topic)}`);
+  }
+  const fault = publishPropertiesFault(properties);
+  if (fault !== null) throw new Error(`publish: ${fault}`);
+  const { messageExpirySeconds, ...travelling } = properties;
+  const encoded = encodePublishProperties(travelling);
+  const made = new Message({
+    topic,
+    topicBytes: Buffer.from(topic, 'utf8'),
+    payload: Buffer.from(message.payload),
+    qos,
+    retain,
+    properties: encoded.length === 0 ? null : encoded,
+    expiresAt: messageExpirySeconds === undefined ? 0 : parts.gate.now() + messageExpirySeconds * 1000,
+    publisherClientId: `plugin/${plugin}`,
+    publisher: `plugin/${plugin}`,
+  });
+  const { custody, router, gate } = parts;
+  const domain = router.domain(tenant ?? null);
+  const approved = gate.approvePluginMessage(made);
+  custody.begin();
+  if (approved.retain) router.retain(domain, made);
+  router.route(domain, gate.run(approved, domain.topics, null));
+  const mark = custody.end();
+  if (mark === null) throw new Error('publish: the store cannot take the message');
+  if (!custody.settled(mark)) await new Promise<void>((resolve, reject) => waitFor(custody, mark, resolve, reject));
+}
+
+function waitFor(custody: Custody, mark: Parameters<Custody['settled']>[0], resolve: () => void, reject: (error: Error) => void): void {
+  const stop = custody.onProgress(() => {
+    if (custody.settled(mark)) {
+      stop();
+      resolve();
+    } else if (custody.failed) {
+      stop();
+      reject(new Error('publish: the store failed'));
+    }
+  });
+}

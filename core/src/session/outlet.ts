@@ -1,0 +1,27 @@
+import type { AuthorizedRun, Message } from '../gate/index.js';
+import type { InFlight } from './in-flight.js';
+
+/** The way out to a connected client. The connection implements it; sessions know no more of sockets. */
+export interface Outlet {
+  /** Whether the peer reads too slowly: QoS 0 is dropped, everything else waits. */
+  readonly congested: boolean;
+  /** Greatest packet the client takes; 0 for any. */
+  readonly maxPacketBytes: number;
+  /** Writes the messages of a run; above QoS 0 each takes its packet identifier from `inFlight`. */
+  sendRun(run: AuthorizedRun, qos: 0 | 1 | 2, inFlight: InFlight): void;
+  /** Writes one message. False when it is larger than the client takes: then it counts as delivered [MQTT-3.1.2-25]. */
+  sendMessage(copy: OutgoingCopy): boolean;
+  sendPubrel(packetId: number): void;
+  /** Ends the connection with a reason code of 5.0. */
+  end(reasonCode: number, detail: string): void;
+}
+
+export interface OutgoingCopy {
+  readonly message: Message;
+  readonly qos: 0 | 1 | 2;
+  readonly retain: boolean;
+  readonly dup: boolean;
+  /** 0 for QoS 0. */
+  readonly packetId: number;
+  readonly subscriptionIds: readonly number[] | null;
+}

@@ -1,0 +1,201 @@
+import { ReasonCode } from '@portcullis/sdk';
+import { WheelTimer } from '../clock.js';
+import type { GateClient, Message } from '../gate/index.js';
+import type { Outlet } from './outlet.js';
+import type { SessionRoom } from './room.js';
+import { Session } from './session.js';
+
+/** The will of a connected client, or of one that has gone and may come back. */
+interface Will {
+  readonly message: Message;
+  readonly delaySeconds: number;
+  readonly expirySeconds: number;
+}
+
+interface Held {
+  readonly session: Session;
+  will: Will | null;
+  readonly willTimer: WheelTimer;
+  readonly expiryTimer: WheelTimer;
+}
+
+export type OpenResult =
+  | { readonly kind: 'opened'; readonly session: Session; readonly present: boolean }
+  | { readonly kind: 'refused'; readonly reasonCode: number };
+
+/** Publishes a will, judged by the rights of the moment in which it is. */
+export type WillPublisher = (session: Session, message: Message) => void;
+
+/** All sessions: who owns which client identifier, takeover, expiry and wills. */
+export class SessionRegistry {
+  readonly #room: SessionRoom;
+  readonly #publishWill: WillPublisher;
+  readonly #held = new Map<string, Held>();
+  readonly #perOwner = new Map<string, number>();
+
+  constructor(room: SessionRoom, publishWill: WillPublisher) {
+    this.#room = room;
+    this.#publishWill = publishWill;
+  }
+
+  get size(): number {
+    return this.#held.size;
+  }
+
+  *sessions(): IterableIterator<Session> {
+    for (const held of this.#held.values()) yield held.session;
+  }
+
+  find(tenant: string | null, clientId: string): Session | undefined {
+    return this.#held.get(keyOf(tenant, clientId))?.session;
+  }
+
+  /**
+   * Gives an accepted client its session: the one it has, or a new one. A connection that holds it is ended first. Another principal's client
+   * identifier is refused and its owner is not disturbed.
+   */
+  open(client: GateClient, outlet: Outlet, cleanStart: boolean, will: Will | null): OpenResult {
+    const key = keyOf(client.tenant, client.info.id);
+    const held = this.#held.get(key);
+    const { sessionRules } = this.#room.gate;
+    if (held !== undefined) {
+      if (sessionRules.clientIdOwnership === 'principal' && held.session.client.username !== client.username) {
+        return { kind: 'refused', reasonCode: ReasonCode.ClientIdentifierNotValid };
+      }
+      this.#takeOver(held);
+      const kept = this.#held.get(key);
+      if (kept !== undefined && !cleanStart) return this.#resume(kept, client, outlet, will);
+      // [MQTT-3.1.2-4] Clean Start throws the old session away.
+      if (kept !== undefined) this.end(kept.session);
+    }
+    if (this.#held.size >= this.#room.limits.maxSessions) return { kind: 'refused', reasonCode: ReasonCode.QuotaExceeded };
+    const owner = ownerOf(client);
+    if (owner !== null && (this.#perOwner.get(owner) ?? 0) >= sessionRules.perPrincipal) {
+      return { kind: 'refused', reasonCode: ReasonCode.QuotaExceeded };
+    }
+    return this.#create(key, client, outlet, will);
+  }
+
+  /**
+   * The connection of a session has ended. `publishWill`: no DISCONNECT with success came. `expirySeconds`: what the DISCONNECT changed it to.
+   */
+  closed(session: Session, outlet: Outlet, publishWill: boolean, expirySeconds: number | null): void {
+    const held = this.#held.get(keyOf(session.tenant, session.clientId));
+    if (held === undefined || held.session !== session || session.outlet !== outlet) return;
+    if (expirySeconds !== null) session.expirySeconds = expirySeconds;
+    const wasDurable = session.durable;
+    session.durable = session.expirySeconds > 0;
+    session.disconnected();
+    if (!publishWill) held.will = null;
+    if (!session.durable) {
+      if (wasDurable) this.#room.custody.session({ kind: 'removed', session: session.key });
+      this.end(session);
+      return;
+    }
+    const at = this.#room.wheel.clock.wall();
+    this.#room.custody.session({ kind: 'closed', session: session.key, expirySeconds: session.expirySeconds, at });
+    if (session.expirySeconds !== 0xffffffff) this.#room.wheel.schedule(held.expiryTimer, session.expirySeconds * 1000);
+    // [MQTT-3.1.2-8] After its delay, or with the end of the session, whichever comes first.
+    if (held.will !== null) {
+      if (held.will.delaySeconds === 0) this.#fireWill(held);
+      else this.#room.wheel.schedule(held.willTimer, held.will.delaySeconds * 1000);
+    }
+  }
+
+  /** Ends a session for good. Its will, if it still waits, is published now. */
+  end(session: Session): void {
+    const key = keyOf(session.tenant, session.clientId);
+    const held = this.#held.get(key);
+    if (held === undefined || held.session !== session) return;
+    this.#held.delete(key);
+    this.#room.wheel.cancel(held.expiryTimer);
+    this.#fireWill(held);
+    if (session.durable) this.#room.custody.session({ kind: 'removed', session: session.key });
+    session.discard();
+    const owner = ownerOf(session.client);
+    if (owner !== null) {
+      const left = (this.#perOwner.get(owner) ?? 1) - 1;
+      if (left > 0) this.#perOwner.set(owner, left);
+      else this.#perOwner.delete(owner);
+    }
+    this.#room.stats.sessions = this.#held.size;
+    this.#tell('sessionExpired', session);
+    if (session.outlet === null) session.client.binding.release();
+  }
+
+  /** Sends the client away without ending the session's right to its will. */
+  #takeOver(held: Held): void {
+    const { session } = held;
+    const { outlet } = session;
+    if (outlet === null) return;
+    this.#room.stats.takeovers += 1;
+    this.#tell('sessionTakenOver', session);
+    // [MQTT-3.1.4-3] The connection's end runs through `closed`, which may end the session.
+    outlet.end(ReasonCode.SessionTakenOver, 'the session was taken over');
+    if (session.outlet === outlet) this.closed(session, outlet, true, null);
+  }
+
+  #resume(held: Held, client: GateClient, outlet: Outlet, will: Will | null): OpenResult {
+    const { session } = held;
+    this.#room.wheel.cancel(held.expiryTimer);
+    this.#room.wheel.cancel(held.willTimer);
+    held.will = will;
+    const before = session.client;
+    session.client = client;
+    if (before !== client) before.binding.release();
+    session.expirySeconds = client.info.sessionExpirySeconds;
+    session.durable = session.durable || session.expirySeconds > 0;
+    session.outlet = outlet;
+    session.rejudge();
+    this.#opened(session);
+    this.#tell('sessionResumed', session);
+    return { kind: 'opened', session, present: true };
+  }
+
+  #create(key: string, client: GateClient, outlet: Outlet, will: Will | null): OpenResult {
+    const session = new Session(this.#room, client, this.#room.router.domain(client.tenant));
+    session.outlet = outlet;
+    const held: Held = {
+      session,
+      will,
+      willTimer: new WheelTimer(() => this.#fireWill(held)),
+      expiryTimer: new WheelTimer(() => this.end(session)),
+    };
+    this.#held.set(key, held);
+    const owner = ownerOf(client);
+    if (owner !== null) this.#perOwner.set(owner, (this.#perOwner.get(owner) ?? 0) + 1);
+    this.#room.stats.sessions = this.#held.size;
+    this.#opened(session);
+    this.#tell('sessionOpened', session);
+    return { kind: 'opened', session, present: false };
+  }
+
+  #opened(session: Session): void {
+    if (!session.durable) return;
+    this.#room.custody.session({ kind: 'opened', session: session.key, owner: session.client.username, expirySeconds: session.expirySeconds });
+  }
+
+  #fireWill(held: Held): void {
+    const { will, session } = held;
+    this.#room.wheel.cancel(held.willTimer);
+    if (will === null) return;
+    // [MQTT-3.1.2-10] Once, and then it is gone.
+    held.will = null;
+    this.#publishWill(session, will.expirySeconds < 0 ? will.message : will.message.expiring(this.#room.wheel.clock.now() + will.expirySeconds * 1000));
+  }
+
+  #tell(hook: 'sessionOpened' | 'sessionResumed' | 'sessionTakenOver' | 'sessionExpired', session: Session): void {
+    if (!this.#room.gate.hears(hook)) return;
+    this.#room.gate.tell(hook, { clientId: session.clientId, tenant: session.tenant, owner: session.client.username });
+  }
+}
+
+/** A tenant's name cannot hold U+0000, nor can a client identifier: two pairs never share a key. */
+function keyOf(tenant: string | null, clientId: string): string {
+  return `${tenant ?? ''}\u0000${clientId}`;
+}
+
+/** Anonymous clients are nobody's: they share no allowance. */
+function ownerOf(client: GateClient): string | null {
+  return client.username === null ? null : keyOf(client.tenant, client.username);
+}

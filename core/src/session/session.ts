@@ -1,0 +1,416 @@
+import { type DropReason, parseSharedFilter } from '@portcullis/sdk';
+import { type ApprovedMessage, type AuthorizedRun, Check, deliveryChecks, type GateClient, type LeaseKeeper, type Message } from '../gate/index.js';
+import type { Domain, RetainedEntry, Subscriber, SubscriptionOptions, Target } from '../router/index.js';
+import { Subscription } from '../router/index.js';
+import { AskedCopies } from './asked-copies.js';
+import { Delivery, Fifo } from './delivery.js';
+import { InFlight } from './in-flight.js';
+import type { Outlet } from './outlet.js';
+import { Resending } from './resending.js';
+import { countDrop, type SessionRoom } from './room.js';
+
+/** A copy on its way into a session. */
+export interface Copy {
+  readonly message: Message;
+  readonly qos: 0 | 1 | 2;
+  readonly retain: boolean;
+  readonly subscriptionIds: readonly number[] | null;
+  /** Checks that it must pass if the rights change while it waits. */
+  readonly recheck: number;
+}
+
+/** The state of one client identifier: subscriptions, what is on its way out and in, and the connection, if there is one. */
+export class Session implements Subscriber {
+  readonly clientId: string;
+  readonly tenant: string | null;
+  readonly domain: Domain;
+  client: GateClient;
+  outlet: Outlet | null = null;
+  /** Keeps the rights fresh while somebody is connected. */
+  leases: LeaseKeeper | null = null;
+  /** Whether the session outlives its connection. */
+  durable: boolean;
+  expirySeconds: number;
+  readonly subscriptions = new Map<string, Subscription>();
+  readonly inFlight: InFlight;
+  /** QoS 2 messages of the client that wait for their PUBREL, by packet identifier; null where the message was refused. */
+  readonly received = new Map<number, ApprovedMessage | null>();
+  readonly #room: SessionRoom;
+  readonly #queue = new Fifo<Delivery>();
+  #queuedBytes = 0;
+  #sequence = 0;
+  readonly #retained = new Fifo<{ entry: RetainedEntry; subscription: Subscription }>();
+  #asked: AskedCopies | null = null;
+  #resending: Resending | null = null;
+  #pumping = false;
+
+  constructor(room: SessionRoom, client: GateClient, domain: Domain) {
+    this.#room = room;
+    this.client = client;
+    this.clientId = client.info.id;
+    this.tenant = client.tenant;
+    this.domain = domain;
+    this.expirySeconds = client.info.sessionExpirySeconds;
+    this.durable = this.expirySeconds > 0;
+    this.inFlight = new InFlight(room.limits.maxInflight);
+  }
+
+  get key(): { tenant: string; clientId: string } {
+    return { tenant: this.domain.tenant, clientId: this.clientId };
+  }
+
+  get connected(): boolean {
+    return this.outlet !== null;
+  }
+
+  get queueLength(): number {
+    return this.#queue.length;
+  }
+
+  /** The hot path: all messages of a run, as bytes where nothing about this receiver asks for more. */
+  deliver(run: AuthorizedRun, target: Target): void {
+    const { client, outlet } = this;
+    if (!target.current(client)) this.#rejudge(target);
+    if (client.receiveAsks) return this.#ask(run, target);
+    if (target.checks !== Check.PROVEN && !client.mayReceive(run.entry, target.checks)) {
+      this.#room.stats.deliveriesDenied += run.count;
+      return this.#drop('not-authorized', run.entry.topic, run.count);
+    }
+    const qos = run.qos < target.qos ? run.qos : target.qos;
+    const plain = run.message === null && target.subscriptionIds === null && outlet !== null && !this.#room.gate.tellsDeliveries;
+    if (plain && !outlet.congested && (outlet.maxPacketBytes === 0 || run.maxPacketBytes + 8 <= outlet.maxPacketBytes)) {
+      // A message that must outlive the connection needs a place in the queue; bytes alone have none.
+      if (qos === 0 || (!this.durable && this.#queue.length === 0 && this.#resending === null && this.inFlight.room >= run.count)) {
+        outlet.sendRun(run, qos, this.inFlight);
+        return;
+      }
+    }
+    const { first, last } = run;
+    if (qos === 0 && (outlet === null || outlet.congested)) {
+      if (outlet !== null) this.#drop('slow-consumer', run.entry.topic, last - first);
+      return;
+    }
+    for (let i = first; i < last; i += 1) {
+      const message = run.copy(i);
+      this.offer(copyOf(message, qos, target.retainAsPublished && message.retain, target));
+    }
+  }
+
+  /** Whether a message of a shared group could go here. */
+  accepts(run: AuthorizedRun, target: Target): boolean {
+    if (!target.current(this.client)) this.#rejudge(target);
+    const qos = run.qos < target.qos ? run.qos : target.qos;
+    if (this.outlet === null ? qos === 0 || !this.durable : this.outlet.congested && qos === 0) return false;
+    if (qos > 0 && this.#queue.length >= this.#room.limits.maxQueuedMessages) return false;
+    return target.checks === Check.PROVEN || this.client.receiveAsks || this.client.mayReceive(run.entry, target.checks);
+  }
+
+  /** Retained messages go out as the peer takes them, not all at once. */
+  deliverRetained(entry: RetainedEntry, subscription: Subscription): void {
+    this.#retained.push({ entry, subscription });
+  }
+
+  /** Sends one copy, or lets it wait its turn. The copy has passed its checks. */
+  offer(copy: Copy): void {
+    const { outlet } = this;
+    if (copy.qos === 0) {
+      if (outlet === null) return;
+      if (outlet.congested) return this.#drop('slow-consumer', copy.message.topic, 1);
+      if (!outlet.sendMessage({ ...copy, dup: false, packetId: 0 })) return this.#drop('too-large', copy.message.topic, 1);
+      return this.#delivered(copy.message, 0, copy.retain);
+    }
+    if (outlet === null && !this.durable) return this.#drop('session-ended', copy.message.topic, 1);
+    const direct = this.#canSend && outlet !== null && this.#queue.length === 0 && this.inFlight.room > 0;
+    if (!direct && !this.#hasRoom(copy.message)) return this.#drop('queue-full', copy.message.topic, 1);
+    this.#sequence += 1;
+    const delivery = new Delivery({
+      message: copy.message,
+      qos: copy.qos,
+      retain: copy.retain,
+      subscriptionIds: copy.subscriptionIds,
+      sequence: this.#sequence,
+      checks: copy.recheck,
+      binding: this.client.binding,
+      stored: this.durable,
+    });
+    if (this.durable) this.#room.custody.session(queuedChange(this, delivery, this.#wallOffset()));
+    if (direct) this.#send(outlet, delivery);
+    else this.#enqueue(delivery);
+  }
+
+  /** Sends what waits, as far as the peer and its window allow. */
+  pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    try {
+      while (this.#canSend && this.#queue.length > 0 && this.inFlight.room > 0 && this.outlet !== null) if (!this.#sendNext(this.outlet)) return;
+      while (this.#canSend && this.#retained.length > 0 && this.#queue.length === 0) if (!this.#replayNext()) return;
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  /** The client is back: what it did not acknowledge goes out again first, in its old order [MQTT-4.4.0-1], if it still may have it. */
+  resend(outlet: Outlet): void {
+    this.#resending = new Resending(this.#room, this, outlet, () => {
+      this.#resending = null;
+      this.pump();
+    });
+    this.#resending.run();
+  }
+
+  /** Ends a message that was on its way: it is not sent again. */
+  abandon(packetId: number, delivery: Delivery, reason: DropReason): void {
+    this.inFlight.free(packetId);
+    this.#settle(delivery, reason);
+  }
+
+  /** PUBACK, or the end of a QoS 2 handshake: the message is with the client. */
+  acknowledged(packetId: number): void {
+    const delivery = this.inFlight.delivery(packetId);
+    this.inFlight.free(packetId);
+    if (delivery !== null) this.#settle(delivery, null);
+    if (this.#queue.length > 0 || this.#retained.length > 0) this.pump();
+  }
+
+  /** PUBREC came with success. */
+  released(packetId: number): void {
+    const delivery = this.inFlight.delivery(packetId);
+    this.inFlight.released(packetId);
+    if (delivery?.stored === true) {
+      this.#room.custody.session({ kind: 'released', session: this.key, sequence: delivery.sequence, packetId });
+    }
+  }
+
+  /** Keeps a QoS 2 message of the client until its PUBREL; null for one that was refused without the client's knowing. */
+  hold(packetId: number, approved: ApprovedMessage | null): void {
+    this.received.set(packetId, approved);
+    if (!this.durable || approved === null) return;
+    const message = approved.message.stored(this.#wallOffset());
+    this.#room.custody.session({ kind: 'received', session: this.key, packetId, message });
+  }
+
+  /** PUBREL came: the message and its identifier are done with. */
+  complete(packetId: number): void {
+    if (this.received.delete(packetId) && this.durable) this.#room.custody.session({ kind: 'completed', session: this.key, packetId });
+  }
+
+  /** Adds or replaces a subscription. Returns whether its filter is new to the session. */
+  subscribe(key: string, options: SubscriptionOptions): { subscription: Subscription; isNew: boolean } {
+    const known = this.subscriptions.get(key);
+    let subscription = known;
+    if (subscription === undefined) {
+      const shared = parseSharedFilter(key);
+      const inner = shared === null || shared === 'invalid' ? { shareName: null, filter: key } : shared;
+      subscription = new Subscription(this, key, inner.filter, inner.shareName, options);
+      this.subscriptions.set(key, subscription);
+      this.#room.router.subscribe(this.domain, subscription);
+    } else {
+      subscription.replace(options);
+      this.domain.tree.touch();
+    }
+    if (this.durable) this.#room.custody.session({ kind: 'subscribed', session: this.key, subscription: storedSubscription(subscription) });
+    return { subscription, isNew: known === undefined };
+  }
+
+  unsubscribe(key: string): Subscription | null {
+    const subscription = this.subscriptions.get(key);
+    if (subscription === undefined) return null;
+    this.subscriptions.delete(key);
+    this.#room.router.unsubscribe(this.domain, subscription);
+    if (this.durable) this.#room.custody.session({ kind: 'unsubscribed', session: this.key, filter: key });
+    return subscription;
+  }
+
+  /** Judges every subscription by the rights that the client has now. */
+  rejudge(): void {
+    for (const subscription of this.subscriptions.values()) {
+      subscription.checks = deliveryChecks(this.client, subscription.filter, subscription.byCode);
+    }
+    this.domain.tree.touch();
+  }
+
+  /** Gives up everything: the session is over. */
+  discard(): void {
+    for (const subscription of this.subscriptions.values()) this.#room.router.unsubscribe(this.domain, subscription);
+    this.subscriptions.clear();
+    for (let delivery = this.#dequeue(); delivery !== null; delivery = this.#dequeue()) this.#drop('session-ended', delivery.message.topic, 1);
+    this.#retained.clear();
+    this.inFlight.clear();
+    this.received.clear();
+    this.#asked?.stop();
+    this.#resending?.stop();
+  }
+
+  /** The connection is gone; what was only for it is forgotten. */
+  disconnected(): void {
+    this.outlet = null;
+    this.leases = null;
+    this.#retained.clear();
+    this.#resending?.stop();
+    this.#resending = null;
+    if (!this.durable) this.inFlight.clear();
+  }
+
+  #rejudge(target: Target): void {
+    for (const subscription of target.subscriptions) {
+      subscription.checks = deliveryChecks(this.client, subscription.filter, subscription.byCode);
+    }
+    target.merge();
+  }
+
+  get #canSend(): boolean {
+    return this.outlet !== null && !this.outlet.congested && this.#resending === null;
+  }
+
+  #ask(run: AuthorizedRun, target: Target): void {
+    const asked = this.#askedCopies();
+    const qos = run.qos < target.qos ? run.qos : target.qos;
+    for (let i = run.first; i < run.last; i += 1) {
+      const message = run.copy(i);
+      const copy = copyOf(message, qos, target.retainAsPublished && message.retain, target);
+      if (!asked.add(run.entry, copy, target.checks)) this.#drop('queue-full', message.topic, 1);
+    }
+  }
+
+  #askedCopies(): AskedCopies {
+    this.#asked ??= new AskedCopies(this.#room, this);
+    return this.#asked;
+  }
+
+  /** False when it must wait until questions that are out are answered. */
+  #replayNext(): boolean {
+    if (this.client.receiveAsks && this.#askedCopies().full) return false;
+    const next = this.#retained.shift();
+    if (next === null) return false;
+    const { message } = next.entry;
+    const { subscription } = next;
+    if (this.subscriptions.get(subscription.key) !== subscription) return true;
+    if (isExpired(message, this.#room.wheel.clock.now())) {
+      this.#drop('expired', message.topic, 1);
+      return true;
+    }
+    const qos = message.qos < subscription.qos ? message.qos : subscription.qos;
+    const subscriptionIds = subscription.id === 0 ? null : [subscription.id];
+    const recheck = Check.RECEIVE | (subscription.byCode ? Check.SUBSCRIBE_NOT_DENY : Check.SUBSCRIBE_ALLOW);
+    const copy: Copy = { message, qos, retain: true, subscriptionIds, recheck };
+    const entry = this.domain.topics.intern(message.topic);
+    if (this.client.receiveAsks) this.#askedCopies().add(entry, copy, subscription.checks);
+    else if (this.client.mayReceive(entry, subscription.checks)) this.offer(copy);
+    else this.#drop('not-authorized', message.topic, 1);
+    return true;
+  }
+
+  /** False when it must wait until questions that are out are answered. */
+  #sendNext(outlet: Outlet): boolean {
+    const waiting = this.#queue.peek();
+    const asks = waiting !== null && this.client.receiveAsks && this.rightsChanged(waiting);
+    if (asks && this.#askedCopies().full) return false;
+    const delivery = this.#dequeue();
+    if (delivery === null) return false;
+    const { message } = delivery;
+    // [MQTT-3.3.2-5] What expired before its delivery began is dropped.
+    if (isExpired(message, this.#room.wheel.clock.now())) this.#settle(delivery, 'expired');
+    else if (asks) {
+      // Code has to be asked again; the copy comes back through `offer` when it may go on.
+      this.#settle(delivery, null);
+      this.#askedCopies().add(this.domain.topics.intern(message.topic), { ...delivery, recheck: delivery.checks }, delivery.checks);
+    } else if (this.rightsChanged(delivery) && !this.client.mayReceive(this.domain.topics.intern(message.topic), delivery.checks)) {
+      this.#settle(delivery, 'not-authorized');
+    } else this.#send(outlet, delivery);
+    return true;
+  }
+
+  /** Whether the rights are no longer those that let the copy in. */
+  rightsChanged(delivery: Delivery): boolean {
+    return delivery.binding !== this.client.binding || delivery.version !== this.client.binding.version;
+  }
+
+  #send(outlet: Outlet, delivery: Delivery): void {
+    const packetId = this.inFlight.take(delivery.qos, delivery);
+    if (!outlet.sendMessage({ ...delivery, dup: false, packetId })) {
+      this.inFlight.free(packetId);
+      return this.#settle(delivery, 'too-large');
+    }
+    if (delivery.stored) this.#room.custody.session({ kind: 'sent', session: this.key, sequence: delivery.sequence, packetId });
+    this.#delivered(delivery.message, delivery.qos, delivery.retain);
+  }
+
+  #settle(delivery: Delivery, reason: DropReason | null): void {
+    if (delivery.stored) this.#room.custody.session({ kind: 'settled', session: this.key, sequence: delivery.sequence });
+    if (reason !== null) this.#drop(reason, delivery.message.topic, 1);
+  }
+
+  #hasRoom(message: Message): boolean {
+    const { limits, stats } = this.#room;
+    return (
+      this.#queue.length < limits.maxQueuedMessages &&
+      this.#queuedBytes + message.bytes <= limits.maxQueuedBytes &&
+      stats.queuedBytes + message.bytes <= limits.maxTotalQueuedBytes
+    );
+  }
+
+  #enqueue(delivery: Delivery): void {
+    this.#queue.push(delivery);
+    this.#queuedBytes += delivery.message.bytes;
+    this.#room.stats.messagesQueued += 1;
+    this.#room.stats.queuedBytes += delivery.message.bytes;
+  }
+
+  #dequeue(): Delivery | null {
+    const delivery = this.#queue.shift();
+    if (delivery === null) return null;
+    this.#queuedBytes -= delivery.message.bytes;
+    this.#room.stats.messagesQueued -= 1;
+    this.#room.stats.queuedBytes -= delivery.message.bytes;
+    return delivery;
+  }
+
+  #drop(reason: DropReason, topic: string, count: number): void {
+    countDrop(this.#room, reason, this.clientId, this.tenant, topic, count);
+  }
+
+  #delivered(message: Message, qos: 0 | 1 | 2, retain: boolean): void {
+    if (!this.#room.gate.tellsDeliveries) return;
+    const news = { clientId: this.clientId, tenant: this.tenant, topic: message.topic, qos, retain, payloadBytes: message.payload.length };
+    this.#room.gate.tell('messageDelivered', news);
+  }
+
+  #wallOffset(): number {
+    const { clock } = this.#room.wheel;
+    return clock.wall() - clock.now();
+  }
+}
+
+function isExpired(message: Message, now: number): boolean {
+  return message.expiresAt !== 0 && message.expiresAt <= now;
+}
+
+function copyOf(message: Message, qos: 0 | 1 | 2, retain: boolean, target: Target): Copy {
+  const byCode = target.subscriptions.some((subscription) => subscription.byCode);
+  const recheck = Check.RECEIVE | (byCode ? Check.SUBSCRIBE_NOT_DENY : Check.SUBSCRIBE_ALLOW);
+  return { message, qos, retain, subscriptionIds: target.subscriptionIds, recheck };
+}
+
+function queuedChange(session: Session, delivery: Delivery, wallOffset: number) {
+  return {
+    kind: 'queued',
+    session: session.key,
+    sequence: delivery.sequence,
+    qos: delivery.qos,
+    retain: delivery.retain,
+    subscriptionIds: delivery.subscriptionIds ?? [],
+    message: delivery.message.stored(wallOffset),
+  } as const;
+}
+
+function storedSubscription(subscription: Subscription) {
+  return {
+    filter: subscription.key,
+    qos: subscription.qos,
+    noLocal: subscription.noLocal,
+    retainAsPublished: subscription.retainAsPublished,
+    retainHandling: subscription.retainHandling,
+    subscriptionId: subscription.id,
+  } as const;
+}

@@ -1,0 +1,106 @@
+import type { Journal, RetainedChange, RetainedStore, SessionChange, SessionStore } from '@portcullis/sdk';
+
+/** A point in both journals that must be settled; 0 where nothing is waited for. */
+export interface Mark {
+  readonly sessions: number;
+  readonly retained: number;
+}
+
+/** Nothing to wait for. */
+export const NO_MARK: Mark = Object.freeze({ sessions: 0, retained: 0 });
+
+/**
+ * The seam between what the broker does and what its stores have made safe. An acknowledgement is given a mark, and may leave when the mark
+ * is settled. A store that failed settles nothing any more.
+ */
+export class Custody {
+  readonly sessions: SessionStore;
+  readonly retained: RetainedStore;
+  /** Places of the last changes. */
+  #sessionsAt = 0;
+  #retainedAt = 0;
+  #beganSessions = 0;
+  #beganRetained = 0;
+  #refused = false;
+  readonly #listeners = new Set<() => void>();
+  readonly #changeRefused: (error: unknown) => void;
+  #storeFailed: ((error: Error) => void) | null;
+
+  constructor(
+    sessions: SessionStore,
+    retained: RetainedStore,
+    changeRefused: (error: unknown) => void, storeFailed: (error: Error) => void) {
+    this.#changeRefused = changeRefused;
+    this.sessions = sessions;
+    this.retained = retained;
+    this.#storeFailed = storeFailed;
+    this.#sessionsAt = sessions.settled;
+    this.#retainedAt = retained.settled;
+    const heard = (journal: Journal<never>) => () => {
+      if (journal.failure !== null) this.#failed(journal.failure);
+      for (const listener of [...this.#listeners]) listener();
+    };
+    sessions.onProgress(heard(sessions));
+    retained.onProgress(heard(retained));
+  }
+
+  /** Begins an operation that an acknowledgement will depend on. */
+  begin(): void {
+    this.#refused = false;
+    this.#beganSessions = this.#sessionsAt;
+    this.#beganRetained = this.#retainedAt;
+  }
+
+  /** Ends it: what its acknowledgement waits for, or null when a store refused a change and there must be no success. */
+  end(): Mark | null {
+    if (this.#refused) return null;
+    const sessions = this.#sessionsAt === this.#beganSessions ? 0 : this.#sessionsAt;
+    const retained = this.#retainedAt === this.#beganRetained ? 0 : this.#retainedAt;
+    if (sessions === 0 && retained === 0) return NO_MARK;
+    const mark = { sessions, retained };
+    return this.settled(mark) ? NO_MARK : mark;
+  }
+
+  /** Hands a change of a session to its store. A store that cannot take it spoils the operation, not the broker. */
+  session(change: SessionChange): void {
+    try {
+      this.#sessionsAt = this.sessions.append(change);
+    } catch (error) {
+      this.#refuse(error);
+    }
+  }
+
+  /** Hands a change of the retained messages to their store. */
+  retain(change: RetainedChange): void {
+    try {
+      this.#retainedAt = this.retained.append(change);
+    } catch (error) {
+      this.#refuse(error);
+    }
+  }
+
+  settled(mark: Mark): boolean {
+    return mark.sessions <= this.sessions.settled && mark.retained <= this.retained.settled;
+  }
+
+  get failed(): boolean {
+    return this.sessions.failure !== null || this.retained.failure !== null;
+  }
+
+  /** Calls back whenever something may have settled; returns a function that ends it. */
+  onProgress(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #refuse(error: unknown): void {
+    this.#refused = true;
+    this.#changeRefused(error);
+  }
+
+  #failed(error: Error): void {
+    const tell = this.#storeFailed;
+    this.#storeFailed = null;
+    tell?.(error);
+  }
+}

@@ -1,0 +1,19 @@
+import { stderr, stdin, stdout } from 'node:process';
+import { runPasswdTool } from './passwd-tool.js';
+import { PipedSecrets, readHidden } from './secret-input.js';
+
+const piped = stdin.isTTY ? null : new PipedSecrets(stdin);
+
+process.exitCode = await runPasswdTool(process.argv.slice(2), {
+  out: (text) => stdout.write(text),
+  error: (text) => stderr.write(text),
+  async secret(prompt) {
+    if (piped !== null) return piped.next();
+    stderr.write(prompt);
+    const line = await readHidden(stdin);
+    stderr.write('\n');
+    return line;
+  },
+});
+// A pipe whose other end stays open would keep the process waiting.
+stdin.destroy();

@@ -1,0 +1,3 @@
+export { isPasswordHash, type PasswordHashFormat, passwordHashFormat } from './formats.js';
+export { decoyHash, type HashOptions, hashPassword } from './hash-password.js';
+export { type VerifyOptions, verifyPassword } from './verify-password.js';

@@ -130,7 +130,7 @@ export class Broker {
       reload: (sessions, plugin, version) => this.#parts?.rechecks.invalidate(sessions, plugin, version),
       provideStores: (plugin, stores) => this.#provide(plugin, stores),
     });
-    const host = new PluginHost({
+    const host: PluginHost = new PluginHost({
       plugins,
       chains: [...config.chains.values()],
       services,
@@ -140,6 +140,7 @@ export class Broker {
       limits: config.limits,
       baseFolder: config.folder,
       verify: verifyPassword,
+      changed: () => this.#tapsChanged(host),
     });
     await host.prepare();
     return { number: this.#generations, config, host, engine };
@@ -189,6 +190,18 @@ export class Broker {
   #install(generation: Generation): void {
     this.#generation = generation;
     this.#parts?.gate.stand(standingsOf(generation), generation.host.global, generation.config.sessions);
+  }
+
+  /** A plugin that was down is there: what each client must be asked for is looked at anew. */
+  #tapsChanged(host: PluginHost): void {
+    const generation = this.#generation;
+    if (generation === null || this.#parts === null || generation.host !== host) return;
+    this.#install(generation);
+    for (const session of this.#parts.registry.sessions()) {
+      const { client } = session;
+      client.stand(client.standing, client.binding, client.sources);
+      session.rejudge();
+    }
   }
 
   async #bind(generation: Generation, old: ReadonlyMap<string, Listener>): Promise<Map<string, Listener>> {

@@ -1,4 +1,4 @@
-import type { AuthorityAnswer, AuthorityHookName, BrokerHooks } from './hooks.js';
+import type { AuthorityAnswer, AuthorityHookName, BrokerHooks, HookName } from './hooks.js';
 import type { ConfigSchema, Infer } from './infer.js';
 import type {
   PluginLog,
@@ -56,6 +56,11 @@ export interface PluginDefinition<Schema extends ConfigSchema = ConfigSchema> {
   /** For each authority hook that the plugin taps: what it may say. An answer that is not listed is a fault. */
   readonly decides?: Partial<Readonly<Record<AuthorityHookName, readonly AuthorityAnswer[]>>>;
   readonly capabilities?: readonly Capability[];
+  /**
+   * The hooks that the plugin taps; tapping another one is an error. While a plugin cannot start (`"startup": "gate"`), it counts as faulting
+   * at every hook that it might tap; with this list only at those, so that chains without it go on.
+   */
+  readonly taps?: readonly HookName[];
   /** JSON Schema draft-07 of `config`; every object in it closed. */
   readonly config: Schema;
   /**

@@ -50,6 +50,10 @@ export function tapProblems(plugin: PluginRuntime, chains: readonly ChainSpec[])
     if (!isAuthorityHook(hook) || plugin.definition.decides?.[hook] !== undefined) continue;
     problems.push(`plugin ${plugin.name} taps ${hook}, but "decides" of its manifest does not say what it may answer there`);
   }
+  const { taps } = plugin.definition;
+  for (const hook of tapped) {
+    if (taps !== undefined && !taps.includes(hook)) problems.push(`plugin ${plugin.name} taps ${hook}, which "taps" of its manifest does not list`);
+  }
   const listed = chains.some((chain) => LISTS.some((list) => chain[list].includes(plugin.name)));
   const homeless = listed ? undefined : tapped.find((hook) => NEEDS_CHAIN.includes(hook));
   if (homeless !== undefined) {

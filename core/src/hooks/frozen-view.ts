@@ -11,6 +11,11 @@ export function frozenView<T>(value: T): T {
   return view(value) as T;
 }
 
+/** Copies the fields of a request into an object that is still being made, each as a view. */
+export function fillView(target: object, source: object): void {
+  for (const key of Object.keys(source)) define(target as Record<string, unknown>, key, view((source as Record<string, unknown>)[key]));
+}
+
 function view(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || shareable.has(value)) return value;
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength).slice();

@@ -28,6 +28,8 @@ export interface HostOptions {
   readonly baseFolder: string;
   /** Compares a password with a stored hash. */
   readonly verify: VerifyPassword;
+  /** Called when a plugin that was down has started: what the chains tap is no longer what it was. */
+  readonly changed?: () => void;
 }
 
 /** The plugins of one configuration generation and their hooks. A reload makes another host: a tap cannot be taken back. */
@@ -138,6 +140,7 @@ export class PluginHost {
       throw error;
     }
     this.#rebuild();
+    this.#options.changed?.();
   }
 
   #rebuild(): void {

@@ -71,7 +71,7 @@ export class PluginRuntime implements AskedPlugin, QuestionOwner {
    */
   taps(hook: HookName): boolean {
     if (this.#registry?.has(hook) === true) return true;
-    return this.#state !== 'ready' && assumedTaps(hook);
+    return this.#state !== 'ready' && assumedTaps(hook, this.definition);
   }
 
   ask(hook: HookName, request: object, options: AskOptions, done: (outcome: PluginOutcome) => void): Pending | null {
@@ -80,7 +80,8 @@ export class PluginRuntime implements AskedPlugin, QuestionOwner {
 
   /** Whether this plugin owns an authentication method; unknown counts as yes while it is down. */
   ownsMethod(method: string): boolean {
-    return this.#state !== 'ready' || this.#registry?.methodHandler(method) !== undefined;
+    if (this.#registry?.methodHandler(method) !== undefined) return true;
+    return this.#state !== 'ready' && assumedTaps('authenticateEnhanced', this.definition);
   }
 
   askEnhanced(method: string, request: object, options: AskOptions, done: (outcome: PluginOutcome) => void): Pending | null {

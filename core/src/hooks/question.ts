@@ -3,7 +3,7 @@ import { WheelTimer } from '../clock.js';
 import type { AskedPlugin, Handler, HostTools } from './asked-plugin.js';
 import { type CredentialsOfQuestion, makeCredentials } from './credentials.js';
 import type { FaultKind } from './fault-log.js';
-import { frozenView } from './frozen-view.js';
+import { fillView } from './frozen-view.js';
 import { type Failure, isFailure, judgeAnswer, judgeError } from './judge-answer.js';
 import { fault, type PluginOutcome } from './outcome.js';
 import type { AskOptions, Pending } from './specs.js';
@@ -35,7 +35,8 @@ export class Question implements Pending {
   readonly #init: QuestionInit;
   readonly #owner: QuestionOwner;
   readonly #tools: HostTools;
-  readonly #timer: WheelTimer;
+  /** Made when somebody has to wait. */
+  #timer: WheelTimer | null = null;
   #state: State = 'waiting';
   #timeoutAt = Number.POSITIVE_INFINITY;
   /** The end of the plugin's time or of the chain's, whichever comes first. */
@@ -51,7 +52,6 @@ export class Question implements Pending {
     this.#init = init;
     this.#owner = owner;
     this.#tools = tools;
-    this.#timer = new WheelTimer(() => this.#expired());
   }
 
   get over(): boolean {
@@ -64,12 +64,12 @@ export class Question implements Pending {
 
   /** No slot is free: waits for one, at most until the chain's deadline. */
   wait(now: number): void {
-    this.#tools.wheel.schedule(this.#timer, this.#init.options.deadlineAt - now);
+    this.#expireIn(this.#init.options.deadlineAt - now);
   }
 
   /** Puts the question to the plugin. Never throws. */
   put(now: number): void {
-    this.#tools.wheel.cancel(this.#timer);
+    if (this.#timer !== null) this.#tools.wheel.cancel(this.#timer);
     this.#state = 'asked';
     const { plugin, hook, handler, options } = this.#init;
     this.#timeoutAt = now + plugin.timeoutMs;
@@ -86,7 +86,7 @@ export class Question implements Pending {
     if (!follows) {
       if (this.#firstSettlement()) this.#answered(returned);
     } else if (this.#state === 'asked') {
-      this.#tools.wheel.schedule(this.#timer, this.#dueAt - now);
+      this.#expireIn(this.#dueAt - now);
     }
   }
 
@@ -100,6 +100,13 @@ export class Question implements Pending {
     if (this.#state === 'over') return;
     this.#close('none', true);
     this.#owner.slotFree();
+  }
+
+  /** The signal of this question; aborted already when the question was given up. */
+  signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#abandoned && !this.#controller.signal.aborted) this.#controller.abort();
+    return this.#controller.signal;
   }
 
   /** Subscribes to a promise, or to whatever claims to be one. Reading or calling `then` may throw. */
@@ -149,6 +156,11 @@ export class Question implements Pending {
     this.#end(fault(plugin.name, text, kind === 'overload', kind === 'undeclared'), sign, abort);
   }
 
+  #expireIn(milliseconds: number): void {
+    this.#timer ??= new WheelTimer(() => this.#expired());
+    this.#tools.wheel.schedule(this.#timer, milliseconds);
+  }
+
   #expired(): void {
     const { plugin, options } = this.#init;
     if (this.#state === 'waiting') {
@@ -168,7 +180,7 @@ export class Question implements Pending {
 
   #close(sign: 'answered' | 'failed' | 'none', abort: boolean): void {
     this.#state = 'over';
-    this.#tools.wheel.cancel(this.#timer);
+    if (this.#timer !== null) this.#tools.wheel.cancel(this.#timer);
     this.#credentials?.end();
     this.#owner.ended(this, sign);
     if (!abort) return;
@@ -184,22 +196,35 @@ export class Question implements Pending {
 
   #view(): object {
     const { plugin, hook, request, options } = this.#init;
-    const view = { ...frozenView(request) };
-    // Most handlers never look at the signal; making one costs more than the rest of the question.
-    Object.defineProperty(view, 'signal', { enumerable: true, get: () => this.#signal() });
+    const view: RequestView & { exchange?: unknown; credentials?: unknown } = new RequestView(this);
+    fillView(view, request);
     // Plugins keep what belongs to one exchange under this very object.
-    if ('exchange' in request) Object.assign(view, { exchange: Object.freeze(request.exchange) });
+    if ('exchange' in request) view.exchange = Object.freeze(request.exchange);
     if (hook === 'authenticate') {
       const mayExpose = plugin.definition.capabilities?.includes('credentials') === true;
       this.#credentials = makeCredentials(options.password ?? { username: null, password: null }, plugin.name, mayExpose, this.#tools.hashes);
-      Object.assign(view, { credentials: this.#credentials.handle });
+      view.credentials = this.#credentials.handle;
     }
     return Object.freeze(view);
   }
+}
 
-  #signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    if (this.#abandoned && !this.#controller.signal.aborted) this.#controller.abort();
-    return this.#controller.signal;
+/**
+ * A request as its plugin sees it. The signal is made when it is first looked at: most handlers never do, and it costs more than the rest of
+ * the question; as a getter of the class, because one of the object would cost almost as much.
+ */
+class RequestView {
+  readonly #question: Question;
+
+  constructor(question: Question) {
+    this.#question = question;
+  }
+
+  get signal(): AbortSignal {
+    return this.#question.signal();
   }
 }
+
+// Through `constructor` a plugin would reach the class; it has no business with it.
+Reflect.deleteProperty(RequestView.prototype, 'constructor');
+Object.freeze(RequestView.prototype);

@@ -1,6 +1,6 @@
-import type { BrokerHooks, HookName } from '@portcullis/sdk';
+import type { BrokerHooks, HookName, PluginDefinition } from '@portcullis/sdk';
 import type { Handler } from './asked-plugin.js';
-import { HOOK_NAMES, HOOKS, isHookName } from './hook-table.js';
+import { HOOK_NAMES, HOOKS, isAuthorityHook, isHookName } from './hook-table.js';
 import { didYouMean } from './nearest-name.js';
 import { isMqttText } from './text.js';
 
@@ -89,8 +89,10 @@ export class TapRegistry {
 
 /**
  * What a plugin counts as tapping while nobody knows, because its start has failed so far: everything that can refuse or change a CONNECT or a
- * message. Sockets are not refused for it: the CONNECT gets an answer.
+ * message, less what its manifest rules out. Sockets are not refused for it: the CONNECT gets an answer.
  */
-export function assumedTaps(hook: HookName): boolean {
-  return HOOKS[hook].role !== 'observer' && hook !== 'acceptConnection' && hook !== 'upgradeWebSocket';
+export function assumedTaps(hook: HookName, { decides, taps }: PluginDefinition): boolean {
+  if (HOOKS[hook].role === 'observer' || hook === 'acceptConnection' || hook === 'upgradeWebSocket') return false;
+  if (isAuthorityHook(hook) && decides?.[hook] === undefined) return false;
+  return taps === undefined || taps.includes(hook);
 }

@@ -172,7 +172,6 @@ export class Broker {
     const router = new Router({ limits, stats, custody, clock: wheel.clock });
     const shared = { gate, router, custody, wheel, limits, stats, log };
     router.onGroupDrop = (domain, topic, count) => {
-      stats.droppedNoGroupMember -= count;
       countDrop(shared, 'no-group-member', null, domain.tenant === '' ? null : domain.tenant, topic, count);
     };
     const publishWill = (session: Session, message: Message): void => this.#publishWill(session, message);
@@ -261,9 +260,8 @@ export class Broker {
     gate.judgePublish(session.client, message, true, (verdict) => {
       if (verdict.outcome === 'route') {
         this.stats.willsPublished += 1;
-        room.custody.begin();
+        // Nobody waits for an acknowledgement of a will.
         publishApproved(room, session, verdict.approved);
-        room.custody.end();
         return;
       }
       this.stats.willsDropped += 1;

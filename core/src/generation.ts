@@ -1,7 +1,6 @@
 import type { PortcullisConfig } from './config/index.js';
 import type { Standing } from './gate/index.js';
-import type { PluginHost } from './hooks/index.js';
-import type { LoadedPlugin, PluginSpec } from './hooks/index.js';
+import type { LoadedPlugin, PluginHost, PluginSpec } from './hooks/index.js';
 import type { PolicyEngine } from './policy/index.js';
 
 /** What a generation is made from: a checked configuration and the code of its plugins. */

@@ -66,6 +66,7 @@ export const LIMITS = {
   maxPendingDeliveries: limit(1000, 1, 1_000_000, 'count', 'Copies for one receiver that wait for an asynchronous answer.'),
   maxWaitMs: limit(60_000, 1000, 3_600_000, 'milliseconds', 'Time that one packet of a connection may wait for answers of plugins in all.'),
   maxTopicCacheEntries: limit(65_536, 16, 10_000_000, 'count', 'Topics whose route is remembered; the memory is emptied when full.'),
+  maxRouteTargets: limit(1_000_000, 1000, 100_000_000, 'count', 'Receivers in all remembered routes of a tenant; the memory is emptied when full.'),
   hashConcurrency: limit(2, 1, 64, 'count', 'Password hashes that are computed at the same time.'),
   hashQueue: limit(200, 0, 100_000, 'count', 'Password hashes that wait; further logins are refused as busy.'),
   newsQueue: limit(10_000, 1, 10_000_000, 'count', 'News that wait for one observing plugin; further ones are dropped and counted.'),

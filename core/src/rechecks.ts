@@ -20,6 +20,7 @@ export class Rechecks {
 
   /** The rights of these sessions are loaded anew; an answer with a lower version than the one announced is not taken. */
   invalidate(sessions: readonly Session[], plugin: string, version: number | null): void {
+    this.#room.gate.invalidations += 1;
     for (const session of sessions) {
       if (version !== null) session.client.announce(plugin, version);
       if (session.leases !== null) session.leases.invalidate('invalidated');

@@ -1,13 +1,4 @@
-import type {
-  ClientSelector,
-  ClientSummary,
-  PluginMessage,
-  PolicySelector,
-  RetainedInfo,
-  RetainedStore,
-  Rule,
-  SessionStore,
-} from '@portcullis/sdk';
+import type { ClientSelector, ClientSummary, PluginMessage, PolicySelector, RetainedInfo, RetainedStore, Rule, SessionStore } from '@portcullis/sdk';
 import { isTopicFilter, isTopicName, matches } from '@portcullis/sdk';
 import { encodePublishProperties, publishPropertiesFault } from './codec/index.js';
 import { type Gate, Message } from './gate/index.js';
@@ -120,6 +111,8 @@ function setTemplates(engine: PolicyEngine, plugin: string, change: TemplateChan
 }
 
 async function publish(parts: RunningParts, plugin: string, granted: readonly string[], message: PluginMessage): Promise<void> {
+  // Not from within a question that the plugin is just asked: what is being routed comes first.
+  await null;
   const { topic, qos = 0, retain = false, tenant, properties = {} } = message;
   if (!isTopicName(topic)) throw new Error('publish: the topic is not a valid topic name');
   if (!granted.some((filter) => isTopicFilter(filter) && matches(filter, topic))) {

@@ -1,4 +1,4 @@
-import { NO_MARK, type Custody, type Mark } from '../store/index.js';
+import { type Custody, type Mark, NO_MARK } from '../store/index.js';
 import type { OutBuffer } from './out-buffer.js';
 
 interface Waiting {

@@ -1,5 +1,5 @@
-import { encodeConnack, encodeDisconnect } from '../codec/index.js';
 import { WheelTimer } from '../clock.js';
+import { encodeConnack, encodeDisconnect } from '../codec/index.js';
 import { ERRORS, type ErrorKind, errorText } from '../errors.js';
 import { type Admission, connectReturnCode, type GateClient, type LeaseKeeper, type TopicEntry } from '../gate/index.js';
 import type { Pending } from '../hooks/index.js';
@@ -8,8 +8,8 @@ import { Acknowledgements } from './acknowledgements.js';
 import { dispatch } from './dispatch.js';
 import { OutBuffer } from './out-buffer.js';
 import { ConnectionOutlet, type OutletOwner } from './outlet.js';
-import type { ConnectionRoom } from './room.js';
 import { readPackets } from './read-packets.js';
+import type { ConnectionRoom } from './room.js';
 import type { Transport } from './transport.js';
 
 /** Where a connection stands. Only an OPEN one has had its CONNACK. */
@@ -179,7 +179,10 @@ export class Connection implements OutletOwner {
     } catch (error) {
       // We broke: this connection pays, no other.
       this.room.stats.invariantsBroken += 1;
-      this.room.log.error({ client: this.client?.info.id, code: ERRORS.invariant.code, error, stack: stackOf(error) }, 'a packet could not be handled');
+      this.room.log.error(
+        { client: this.client?.info.id, code: ERRORS.invariant.code, error, stack: stackOf(error) },
+        'a packet could not be handled',
+      );
       this.fail(ERRORS.invariant, errorText(error));
     } finally {
       this.#reading = false;

@@ -68,7 +68,8 @@ function take(connection: Connection, method: string, outcome: Outcome): void {
       const identity = outcome.grant?.identity;
       const username = identity === undefined || identity.anonymous === true ? null : identity.username;
       // Rights never change hands in place.
-      if (identity === undefined || username !== client.username) return refuse(connection, outcome.plugin, ReasonCode.NotAuthorized, 'another identity');
+      if (identity === undefined || username !== client.username)
+        return refuse(connection, outcome.plugin, ReasonCode.NotAuthorized, 'another identity');
       client.identifiedAt = room.gate.now();
       client.leaseSeconds = outcome.grant?.leaseSeconds ?? null;
       connection.leases?.identityConfirmed();

@@ -1,6 +1,6 @@
 import { ReasonCode } from '@portcullis/sdk';
 import { type ConnackProperties, type ConnectPacket, encodeAuth, encodeConnack } from '../codec/index.js';
-import { type AdmissionResult, type GateClient, LeaseKeeper, Message } from '../gate/index.js';
+import { type AdmissionResult, type GateClient, LeaseKeeper, type Message } from '../gate/index.js';
 import { type Connection, Phase } from './connection.js';
 import { ConnectionOutlet } from './outlet.js';
 
@@ -11,10 +11,8 @@ export function onConnect(connection: Connection, packet: ConnectPacket): void {
   connection.phase = Phase.ADMITTING;
   connection.problemInformation = packet.requestProblemInformation;
   connection.authenticationMethod = packet.authenticationMethod;
-  const admission = room.gate.admit(
-    connection.chain,
-    { ...packet, connection: transport.info, tls: transport.tls },
-    (result) => admitted(connection, packet, result),
+  const admission = room.gate.admit(connection.chain, { ...packet, connection: transport.info, tls: transport.tls }, (result) =>
+    admitted(connection, packet, result),
   );
   connection.admission = admission;
   admission?.start();
@@ -67,6 +65,10 @@ function open(connection: Connection, packet: ConnectPacket, result: AdmissionRe
     () => session.rejudge(),
   );
   session.leases = connection.leases;
+  // A generation was switched, or rights changed, while this CONNECT was on its way.
+  const standing = room.gate.standing(connection.chain);
+  if (standing !== undefined && standing.generation !== client.standing.generation) connection.leases.invalidate('reload', standing);
+  else if (result.outdated) connection.leases.invalidate('invalidated');
   const connack =
     connection.version === 5
       ? encodeConnack(5, present, 0, connackProperties(connection, packet, client, result.assignedClientId, result.authData))

@@ -34,7 +34,8 @@ class Subscribing {
   run(): void {
     if (this.#running) return;
     this.#running = true;
-    while (!this.#waiting && this.#codes.length < this.#packet.filters.length) this.#judge(this.#packet.filters[this.#codes.length] as RequestedFilter);
+    while (!this.#waiting && this.#codes.length < this.#packet.filters.length)
+      this.#judge(this.#packet.filters[this.#codes.length] as RequestedFilter);
     this.#running = false;
     if (!this.#waiting) this.#finish();
   }

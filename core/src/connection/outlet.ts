@@ -1,6 +1,6 @@
 import { encodeAck, PacketType, type PublishFields, publishLength, writePublish } from '../codec/index.js';
 import type { AuthorizedRun, Message } from '../gate/index.js';
-import type { InFlight, Outlet, OutgoingCopy } from '../session/index.js';
+import type { InFlight, OutgoingCopy, Outlet } from '../session/index.js';
 import type { OutBuffer } from './out-buffer.js';
 import { writeRun } from './transcode.js';
 

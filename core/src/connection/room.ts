@@ -1,7 +1,7 @@
-import type { Flusher } from './out-buffer.js';
+import { Frame, PublishView } from '../codec/index.js';
 import type { Message } from '../gate/index.js';
 import type { Session, SessionRegistry, SessionRoom } from '../session/index.js';
-import { Frame, PublishView } from '../codec/index.js';
+import type { Flusher } from './out-buffer.js';
 
 /** What all connections share. */
 export interface ConnectionRoom extends SessionRoom {

@@ -35,8 +35,10 @@ export type AdmissionResult =
       readonly assignedClientId: string | null;
       /** Data of the last step of enhanced authentication, or null. */
       readonly authData: Buffer | null;
+      /** Whether rights were invalidated since these were loaded. */
+      readonly outdated: boolean;
     }
-  | { readonly kind: 'refused'; /** Reason code of MQTT 5.0 for the CONNACK. */ readonly reasonCode: number }
+  | { readonly kind: 'refused' /** Reason code of MQTT 5.0 for the CONNACK. */; readonly reasonCode: number }
   | { readonly kind: 'challenge'; readonly data: Buffer };
 
 const PROTOCOLS: Record<3 | 4 | 5, ProtocolName> = { 3: '3.1', 4: '3.1.1', 5: '5.0' };

@@ -28,6 +28,7 @@ export class Admission {
   #assignedClientId: string | null = null;
   #step = 0;
   #authData: Buffer | null = null;
+  #invalidationsSeen = 0;
   #pending: Pending | null = null;
   #over = false;
 
@@ -51,7 +52,8 @@ export class Admission {
         if (given.kind === 'fault') return this.#fault('resolveTenant', given.plugin, given.overload, given.detail);
         if (given.kind === 'given') {
           const grant = given.value as TenantGrant;
-          if (typeof grant?.name !== 'string' || !TENANT.test(grant.name)) return this.#fault('resolveTenant', given.plugin, false, 'malformed tenant name');
+          if (typeof grant?.name !== 'string' || !TENANT.test(grant.name))
+            return this.#fault('resolveTenant', given.plugin, false, 'malformed tenant name');
           this.#tenant = grant.name;
         }
         this.#normalize();
@@ -198,7 +200,8 @@ export class Admission {
   #admitIdentity(authority: string, grant: IdentityGrant): void {
     const username = grant.identity.anonymous === true ? null : grant.identity.username;
     if (this.#gate.sessionRules.useUsernameAsClientId) {
-      if (username === null) return this.#refuse('connect', null, ReasonCode.ClientIdentifierNotValid, 'deny', 'anonymous clients have no username to go by');
+      if (username === null)
+        return this.#refuse('connect', null, ReasonCode.ClientIdentifierNotValid, 'deny', 'anonymous clients have no username to go by');
       this.#info = { ...this.#info, id: username };
     }
     const request = { client: this.#info, identity: grant.identity, tenant: this.#tenant, tls: this.#request.tls };
@@ -211,6 +214,7 @@ export class Admission {
 
   #loadPolicy(authority: string, grant: IdentityGrant): void {
     const subject = { info: this.#info, identity: grant.identity, tenant: this.#tenant, tls: this.#request.tls };
+    this.#invalidationsSeen = this.#gate.invalidations;
     this.#ask((options) =>
       loadPolicy(this.#standing, subject, 'connect', new Map(), options.deadlineAt, (result) => {
         this.#pending = null;
@@ -236,7 +240,8 @@ export class Admission {
   #judgeWill(client: GateClient): void {
     const fields = this.#request.will;
     if (fields === null) return this.#accept(client, null);
-    if (!isTopicName(fields.topic)) return this.#refuse('authorize', null, ReasonCode.TopicNameInvalid, 'deny', 'the will has no valid topic', client);
+    if (!isTopicName(fields.topic))
+      return this.#refuse('authorize', null, ReasonCode.TopicNameInvalid, 'deny', 'the will has no valid topic', client);
     const will = new Message({
       topic: fields.topic,
       topicBytes: Buffer.from(fields.topic, 'utf8'),
@@ -268,6 +273,7 @@ export class Admission {
       will,
       assignedClientId: this.#assignedClientId,
       authData: this.#authData,
+      outdated: this.#invalidationsSeen !== this.#gate.invalidations,
     });
   }
 
@@ -298,7 +304,14 @@ export class Admission {
     this.#refuse(hook, plugin, overload ? OVERLOAD_CODE : FAULT_CODE.connack, 'fault', detail, client);
   }
 
-  #refuse(hook: string, plugin: string | null, reasonCode: number, outcome: 'deny' | 'fault', detail: string, client: GateClient | null = null): void {
+  #refuse(
+    hook: string,
+    plugin: string | null,
+    reasonCode: number,
+    outcome: 'deny' | 'fault',
+    detail: string,
+    client: GateClient | null = null,
+  ): void {
     if (this.#over) return;
     this.#over = true;
     client?.binding.release();

@@ -1,17 +1,20 @@
 import { Message } from './message.js';
 import type { TopicEntry } from './topic-table.js';
 
+const NO_OFFSETS = new Int32Array(0);
+const NO_BYTES = Buffer.alloc(0);
+
 /** Most messages in one run: a bound for the reused offset arrays. */
 export const MAX_RUN = 512;
 
 /**
  * Consecutive PUBLISH packets of one connection with the same first byte and topic, as they stand in the read buffer; or one message that
- * was judged by itself. One value is reused for all: it is valid for the current turn, and whatever is kept is copied out of it.
+ * was judged by itself. For bytes one value is reused: it is valid for the current turn, and whatever is kept is copied out of it.
  *
  * Until the gate has approved it, it is only a draft.
  */
 export class RunDraft {
-  buffer: Buffer = Buffer.alloc(0);
+  buffer: Buffer = NO_BYTES;
   /** First packet of the run that is meant, and the one after the last; a shared subscription looks at single ones. */
   first = 0;
   last = 0;
@@ -27,9 +30,9 @@ export class RunDraft {
   /** Whether the receivers may be the publisher itself: the session that published, or null. */
   origin: object | null = null;
   /** End of each packet, start of its properties (their length first) and of its payload: offsets into the buffer. */
-  readonly ends = new Int32Array(MAX_RUN);
-  readonly propertiesStarts = new Int32Array(MAX_RUN);
-  readonly payloadStarts = new Int32Array(MAX_RUN);
+  readonly ends: Int32Array;
+  readonly propertiesStarts: Int32Array;
+  readonly payloadStarts: Int32Array;
   /** Set when the run is one message judged by itself; the buffer means nothing then. */
   message: Message | null = null;
   /** The run as QoS 0 in the 3.x and the 5.0 form, made by the connection room when first needed in this turn. */
@@ -37,6 +40,13 @@ export class RunDraft {
   /** The whole range as a view shared by all receivers that take it as it is. */
   view: Buffer | null = null;
   readonly copies: (Message | null)[] = [];
+
+  /** `capacity`: how many packets it can hold as bytes; 0 for a single message. */
+  constructor(capacity: number) {
+    this.ends = capacity === 0 ? NO_OFFSETS : new Int32Array(capacity);
+    this.propertiesStarts = capacity === 0 ? NO_OFFSETS : new Int32Array(capacity);
+    this.payloadStarts = capacity === 0 ? NO_OFFSETS : new Int32Array(capacity);
+  }
 
   /** Empties the draft for the next run. */
   reset(): void {
@@ -63,6 +73,20 @@ export class RunDraft {
   get entry(): TopicEntry {
     if (this.topic === null) throw new Error('a run without a topic');
     return this.topic;
+  }
+
+  /** One message of the run as a run of its own, which stays valid beyond the turn. */
+  one(index: number): AuthorizedRun {
+    const run = new RunDraft(0);
+    run.message = this.copy(index);
+    run.last = 1;
+    run.qos = this.qos;
+    run.topic = this.topic;
+    run.publisherClientId = this.publisherClientId;
+    run.publisher = this.publisher;
+    run.origin = this.origin;
+    // As approved as the run that it is a part of: only an approved one is ever divided.
+    return run as AuthorizedRun;
   }
 
   /** One message of the run, copied; the same object however often it is asked for. */

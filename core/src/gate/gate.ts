@@ -1,13 +1,13 @@
 import type { ClientInfo, ConnectionInfo, DecisionNews, RuleAction, UpgradeWebSocketRequest } from '@portcullis/sdk';
 import type { TimerWheel } from '../clock.js';
+import type { GlobalHooks, NewsHookName, Pending } from '../hooks/index.js';
 import type { Limits } from '../limits.js';
 import type { Logger } from '../log.js';
-import type { GlobalHooks, NewsHookName, Pending } from '../hooks/index.js';
-import type { Stats } from '../stats.js';
 import { Answer } from '../policy/index.js';
+import type { Stats } from '../stats.js';
 import { Admission } from './admission.js';
 import type { AdmissionResult, ConnectRequest } from './admission-types.js';
-import { type AuthorizedRun, RunDraft } from './authorized-run.js';
+import { type AuthorizedRun, MAX_RUN, RunDraft } from './authorized-run.js';
 import { type GateClient, isInternal, type Standing } from './client.js';
 import { type DeliveryVerdict, judgeDelivery } from './delivery-gate.js';
 import { foldAuthorize, type Judgement } from './fold.js';
@@ -35,14 +35,14 @@ export class Gate {
   tellsDeliveries = false;
   tellsPublishes = false;
   /** The run that connections fill; `approve` makes it routable. One for all: only one packet is handled at a time. */
-  readonly draft = new RunDraft();
+  readonly draft = new RunDraft(MAX_RUN);
   readonly #log: Logger;
   readonly #stats: Stats;
   readonly #publish: PublishGate;
-  /** Separate from `draft`, which may be in the middle of being routed when a will or a plugin's message is. */
-  readonly #single = new RunDraft();
   #standings: ReadonlyMap<string, Standing> = new Map();
   #global: GlobalHooks | null = null;
+  /** Grows when rights are invalidated: a CONNECT whose rights were loaded before then has to load them again. */
+  invalidations = 0;
 
   constructor(options: GateOptions) {
     this.wheel = options.wheel;
@@ -133,14 +133,17 @@ export class Gate {
       shareName: null,
       will,
     };
-    const rules = (source: number): 0 | 1 | 2 => (source >= client.sources.length ? Answer.NONE : client.binding.check('publish', topic, qos, retain, source));
+    const rules = (source: number): 0 | 1 | 2 =>
+      source >= client.sources.length ? Answer.NONE : client.binding.check('publish', topic, qos, retain, source);
     return foldAuthorize(client, { action: 'publish', request, rules }, deadlineAt, done);
   }
 
-  /** Makes the run of one approved message. Valid for the current turn, like every run. */
+  /**
+   * Makes the run of one approved message. A new one each time: while one is routed, a plugin that is asked may end a connection, and with that
+   * a will is routed in the middle of it.
+   */
   run(approved: ApprovedMessage, topics: TopicTable, origin: object | null): AuthorizedRun {
-    const run = this.#single;
-    run.reset();
+    const run = new RunDraft(0);
     run.message = approved.message;
     run.last = 1;
     run.qos = approved.message.qos;
@@ -233,7 +236,15 @@ export class Gate {
     if (outcome === 'allow') this.#stats.connectsAccepted += 1;
     else {
       this.#stats.connectsRefused += 1;
-      const fields = { client: info.id, username, address: info.connection.address, plugin: plugin ?? undefined, hook, code: hex(reasonCode), detail };
+      const fields = {
+        client: info.id,
+        username,
+        address: info.connection.address,
+        plugin: plugin ?? undefined,
+        hook,
+        code: hex(reasonCode),
+        detail,
+      };
       if (outcome === 'fault') this.#log.warn(fields, 'client refused: unavailable');
       else this.#log.info(fields, 'client refused');
     }

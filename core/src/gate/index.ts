@@ -8,7 +8,7 @@ export { Gate } from './gate.js';
 export { LeaseKeeper } from './leases.js';
 export { Message } from './message.js';
 export type { GateChain, SessionRules } from './options.js';
+export { loadPolicy } from './policy-loader.js';
 export type { ApprovedMessage, PropertyCodec, PublishVerdict } from './publish-gate.js';
 export { deliveryChecks, type SubscribeQuestion, type SubscribeVerdict } from './subscribe-gate.js';
 export { type TopicEntry, TopicTable } from './topic-table.js';
-export { loadPolicy } from './policy-loader.js';

@@ -1,5 +1,5 @@
-import type { Pending } from '../hooks/index.js';
 import { WheelTimer } from '../clock.js';
+import type { Pending } from '../hooks/index.js';
 import type { GateClient, Standing } from './client.js';
 import { refusalCode } from './codes.js';
 import type { Gate } from './gate.js';

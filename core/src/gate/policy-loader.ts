@@ -41,7 +41,11 @@ export function loadPolicy(
 ): Pending | null {
   const request = { client: subject.info, identity: subject.identity, tenant: subject.tenant, tls: subject.tls, reason };
   return standing.hooks.loadPolicy(request, knownVersions, { deadlineAt }, (answers) => {
-    done('kind' in answers ? { kind: 'fault', plugin: answers.plugin, overload: answers.overload, detail: answers.detail } : bind(standing, subject, answers));
+    done(
+      'kind' in answers
+        ? { kind: 'fault', plugin: answers.plugin, overload: answers.overload, detail: answers.detail }
+        : bind(standing, subject, answers),
+    );
   });
 }
 

@@ -69,8 +69,19 @@ export class PublishGate {
       return null;
     }
     const { topic, qos, retain } = message;
-    const request = { client: client.info, identity: client.identity, tenant: client.tenant, action: 'publish', topic, qos, retain, shareName: null, will };
-    const rules = (source: number): 0 | 1 | 2 => (source >= client.sources.length ? Answer.NONE : client.binding.check('publish', topic, qos, retain, source));
+    const request = {
+      client: client.info,
+      identity: client.identity,
+      tenant: client.tenant,
+      action: 'publish',
+      topic,
+      qos,
+      retain,
+      shareName: null,
+      will,
+    };
+    const rules = (source: number): 0 | 1 | 2 =>
+      source >= client.sources.length ? Answer.NONE : client.binding.check('publish', topic, qos, retain, source);
     return foldAuthorize(client, { action: 'publish', request, rules }, deadlineAt, done);
   }
 

@@ -75,12 +75,7 @@ function subscribeChecks(client: GateClient, filter: string, byCode: boolean): n
   return client.binding.subscribe(filter, -1).coverage === 'all' ? 0 : Check.SUBSCRIBE_ALLOW;
 }
 
-function granted(
-  client: GateClient,
-  question: SubscribeQuestion,
-  answers: ReadonlyMap<number, SubscribeAnswer>,
-  byCode: boolean,
-): SubscribeVerdict {
+function granted(client: GateClient, question: SubscribeQuestion, answers: ReadonlyMap<number, SubscribeAnswer>, byCode: boolean): SubscribeVerdict {
   let maxQos: 0 | 1 | 2 = 2;
   let partial = false;
   if (!byCode) {

@@ -54,7 +54,8 @@ export class Doorkeeper {
       port: port ?? 0,
     });
     nextConnection += 1;
-    const full = stats.connectionsOpen >= limits.maxConnections || (this.#options.maxConnections !== null && this.#open >= this.#options.maxConnections);
+    const full =
+      stats.connectionsOpen >= limits.maxConnections || (this.#options.maxConnections !== null && this.#open >= this.#options.maxConnections);
     if (full || address === undefined || !gate.acceptConnection(info)) {
       stats.connectionsRefused += 1;
       return null;

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
-import type { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { ConnectionInfo } from '@portcullis/sdk';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { Connection, type Transport } from '../connection/index.js';
@@ -22,7 +22,12 @@ export async function listenWebSocket(room: ListenerRoom, options: ListenerOptio
     // [MQTT-6.0.0-4] `mqttv3.1` is what clients of MQTT 3.1 ask for.
     handleProtocols: (protocols) => (protocols.has('mqtt') ? 'mqtt' : protocols.has('mqttv3.1') ? 'mqttv3.1' : false),
   });
-  const server = createServer({ noDelay: true, headersTimeout: limits.connectTimeoutMs, requestTimeout: limits.connectTimeoutMs, connectionsCheckingInterval: 1000 });
+  const server = createServer({
+    noDelay: true,
+    headersTimeout: limits.connectTimeoutMs,
+    requestTimeout: limits.connectTimeoutMs,
+    connectionsCheckingInterval: 1000,
+  });
   server.on('connection', (socket: Socket) => {
     socket.on('error', () => {});
     const info = doorkeeper.admit('ws', socket.remoteAddress, socket.remotePort);

@@ -85,12 +85,15 @@ export class Route {
   readonly epoch: number;
   readonly targets: readonly Target[];
   readonly groups: readonly (readonly Target[])[];
+  /** Targets in all. */
+  readonly size: number;
 
   constructor(generation: number, epoch: number, targets: readonly Target[], groups: readonly (readonly Target[])[]) {
     this.generation = generation;
     this.epoch = epoch;
     this.targets = targets;
     this.groups = groups;
+    this.size = groups.reduce((sum, members) => sum + members.length, targets.length);
   }
 }
 

@@ -15,8 +15,10 @@ export class Domain {
   readonly topics: TopicTable;
   readonly tree = new TopicTree();
   readonly retained = new RetainedTree();
-  /** Routes by the topic's place in the table. */
-  readonly routes: (Route | undefined)[] = [];
+  /** Routes by the topic's place in the table, for one filling of it; bounded by the targets in all of them. */
+  routes: (Route | undefined)[] = [];
+  routesEpoch = 0;
+  routedTargets = 0;
   /** Whose turn it is in each shared group. */
   readonly turns = new Map<string, number>();
 
@@ -144,8 +146,21 @@ export class Router {
     const known = domain.routes[entry.index];
     if (known !== undefined && known.generation === domain.tree.generation && known.epoch === entry.epoch) return known;
     const route = makeRoute(domain.tree.generation, entry.epoch, domain.tree.match(entry.topic));
-    if (entry.epoch === domain.topics.epoch) domain.routes[entry.index] = route;
+    this.#remember(domain, entry, known, route);
     return route;
+  }
+
+  /** Keeps a route for the next message of its topic. What is kept is bounded: a thousand receivers of every topic would fill the memory. */
+  #remember(domain: Domain, entry: TopicEntry, known: Route | undefined, route: Route): void {
+    if (entry.epoch !== domain.topics.epoch) return;
+    if (domain.routesEpoch !== entry.epoch || domain.routedTargets + route.size > this.#limits.maxRouteTargets) {
+      domain.routes = [];
+      domain.routesEpoch = entry.epoch;
+      domain.routedTargets = 0;
+    } else if (known !== undefined) domain.routedTargets -= known.size;
+    if (route.size > this.#limits.maxRouteTargets) return;
+    domain.routedTargets += route.size;
+    domain.routes[entry.index] = route;
   }
 
   /** [MQTT-3.8.3-3] What a client published does not go back to it through a subscription with No Local. */
@@ -162,16 +177,49 @@ export class Router {
       run.first = i;
       run.last = i + 1;
       run.view = null;
+      if (members.some((candidate) => candidate.subscriber.asks)) {
+        this.#shareAsked(domain, run.one(i), members, key);
+        continue;
+      }
       const member = this.#member(domain, run, members, key);
       if (member !== null) member.subscriber.deliver(run, member);
       else {
-        this.#stats.droppedNoGroupMember += 1;
         this.onGroupDrop?.(domain, run.entry.topic, 1);
       }
     }
     run.first = first;
     run.last = last;
     run.view = null;
+  }
+
+  /** Where code decides who may have it, the members are tried one after the other until one takes it. */
+  #shareAsked(domain: Domain, run: AuthorizedRun, members: readonly Target[], key: string): void {
+    const turn = domain.turns.get(key) ?? 0;
+    domain.turns.set(key, (turn + 1) % members.length);
+    const inTurn = members.map((_member, i) => members[(turn + i) % members.length] as Target);
+    const order = [...inTurn.filter((member) => member.subscriber.connected), ...inTurn.filter((member) => !member.subscriber.connected)];
+    let position = 0;
+    let running = false;
+    let refused = true;
+    const next = (): void => {
+      if (running) return;
+      running = true;
+      while (refused) {
+        const member = order[position];
+        position += 1;
+        if (member === undefined) {
+          this.onGroupDrop?.(domain, run.entry.topic, 1);
+          break;
+        }
+        refused = false;
+        member.subscriber.offerShared(run, 0, member, (taken) => {
+          refused = !taken;
+          if (refused) next();
+        });
+      }
+      running = false;
+    };
+    next();
   }
 
   #member(domain: Domain, run: AuthorizedRun, members: readonly Target[], key: string): Target | null {

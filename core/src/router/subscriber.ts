@@ -12,6 +12,10 @@ export interface Subscriber {
   deliver(run: AuthorizedRun, target: Target): void;
   /** Whether a shared subscription's message could go to it: by its rights, and because it can take it now or later. */
   accepts(run: AuthorizedRun, target: Target): boolean;
+  /** Whether code has to be asked for each copy; then nobody knows in advance who of a shared group may have a message. */
+  readonly asks: boolean;
+  /** Takes one message of a shared group if it may have it; calls back, at once or later, with false if not. */
+  offerShared(run: AuthorizedRun, index: number, target: Target, taken: (taken: boolean) => void): void;
   /** Takes a retained message because of a new subscription. */
   deliverRetained(entry: RetainedEntry, subscription: import('./subscription.js').Subscription): void;
 }

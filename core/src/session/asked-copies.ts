@@ -1,13 +1,16 @@
-import type { Pending } from '../hooks/index.js';
 import type { TopicEntry } from '../gate/index.js';
+import type { Pending } from '../hooks/index.js';
+import type { Copy } from './copies.js';
 import { Fifo } from './delivery.js';
 import { countDrop, type SessionRoom } from './room.js';
-import type { Copy, Session } from './session.js';
+import type { Session } from './session.js';
 
 interface Waiting {
   readonly entry: TopicEntry;
   readonly copy: Copy;
   readonly checks: number;
+  /** Told whether the copy was let through; null where a refusal is a drop. */
+  readonly taken: ((taken: boolean) => void) | null;
 }
 
 /** Copies for a receiver whose chain has code: asked one after the other, so that their order stays; bounded. */
@@ -29,9 +32,9 @@ export class AskedCopies {
   }
 
   /** False when too many wait already. */
-  add(entry: TopicEntry, copy: Copy, checks: number): boolean {
+  add(entry: TopicEntry, copy: Copy, checks: number, taken: ((taken: boolean) => void) | null = null): boolean {
     if (this.full) return false;
-    this.#waiting.push({ entry, copy, checks });
+    this.#waiting.push({ entry, copy, checks, taken });
     this.#run();
     return true;
   }
@@ -65,7 +68,10 @@ export class AskedCopies {
       (verdict) => {
         this.#busy = false;
         this.#pending = null;
-        if (verdict === 'deliver') this.#session.offer(next.copy);
+        if (verdict === 'deliver') {
+          this.#session.offer(next.copy);
+          next.taken?.(true);
+        } else if (next.taken !== null) next.taken(false);
         else {
           this.#room.stats.deliveriesDenied += 1;
           countDrop(this.#room, verdict, this.#session.clientId, this.#session.tenant, message.topic, 1);

@@ -71,7 +71,8 @@ export class InFlight {
     for (let slot = 0; slot < this.#ids.length; slot += 1) {
       const delivery = this.#deliveries[slot];
       const awaited = this.#states[slot] as number;
-      if (awaited !== Awaited.NOTHING && delivery !== null && delivery !== undefined) found.push({ id: this.#ids[slot] as number, awaited, delivery });
+      if (awaited !== Awaited.NOTHING && delivery !== null && delivery !== undefined)
+        found.push({ id: this.#ids[slot] as number, awaited, delivery });
     }
     return found.sort((a, b) => a.delivery.sequence - b.delivery.sequence);
   }

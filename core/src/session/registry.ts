@@ -181,7 +181,10 @@ export class SessionRegistry {
     if (will === null) return;
     // [MQTT-3.1.2-10] Once, and then it is gone.
     held.will = null;
-    this.#publishWill(session, will.expirySeconds < 0 ? will.message : will.message.expiring(this.#room.wheel.clock.now() + will.expirySeconds * 1000));
+    this.#publishWill(
+      session,
+      will.expirySeconds < 0 ? will.message : will.message.expiring(this.#room.wheel.clock.now() + will.expirySeconds * 1000),
+    );
   }
 
   #tell(hook: 'sessionOpened' | 'sessionResumed' | 'sessionTakenOver' | 'sessionExpired', session: Session): void {

@@ -3,21 +3,12 @@ import { type ApprovedMessage, type AuthorizedRun, Check, deliveryChecks, type G
 import type { Domain, RetainedEntry, Subscriber, SubscriptionOptions, Target } from '../router/index.js';
 import { Subscription } from '../router/index.js';
 import { AskedCopies } from './asked-copies.js';
+import { type Copy, copyOf, isExpired, queuedChange, storedSubscription } from './copies.js';
 import { Delivery, Fifo } from './delivery.js';
 import { InFlight } from './in-flight.js';
 import type { Outlet } from './outlet.js';
 import { Resending } from './resending.js';
 import { countDrop, type SessionRoom } from './room.js';
-
-/** A copy on its way into a session. */
-export interface Copy {
-  readonly message: Message;
-  readonly qos: 0 | 1 | 2;
-  readonly retain: boolean;
-  readonly subscriptionIds: readonly number[] | null;
-  /** Checks that it must pass if the rights change while it waits. */
-  readonly recheck: number;
-}
 
 /** The state of one client identifier: subscriptions, what is on its way out and in, and the connection, if there is one. */
 export class Session implements Subscriber {
@@ -105,6 +96,21 @@ export class Session implements Subscriber {
     return target.checks === Check.PROVEN || this.client.receiveAsks || this.client.mayReceive(run.entry, target.checks);
   }
 
+  get asks(): boolean {
+    return this.client.receiveAsks;
+  }
+
+  offerShared(run: AuthorizedRun, index: number, target: Target, taken: (taken: boolean) => void): void {
+    if (!this.accepts(run, target)) return taken(false);
+    const message = run.copy(index);
+    const qos = run.qos < target.qos ? run.qos : target.qos;
+    const copy = copyOf(message, qos, target.retainAsPublished && message.retain, target);
+    if (!this.asks) {
+      this.offer(copy);
+      taken(true);
+    } else if (!this.#askedCopies().add(run.entry, copy, target.checks, taken)) taken(false);
+  }
+
   /** Retained messages go out as the peer takes them, not all at once. */
   deliverRetained(entry: RetainedEntry, subscription: Subscription): void {
     this.#retained.push({ entry, subscription });
@@ -133,7 +139,7 @@ export class Session implements Subscriber {
       binding: this.client.binding,
       stored: this.durable,
     });
-    if (this.durable) this.#room.custody.session(queuedChange(this, delivery, this.#wallOffset()));
+    if (this.durable) this.#room.custody.session(queuedChange(this.key, delivery, this.#wallOffset()));
     if (direct) this.#send(outlet, delivery);
     else this.#enqueue(delivery);
   }
@@ -380,37 +386,4 @@ export class Session implements Subscriber {
     const { clock } = this.#room.wheel;
     return clock.wall() - clock.now();
   }
-}
-
-function isExpired(message: Message, now: number): boolean {
-  return message.expiresAt !== 0 && message.expiresAt <= now;
-}
-
-function copyOf(message: Message, qos: 0 | 1 | 2, retain: boolean, target: Target): Copy {
-  const byCode = target.subscriptions.some((subscription) => subscription.byCode);
-  const recheck = Check.RECEIVE | (byCode ? Check.SUBSCRIBE_NOT_DENY : Check.SUBSCRIBE_ALLOW);
-  return { message, qos, retain, subscriptionIds: target.subscriptionIds, recheck };
-}
-
-function queuedChange(session: Session, delivery: Delivery, wallOffset: number) {
-  return {
-    kind: 'queued',
-    session: session.key,
-    sequence: delivery.sequence,
-    qos: delivery.qos,
-    retain: delivery.retain,
-    subscriptionIds: delivery.subscriptionIds ?? [],
-    message: delivery.message.stored(wallOffset),
-  } as const;
-}
-
-function storedSubscription(subscription: Subscription) {
-  return {
-    filter: subscription.key,
-    qos: subscription.qos,
-    noLocal: subscription.noLocal,
-    retainAsPublished: subscription.retainAsPublished,
-    retainHandling: subscription.retainHandling,
-    subscriptionId: subscription.id,
-  } as const;
 }

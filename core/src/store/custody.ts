@@ -26,10 +26,7 @@ export class Custody {
   readonly #changeRefused: (error: unknown) => void;
   #storeFailed: ((error: Error) => void) | null;
 
-  constructor(
-    sessions: SessionStore,
-    retained: RetainedStore,
-    changeRefused: (error: unknown) => void, storeFailed: (error: Error) => void) {
+  constructor(sessions: SessionStore, retained: RetainedStore, changeRefused: (error: unknown) => void, storeFailed: (error: Error) => void) {
     this.#changeRefused = changeRefused;
     this.sessions = sessions;
     this.retained = retained;

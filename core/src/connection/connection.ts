@@ -5,15 +5,16 @@ import { type Admission, connectReturnCode, type GateClient, type LeaseKeeper, t
 import type { Pending } from '../hooks/index.js';
 import type { Session } from '../session/index.js';
 import { Acknowledgements } from './acknowledgements.js';
-import { dispatch } from './dispatch.js';
 import { OutBuffer } from './out-buffer.js';
 import { ConnectionOutlet, type OutletOwner } from './outlet.js';
-import { readPackets } from './read-packets.js';
 import type { ConnectionRoom } from './room.js';
 import type { Transport } from './transport.js';
 
 /** Where a connection stands. Only an OPEN one has had its CONNACK. */
 export const Phase = { NEW: 0, ADMITTING: 1, CHALLENGED: 2, OPEN: 3, CLOSED: 4 } as const;
+
+/** Handles the packets in a buffer as far as they may be handled; returns how far it came. */
+export type PacketReader = (connection: Connection, buffer: Buffer) => number;
 
 /** One socket: bytes in, packets handled one after the other, bytes out. */
 export class Connection implements OutletOwner {
@@ -57,7 +58,10 @@ export class Connection implements OutletOwner {
   #reading = false;
   #waitStartedAt = 0;
 
-  constructor(room: ConnectionRoom, transport: Transport, chain: string) {
+  readonly #readPackets: PacketReader;
+
+  constructor(room: ConnectionRoom, transport: Transport, chain: string, readPackets: PacketReader) {
+    this.#readPackets = readPackets;
     this.room = room;
     this.transport = transport;
     this.chain = chain;
@@ -175,7 +179,7 @@ export class Connection implements OutletOwner {
     let position = 0;
     this.#reading = true;
     try {
-      position = readPackets(this, buffer, dispatch);
+      position = this.#readPackets(this, buffer);
     } catch (error) {
       // We broke: this connection pays, no other.
       this.room.stats.invariantsBroken += 1;

@@ -1,5 +1,6 @@
-export { Connection } from './connection.js';
+export type { Connection } from './connection.js';
 export { publishApproved } from './on-single-publish.js';
+export { openConnection } from './open-connection.js';
 export { Flusher } from './out-buffer.js';
 export { type ConnectionRoom, Scratch } from './room.js';
 export type { Transport } from './transport.js';

@@ -6,6 +6,7 @@ import type { Session } from '../session/index.js';
 import { NO_MARK } from '../store/index.js';
 import type { Connection } from './connection.js';
 import { onSinglePublish } from './on-single-publish.js';
+import { overReceiveMaximum } from './receive-maximum.js';
 
 /**
  * Handles the PUBLISH at `start` (its frame has been read), and with it those right behind it that have the same first byte and topic. They
@@ -140,16 +141,6 @@ function extend(connection: Connection, run: RunDraft, buffer: Buffer, from: num
     append(run, packetIds, position, length, view);
   }
   return position;
-}
-
-/** [MQTT-3.3.4-7] More than the broker said it would hold: the connection ends. */
-export function overReceiveMaximum(connection: Connection, session: Session, adding: number): boolean {
-  const { room, acknowledgements } = connection;
-  const held = session.received.size + acknowledgements.waiting;
-  // Acknowledged in this turn, so never held: only what is outstanding counts.
-  if (held === 0 || held + adding <= room.limits.receiveMaximum) return false;
-  connection.fail(ERRORS.receiveMaximum, 'more unacknowledged messages than the receive maximum');
-  return true;
 }
 
 function publishRun(connection: Connection, session: Session, client: GateClient, count: number): void {

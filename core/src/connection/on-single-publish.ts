@@ -5,7 +5,7 @@ import { type ApprovedMessage, Message, type PublishVerdict, refusalCode, type T
 import type { Session } from '../session/index.js';
 import { type Mark, NO_MARK } from '../store/index.js';
 import type { Connection } from './connection.js';
-import { overReceiveMaximum } from './on-publish.js';
+import { overReceiveMaximum } from './receive-maximum.js';
 
 /** Handles one PUBLISH by itself: QoS 2, RETAIN, aliases, an expiry, or a chain that wants to see every message. */
 export function onSinglePublish(connection: Connection, buffer: Buffer, view: PublishView, topic: TopicEntry): void {

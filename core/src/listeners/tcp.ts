@@ -1,6 +1,6 @@
 import { createServer, type Socket } from 'node:net';
 import type { ConnectionInfo } from '@portcullis/sdk';
-import { Connection, type Transport } from '../connection/index.js';
+import { openConnection, type Transport } from '../connection/index.js';
 import { bind } from './bind.js';
 import { Doorkeeper, LINGER_MS, type Listener, type ListenerOptions, type ListenerRoom, urlOf } from './listener.js';
 
@@ -25,7 +25,7 @@ function accept(room: ListenerRoom, options: ListenerOptions, doorkeeper: Doorke
     socket.destroy();
     return;
   }
-  const connection = new Connection(room.connections, new TcpTransport(socket, info, room), options.chain);
+  const connection = openConnection(room.connections, new TcpTransport(socket, info, room), options.chain);
   const gone = room.opened(connection);
   let failure: Error | null = null;
   socket.on('error', (error) => {

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ConnectionInfo } from '@portcullis/sdk';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { Connection, type Transport } from '../connection/index.js';
+import { openConnection, type Transport } from '../connection/index.js';
 import { bind } from './bind.js';
 import { Doorkeeper, LINGER_MS, type Listener, type ListenerOptions, type ListenerRoom, urlOf } from './listener.js';
 import { pathOf, refusalOf, requestOf } from './upgrade.js';
@@ -75,7 +75,7 @@ function refuse(socket: Duplex, status: number): void {
 }
 
 function accept(room: ListenerRoom, options: ListenerOptions, webSocket: WebSocket, socket: Duplex, info: ConnectionInfo): void {
-  const connection = new Connection(room.connections, new WebSocketTransport(webSocket, socket, info, room), options.chain);
+  const connection = openConnection(room.connections, new WebSocketTransport(webSocket, socket, info, room), options.chain);
   const gone = room.opened(connection);
   let failure: Error | null = null;
   webSocket.on('error', (error) => {

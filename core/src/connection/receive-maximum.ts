@@ -1,0 +1,13 @@
+import { ERRORS } from '../errors.js';
+import type { Session } from '../session/index.js';
+import type { Connection } from './connection.js';
+
+/** [MQTT-3.3.4-7] More than the broker said it would hold: the connection ends. */
+export function overReceiveMaximum(connection: Connection, session: Session, adding: number): boolean {
+  const { room, acknowledgements } = connection;
+  const held = session.received.size + acknowledgements.waiting;
+  // Acknowledged in this turn, so never held: only what is outstanding counts.
+  if (held === 0 || held + adding <= room.limits.receiveMaximum) return false;
+  connection.fail(ERRORS.receiveMaximum, 'more unacknowledged messages than the receive maximum');
+  return true;
+}

@@ -10,8 +10,7 @@ import {
   validatePluginConfig,
 } from '../config/index.js';
 import { errorText } from '../errors.js';
-import { type LoadedPlugin, loadPlugin } from '../hooks/loader.js';
-import type { PluginSpec } from '../hooks/specs.js';
+import { homelessHook, type LoadedPlugin, loadPlugin, type PluginSpec } from '../hooks/index.js';
 
 /** A plugin's entry with its options, and its code. */
 export interface ReadyPlugin {
@@ -20,6 +19,8 @@ export interface ReadyPlugin {
 }
 
 export interface Everything {
+  /** The file as read, for the places of problems that are found later. */
+  readonly document: ConfigDocument;
   readonly config: PortcullisConfig;
   /** In the order of the file. */
   readonly plugins: readonly ReadyPlugin[];
@@ -50,7 +51,7 @@ export async function loadEverything(configFile: string, env: Env, load: typeof 
     const loaded = await loadEntry(document, entry, problems, load);
     if (loaded === null) continue;
     const result = validatePluginConfig(document, entry.name, loaded.definition.config, env);
-    problems.push(...result.problems, ...faultProblems(document, entry.name, loaded));
+    problems.push(...result.problems, ...faultProblems(document, entry.name, loaded), ...chainProblems(document, entry.name, loaded));
     byName.set(entry.name, { loaded, config: result.value });
   }
   if (config === null || problems.length > 0) return { problems: sortProblems(problems), missing: false };
@@ -58,7 +59,7 @@ export async function loadEverything(configFile: string, env: Env, load: typeof 
     const ready = byName.get(spec.name);
     return ready === undefined ? [] : [{ spec: Object.freeze({ ...spec, config: ready.config }), loaded: ready.loaded }];
   });
-  return { config, plugins, warnings };
+  return { document, config, plugins, warnings };
 }
 
 async function loadEntry(
@@ -89,4 +90,17 @@ function faultProblems({ json }: ConfigDocument, name: string, { definition }: L
       `${definition.name} does not declare decides: { authenticate: ["allow", "skip"] }; a user it would have denied could get in`,
     ),
   ];
+}
+
+/** A plugin that protects something, but in no chain, protects nothing. Found here as far as its manifest tells, else when it starts. */
+function chainProblems({ json }: ConfigDocument, name: string, { definition }: LoadedPlugin): Problem[] {
+  const hook = homelessHook(definition);
+  if (hook === null) return [];
+  const chains = json.node(['chains'])?.members?.keys() ?? [];
+  for (const chain of chains) {
+    for (const list of ['guards', 'authenticate', 'authorize']) {
+      if (json.node(['chains', chain, list])?.items?.some((item) => item.value === name) === true) return [];
+    }
+  }
+  return [json.problemAtKey(['plugins', name], `taps ${hook}, but stands in no chain`, 'list it in a chain, or remove its entry')];
 }

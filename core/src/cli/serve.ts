@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { Broker } from '../broker.js';
 import { errorText, PortcullisError } from '../errors.js';
-import { installEscapeHandlers } from '../hooks/index.js';
+import { installEscapeHandlers, StartError } from '../hooks/index.js';
 import { Logger } from '../log.js';
-import { loadEverything, type NotLoaded } from './load-all.js';
+import { type Everything, loadEverything, type NotLoaded } from './load-all.js';
 import { printable, problemLines } from './print-problems.js';
 import { ensureQuickstart, printQuickstart } from './quickstart.js';
 import type { ServeOptions } from './run.js';
@@ -27,7 +27,8 @@ export async function serve(options: ServeOptions): Promise<number> {
     await broker.start();
   } catch (error) {
     uninstall();
-    complain(printable(`portcullis: ${errorText(error)}`));
+    if (error instanceof StartError) for (const line of startLines(options.configFile, everything, error)) complain(line);
+    else complain(printable(`portcullis: ${errorText(error)}`));
     if (!(error instanceof PortcullisError) && error instanceof Error) complain(printable(error.stack ?? ''));
     return 1;
   }
@@ -60,6 +61,14 @@ export async function serve(options: ServeOptions): Promise<number> {
   });
 }
 
+/** Problems that only the start of the plugins could find, at their places in the file. */
+function startLines(file: string, { document }: Everything, error: StartError): string[] {
+  return problemLines(
+    file,
+    error.problems.map(({ path, message }) => document.json.problemAtKey(path, message)),
+  );
+}
+
 function addressOf({ url }: { readonly url: string }) {
   const { protocol, hostname, port, pathname } = new URL(url);
   const scheme: 'ws' | 'mqtt' = protocol === 'ws:' ? 'ws' : 'mqtt';
@@ -79,7 +88,12 @@ async function reload(broker: Broker, log: Logger, options: ServeOptions, config
     for (const line of problemLines(options.configFile, everything.problems)) complain(line);
     throw new Error(`${options.configFile} has ${everything.problems.length} problem(s)`);
   }
-  await broker.reload(everything);
+  try {
+    await broker.reload(everything);
+  } catch (error) {
+    if (error instanceof StartError) for (const line of startLines(options.configFile, everything, error)) complain(line);
+    throw error;
+  }
   log.info({ file: options.configFile }, 'reloaded the configuration');
   return text;
 }

@@ -14,6 +14,7 @@ import type { LoadedPlugin } from './loader.js';
 import { endLives, PluginLife } from './plugin-life.js';
 import type { PluginRuntime, PluginState } from './plugin-runtime.js';
 import type { ChainSpec, HostServices, PluginSpec } from './specs.js';
+import { StartError, type StartProblem } from './start-error.js';
 
 export interface HostOptions {
   /** In the order of the file, which is the asking order of hooks that concern every plugin. */
@@ -120,11 +121,11 @@ export class PluginHost {
     if (this.#stage === 'ended') throw new PortcullisError(ERRORS.shuttingDown, 'the plugin host was disposed');
   }
 
-  #failoverProblems(): string[] {
+  #failoverProblems(): StartProblem[] {
     return this.#lives.flatMap(({ runtime }) => failoverProblem(runtime) ?? []);
   }
 
-  #problems(): string[] {
+  #problems(): StartProblem[] {
     const { chains } = this.#options;
     const started = this.#lives.filter(({ runtime }) => runtime.state === 'ready');
     return [...started.flatMap(({ runtime }) => tapProblems(runtime, chains)), ...chains.flatMap((chain) => methodProblems(chain, this.#plugins))];
@@ -172,8 +173,6 @@ class Gate {
   }
 }
 
-function refuse(problems: readonly string[]): void {
-  const [first, ...others] = problems;
-  if (first === undefined) return;
-  throw new PortcullisError(ERRORS.pluginLoad, others.length === 0 ? first : `${first} (and ${others.length} more: ${others.join('; ')})`);
+function refuse(problems: readonly StartProblem[]): void {
+  if (problems.length > 0) throw new StartError(problems);
 }

@@ -1,3 +1,4 @@
+export { homelessHook } from './chain-checks.js';
 export type { ChainHooks } from './chain-hooks.js';
 export { definitionProblems } from './definition.js';
 export { installEscapeHandlers, type PluginRoot } from './escape.js';
@@ -10,3 +11,4 @@ export { type AllowOutcome, type FaultOutcome, fault, type Outcome, PASS, SKIP }
 export type { PluginState } from './plugin-runtime.js';
 export type { PolicyAnswers } from './policy-answers.js';
 export type { AskOptions, BreakerSpec, ChainSpec, CredentialSource, HostServices, Pending, PluginSpec, TemplateChange } from './specs.js';
+export { StartError, type StartProblem } from './start-error.js';

@@ -1,11 +1,12 @@
 import type { WheelTimer } from '../clock.js';
-import { ERRORS, errorText, PortcullisError } from '../errors.js';
+import { errorText } from '../errors.js';
 import type { HostTools } from './asked-plugin.js';
 import { frozenConfig } from './frozen-view.js';
 import { isBackendUnavailable } from './judge-answer.js';
 import { NewsQueue } from './news-queue.js';
 import { type InstanceInit, PluginInstance } from './plugin-instance.js';
 import { PluginRuntime } from './plugin-runtime.js';
+import { StartError } from './start-error.js';
 import { within } from './within.js';
 
 const FIRST_RETRY_MS = 1000;
@@ -114,8 +115,8 @@ export class PluginLife {
     this.#init.services.removePlugin(this.name);
   }
 
-  #startError(error: unknown): PortcullisError {
-    return new PortcullisError(ERRORS.pluginLoad, `plugin ${this.name} could not start: ${errorText(error)}`, { cause: error });
+  #startError(error: unknown): StartError {
+    return new StartError([{ path: ['plugins', this.name], message: `plugin ${this.name} could not start: ${errorText(error)}` }], { cause: error });
   }
 }
 

@@ -15,6 +15,7 @@ let lastVersion = 0;
 export default definePlugin({
   name: 'acl-file',
   sdk: '^1.0.0',
+  taps: ['loadPolicy'],
   capabilities: ['policy'],
   config: {
     type: 'object',

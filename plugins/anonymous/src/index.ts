@@ -4,6 +4,7 @@ import { definePlugin } from '@portcullis/sdk';
 export default definePlugin({
   name: 'anonymous',
   sdk: '^1.0.0',
+  taps: ['authenticate'],
   decides: { authenticate: ['allow', 'skip'] },
   config: {
     type: 'object',

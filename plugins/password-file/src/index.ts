@@ -12,6 +12,7 @@ const DISCONNECTS_PER_TURN = 100;
 export default definePlugin({
   name: 'password-file',
   sdk: '^1.0.0',
+  taps: ['authenticate', 'refreshIdentity'],
   decides: { authenticate: ['deny', 'skip', 'allow'], refreshIdentity: ['allow', 'deny'] },
   capabilities: ['sessions'],
   config: {

@@ -70,10 +70,12 @@ function value(random: Random, type: Value): string {
 /** Properties as they may stand in a packet, in hexadecimal without their length: out of these, and now and then with the wrong type of value. */
 function someProperties(random: Random, fitting: readonly number[]): string {
   let body = '';
+  const seen = new Set<number>();
   for (let count = random.below(4); count > 0; count -= 1) {
-    const strange = random.oneIn(12);
-    const [id, type] = strange ? random.pick(PROPERTIES) : (PROPERTIES.find(([known]) => known === random.pick(fitting)) ?? [0x26, 'pair']);
-    if (body.startsWith(id.toString(16).padStart(2, '0')) && id !== 0x26) continue;
+    const wanted = random.pick(fitting);
+    const [id, type] = random.oneIn(12) ? random.pick(PROPERTIES) : (PROPERTIES.find(([known]) => known === wanted) ?? [0x26, 'pair']);
+    if (id !== 0x26 && seen.has(id) && !random.oneIn(20)) continue;
+    seen.add(id);
     body += id.toString(16).padStart(2, '0') + value(random, random.oneIn(12) ? random.pick(VALUES) : type);
   }
   return body;

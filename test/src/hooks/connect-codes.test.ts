@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Behaviour } from './actor.js';
 import { refusal, Stage, VERSIONS, type Version } from './stage.js';
@@ -102,7 +103,7 @@ describe('the code by which a CONNECT is refused', () => {
     // A refusal that had opened or taken over a session would have told of it before this one's.
     const last = await stage.login('3.1.1', { clientId: 'last' });
     await stage.heard('mind', 'sessionOpened');
-    if (stage.of('mind', 'sessionOpened').length !== 1) throw new Error(`sessions were opened: ${JSON.stringify(stage.of('mind', 'sessionOpened'))}`);
+    assert.deepEqual(stage.of('mind', 'sessionOpened'), [{ clientId: 'last', tenant: null, owner: 'user' }]);
     await first.silence();
     await watcher.silence();
     for (const client of [first, watcher, last]) client.close();

@@ -71,19 +71,20 @@ function ensureDependencies() {
   else install(stampPath, stamp);
 }
 
-function build() {
+/** Builds these projects and what they refer to; without any, everything. */
+function build(projects) {
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  const result = spawnSync(process.execPath, [tsc, '-b', '--pretty', 'false'], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  const result = spawnSync(process.execPath, [tsc, '-b', '--pretty', 'false', ...projects], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
   if (result.error) fail(`Portcullis could not run the TypeScript compiler: ${result.error.message}`);
   if (result.status !== 0) fail('Portcullis did not build: the TypeScript compiler reports the errors above.');
 }
 
 /** Installs and builds what is missing; ends the process with one line when that is not possible. */
-export function prepare() {
+export function prepare(projects = []) {
   const complaint = nodeComplaint(process.versions.node);
   if (complaint !== null) fail(complaint);
   ensureDependencies();
-  build();
+  build(projects);
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) prepare();

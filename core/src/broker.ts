@@ -174,7 +174,7 @@ export class Broker {
     router.onGroupDrop = (domain, topic, count) => {
       countDrop(shared, 'no-group-member', null, domain.tenant === '' ? null : domain.tenant, topic, count);
     };
-    const publishWill = (session: Session, message: Message): void => this.#publishWill(session, message);
+    const publishWill = (session: Session, message: Message, judged: () => void): void => this.#publishWill(session, message, judged);
     const registry = new SessionRegistry(shared, publishWill);
     const forget = (connection: object): void => void this.#connections.delete(connection as Connection);
     const room: ConnectionRoom = { ...shared, registry, flusher: new Flusher(), scratch: new Scratch(), forget, publishWill };
@@ -206,13 +206,17 @@ export class Broker {
   async #bind(generation: Generation, old: ReadonlyMap<string, Listener>): Promise<Map<string, Listener>> {
     const bound = new Map<string, Listener>();
     const room = this.#listenerRoom();
+    const kept = new Set<Listener>();
     try {
       for (const options of generation.config.listeners) {
-        const kept = old.get(options.name);
-        bound.set(options.name, kept !== undefined && sameListener(kept, options) ? kept : await listen(room, options));
+        const same = [old.get(options.name), ...(options.port === 0 ? [] : old.values())].find(
+          (listener) => listener !== undefined && !kept.has(listener) && isSameAddress(listener, options),
+        );
+        if (same !== undefined) kept.add(same);
+        bound.set(options.name, same ?? (await listen(room, options)));
       }
     } catch (error) {
-      for (const listener of bound.values()) if (old.get(listener.options.name) !== listener) await listener.close();
+      for (const listener of bound.values()) if (!kept.has(listener)) await listener.close();
       throw error;
     }
     return bound;
@@ -245,27 +249,37 @@ export class Broker {
       await generation.host.dispose();
       throw error;
     }
-    const gone = [...this.#listeners.values()].filter((listener) => listeners.get(listener.options.name) !== listener);
+    const staying = new Set(listeners.values());
+    const gone = [...this.#listeners.values()].filter((listener) => !staying.has(listener));
     this.#listeners = listeners;
+    for (const options of generation.config.listeners) listeners.get(options.name)?.adopt(options);
     this.#install(generation);
-    this.#parts.rechecks.newGeneration(standingsOf(generation));
+    this.#parts.rechecks.newGeneration(standingsOf(generation), new Map(generation.config.listeners.map(({ name, chain }) => [name, chain])));
     // Not awaited: `close` waits for connections that stay.
     for (const listener of gone) void listener.close();
     await old.host.dispose();
   }
 
-  #publishWill(session: Session, message: Message): void {
-    const { gate, room } = this.#parts ?? {};
-    if (gate === undefined || room === undefined) return;
-    gate.judgePublish(session.client, message, true, (verdict) => {
-      if (verdict.outcome === 'route') {
+  #publishWill(session: Session, message: Message, judged: () => void): void {
+    const { gate, room, rechecks } = this.#parts ?? {};
+    if (gate === undefined || room === undefined || rechecks === undefined) return;
+    const { client } = session;
+    const dropped = (reason: 'not-authorized' | 'fault'): void => {
+      this.stats.willsDropped += 1;
+      countDrop(room, reason, null, session.tenant, message.topic, 1);
+    };
+    rechecks.confirm(client, (stands) => {
+      if (!stands) {
+        dropped(client.barred ? 'not-authorized' : 'fault');
+        return judged();
+      }
+      gate.judgePublish(client, message, true, (verdict) => {
+        judged();
+        if (verdict.outcome !== 'route') return dropped(verdict.outcome === 'deny' ? 'not-authorized' : 'fault');
         this.stats.willsPublished += 1;
         // Nobody waits for an acknowledgement of a will.
         publishApproved(room, session, verdict.approved);
-        return;
-      }
-      this.stats.willsDropped += 1;
-      countDrop(room, verdict.outcome === 'deny' ? 'not-authorized' : 'fault', null, session.tenant, message.topic, 1);
+      });
     });
   }
 
@@ -275,6 +289,6 @@ export class Broker {
   }
 }
 
-function sameListener(listener: Listener, options: Listener['options']): boolean {
-  return JSON.stringify(listener.options) === JSON.stringify(options);
+function isSameAddress({ options }: Listener, { scheme, host, port }: Listener['options']): boolean {
+  return options.scheme === scheme && options.host === host && options.port === port;
 }

@@ -1,5 +1,5 @@
 import type { ConnectionRoom } from './connection/index.js';
-import { loadPolicy, type Standing } from './gate/index.js';
+import { type GateClient, loadPolicy, type Standing } from './gate/index.js';
 import type { Session } from './session/index.js';
 
 /** Takes changes of rights to the sessions that they concern, connected or not. */
@@ -23,8 +23,8 @@ export class Rechecks {
     this.#room.gate.invalidations += 1;
     for (const session of sessions) {
       if (version !== null) session.client.announce(plugin, version);
-      if (session.leases !== null) session.leases.invalidate('invalidated');
-      else this.#reloadOffline(session, session.client.standing, 'invalidated');
+      if (session.leases !== null) session.leases.invalidate();
+      else this.#reloadOffline(session, session.client.owed ?? session.client.standing, 'invalidated');
     }
     if (plugin !== '' && this.#room.gate.hears('policyChanged')) {
       this.#room.gate.tell('policyChanged', { plugin, version, clients: sessions.filter((session) => session.connected).length });
@@ -32,17 +32,43 @@ export class Rechecks {
   }
 
   /** Every session comes to stand under the new generation; until its rights are loaded, the old ones are in force. */
-  newGeneration(standings: ReadonlyMap<string, Standing>): void {
+  newGeneration(standings: ReadonlyMap<string, Standing>, chains: ReadonlyMap<string, string>): void {
     for (const session of [...this.#room.registry.sessions()]) {
-      const standing = standings.get(session.client.standing.chain.name);
-      if (standing === undefined) session.outlet?.end(0x98, 'its chain is no longer in the configuration');
-      else if (session.leases !== null) session.leases.invalidate('reload', standing);
-      else this.#reloadOffline(session, standing, 'reload');
+      const { client } = session;
+      // A listener may have got another chain; the clients of one that is gone stay under theirs.
+      const standing = standings.get(chains.get(client.info.connection.listener) ?? client.standing.chain.name);
+      if (standing === undefined) {
+        client.barred = true;
+        session.outlet?.end(0x98, 'its chain is no longer in the configuration');
+      } else if (session.leases !== null) session.leases.renew(standing);
+      else {
+        // Whoever comes back is asked for credentials. What is done in its name meanwhile has nobody who stands for it.
+        if (!standing.chain.authenticate.includes(client.authority)) client.barred = true;
+        this.#reloadOffline(session, standing, 'reload');
+      }
     }
+  }
+
+  /**
+   * Makes sure of the rights of a client that is no longer connected, before something is published in its name: those that were still to be
+   * loaded when it left, or could not be, are loaded now. Tells whether they stand.
+   */
+  confirm(client: GateClient, done: (stands: boolean) => void): void {
+    const { gate } = this.#room;
+    const standing = client.owed ?? (client.rightsEndAt <= gate.now() ? client.standing : null);
+    if (client.barred || standing === null) return done(!client.barred);
+    loadPolicy(standing, client, 'lease', client.knownVersions, gate.now() + standing.chain.deadlineMs, (result) => {
+      if (result.kind === 'policy') {
+        client.stand(standing, result.binding, result.sources);
+        client.owed = null;
+      }
+      done(result.kind === 'policy' && !client.barred);
+    });
   }
 
   #reloadOffline(session: Session, standing: Standing, reason: 'invalidated' | 'reload'): void {
     const { client } = session;
+    client.owed = standing;
     loadPolicy(standing, client, reason, client.knownVersions, this.#room.gate.now() + standing.chain.deadlineMs, (result) => {
       // Back meanwhile, or gone: then its rights were loaded by another way.
       if (session.client !== client || session.leases !== null) {
@@ -52,6 +78,7 @@ export class Rechecks {
       // Nobody is connected who could be told. What was queued is judged again when the client comes back.
       if (result.kind !== 'policy') return;
       client.stand(standing, result.binding, result.sources);
+      client.owed = null;
       session.rejudge();
     });
   }

@@ -44,7 +44,10 @@ export function makeServices(options: ServicesOptions): HostServices {
     disconnect(selector, reasonCode) {
       const sessions = find(selector).filter((session) => session.outlet !== null);
       for (const session of sessions) session.outlet?.end(reasonCode, 'disconnected by a plugin');
-      return sessions.length;
+      // Also those that are about to get a session: their authority has answered by what it knew before.
+      const isMeant = (clientId: string, username: string | null, tenant: string | null) => isSelected(selector, clientId, username, tenant);
+      const admissions = [...(options.parts()?.gate.admissions ?? [])].filter((admission) => admission.dismiss(isMeant, reasonCode));
+      return sessions.length + admissions.length;
     },
     recheck(selector) {
       const sessions = find(selector);
@@ -85,11 +88,14 @@ export function makeServices(options: ServicesOptions): HostServices {
 }
 
 function isMeant(session: Session, selector: ClientSelector): boolean {
-  const { clientId, username, tenant } = selector;
-  if (clientId === undefined && username === undefined && tenant === undefined) return false;
-  if (clientId !== undefined && session.clientId !== clientId) return false;
-  if (username !== undefined && session.client.username !== username) return false;
-  return tenant === undefined || session.tenant === tenant;
+  return isSelected(selector, session.clientId, session.client.username, session.tenant);
+}
+
+function isSelected(selector: ClientSelector, clientId: string, username: string | null, tenant: string | null): boolean {
+  if (selector.clientId === undefined && selector.username === undefined && selector.tenant === undefined) return false;
+  if (selector.clientId !== undefined && selector.clientId !== clientId) return false;
+  if (selector.username !== undefined && selector.username !== username) return false;
+  return selector.tenant === undefined || selector.tenant === tenant;
 }
 
 function summary(session: Session): ClientSummary {

@@ -78,7 +78,7 @@ export interface PolicyChangedNews {
 
 export interface DecisionNews {
   readonly hook: string;
-  /** Name of the plugin that decided, or null when the rules, or nobody, did. */
+  /** Name of the plugin that decided, by its code or by a rule of its; null when nobody did. */
   readonly plugin: string | null;
   readonly outcome: 'allow' | 'deny' | 'fault';
   readonly client: ClientInfo | null;

@@ -32,10 +32,8 @@ export async function serve(options: ServeOptions): Promise<number> {
     if (!(error instanceof PortcullisError) && error instanceof Error) complain(printable(error.stack ?? ''));
     return 1;
   }
-  for (const listener of broker.listeners) print(`listening name=${listener.name} url=${listener.url}`);
-  if (created !== null) printQuickstart(created, broker.listeners.map(addressOf), print);
-  print('Portcullis is ready');
-  return new Promise((done) => {
+  // Signals are ours before anybody reads that they may be sent.
+  const over = new Promise<number>((done) => {
     const stop = (): void => {
       broker.stop().then(
         () => {
@@ -59,6 +57,10 @@ export async function serve(options: ServeOptions): Promise<number> {
       );
     });
   });
+  for (const listener of broker.listeners) print(`listening name=${listener.name} url=${listener.url}`);
+  if (created !== null) printQuickstart(created, broker.listeners.map(addressOf), print);
+  print('Portcullis is ready');
+  return over;
 }
 
 /** Problems that only the start of the plugins could find, at their places in the file. */
@@ -80,7 +82,7 @@ async function reload(broker: Broker, log: Logger, options: ServeOptions, config
   const text = await readText(configFile);
   if (text !== null && text === before) {
     await broker.reloadPlugins();
-    log.info({}, 'reloaded the files of the plugins');
+    log.info({}, 'SIGHUP: the configuration is as before; the plugins were told to read their files again');
     return text;
   }
   const everything = await loadEverything(configFile, options.env);

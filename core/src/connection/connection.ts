@@ -16,6 +16,9 @@ export const Phase = { NEW: 0, ADMITTING: 1, CHALLENGED: 2, OPEN: 3, CLOSED: 4 }
 /** Handles the packets in a buffer as far as they may be handled; returns how far it came. */
 export type PacketReader = (connection: Connection, buffer: Buffer) => number;
 
+/** So many bytes of a packet that is not whole count as a sign of life. */
+const KEEP_ALIVE_BYTES = 1024;
+
 /** One socket: bytes in, packets handled one after the other, bytes out. */
 export class Connection implements OutletOwner {
   readonly room: ConnectionRoom;
@@ -52,6 +55,8 @@ export class Connection implements OutletOwner {
   readonly #slowTimer = new WheelTimer(() => this.fail(ERRORS.slowConsumer, 'the peer does not read'));
   readonly #challengeTimer = new WheelTimer(() => this.end(0x87, 'the client left a challenge unanswered'));
   #lastReceivedAt: number;
+  /** Bytes of a packet on its way since the last that counted for the keep alive. */
+  #unheardBytes = 0;
   #parts: Buffer[] = [];
   #partBytes = 0;
   #needed = 0;
@@ -84,10 +89,10 @@ export class Connection implements OutletOwner {
   received(chunk: Buffer): void {
     if (this.phase === Phase.CLOSED) return;
     this.room.stats.bytesReceived += chunk.length;
-    this.#lastReceivedAt = this.now();
     if (this.#partBytes > 0 || this.held || this.#reading) {
       this.#parts.push(chunk);
       this.#partBytes += chunk.length;
+      this.#partHeard(chunk.length);
       if (this.#bufferedTooMuch() || this.#partBytes < this.#needed) return;
       this.#resume();
     } else this.#read(chunk);
@@ -142,6 +147,12 @@ export class Connection implements OutletOwner {
     if (this.keepAliveSeconds > 0) this.room.wheel.schedule(this.#keepAliveTimer, this.keepAliveSeconds * 1500);
   }
 
+  /** [MQTT-3.1.2-24] Whether the client takes packets of this length. */
+  takes(bytes: number): boolean {
+    const { maxPacketBytes } = this.outlet;
+    return maxPacketBytes === 0 || bytes <= maxPacketBytes;
+  }
+
   /** Handles what waits, if it may be handled now. */
   resume(): void {
     this.#resume();
@@ -166,7 +177,8 @@ export class Connection implements OutletOwner {
   /** Refuses the CONNECT. */
   refuse(reasonCode: number): void {
     if (this.phase === Phase.CLOSED) return;
-    this.out.packet(encodeConnack(this.version, false, this.version === 5 ? reasonCode : connectReturnCode(reasonCode)));
+    const connack = encodeConnack(this.version, false, this.version === 5 ? reasonCode : connectReturnCode(reasonCode));
+    if (this.takes(connack.length)) this.out.packet(connack);
     this.#finish(ERRORS.refused, reasonCode);
   }
 
@@ -192,12 +204,27 @@ export class Connection implements OutletOwner {
       this.#reading = false;
     }
     if (this.phase >= Phase.CLOSED) return this.#forgetParts();
+    if (position > 0) {
+      this.#lastReceivedAt = this.now();
+      this.#unheardBytes = 0;
+    }
     if (position < buffer.length) {
       const rest = position === 0 ? buffer : buffer.subarray(position);
       this.#parts.unshift(rest);
       this.#partBytes += rest.length;
     }
     this.#bufferedTooMuch();
+  }
+
+  /**
+   * [MQTT-3.1.2-22] Packets keep a connection, not bytes: else one byte now and then would hold it for ever. A large packet on its way
+   * counts as long as it comes at a pace.
+   */
+  #partHeard(bytes: number): void {
+    this.#unheardBytes += bytes;
+    if (this.#unheardBytes < KEEP_ALIVE_BYTES) return;
+    this.#unheardBytes = 0;
+    this.#lastReceivedAt = this.now();
   }
 
   /** How many bytes the next packet needs; set while reading. */

@@ -12,13 +12,12 @@ import { onUnsubscribe } from './on-unsubscribe.js';
 /** Decodes one whole packet that is not a PUBLISH, and hands it to the handler of its type. */
 export function dispatch(connection: Connection, buffer: Buffer, start: number, bodyStart: number, end: number): void {
   const { limits } = connection.room;
+  // [MQTT-3.1.0-2] A second CONNECT is a protocol error, whatever it says: reason codes of CONNACK are none of DISCONNECT.
+  if ((buffer[start] as number) >> 4 === PacketType.CONNECT && connection.phase !== Phase.NEW)
+    return connection.fail(ERRORS.protocol, 'a second CONNECT');
   const packet = decodePacket(buffer, start, bodyStart, end, connection.version, limits);
   if (packet.type === 0) return malformed(connection, packet);
-  if (packet.type === PacketType.CONNECT) {
-    // [MQTT-3.1.0-2] A second CONNECT is a protocol error.
-    if (connection.phase !== Phase.NEW) return connection.fail(ERRORS.protocol, 'a second CONNECT');
-    return onConnect(connection, packet);
-  }
+  if (packet.type === PacketType.CONNECT) return onConnect(connection, packet);
   if (connection.phase === Phase.CHALLENGED) {
     // [MQTT-3.1.2-30] Until it is accepted, the client may only answer or leave.
     if (packet.type === PacketType.AUTH) return onAuth(connection, packet);

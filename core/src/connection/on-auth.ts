@@ -60,7 +60,7 @@ function take(connection: Connection, method: string, outcome: Outcome): void {
   if (client === null || connection.phase !== Phase.OPEN) return;
   switch (outcome.kind) {
     case 'continue':
-      connection.out.packet(encodeAuth(ReasonCode.ContinueAuthentication, method, outcome.data));
+      if (!send(connection, encodeAuth(ReasonCode.ContinueAuthentication, method, outcome.data))) return;
       connection.awaitChallenge(client.standing.chain.deadlineMs);
       return;
     case 'allow': {
@@ -74,7 +74,7 @@ function take(connection: Connection, method: string, outcome: Outcome): void {
       client.leaseSeconds = outcome.grant?.leaseSeconds ?? null;
       connection.leases?.identityConfirmed();
       room.gate.decided('authenticateEnhanced', outcome.plugin, 'allow', 0, client, 'refresh', null, null);
-      connection.out.packet(encodeAuth(ReasonCode.Success, method, outcome.data));
+      send(connection, encodeAuth(ReasonCode.Success, method, outcome.data));
       return;
     }
     case 'deny':
@@ -87,8 +87,18 @@ function take(connection: Connection, method: string, outcome: Outcome): void {
   }
 }
 
+/** False when the client does not take a packet of that size: then it has to go. */
+function send(connection: Connection, packet: Buffer): boolean {
+  if (connection.takes(packet.length)) connection.out.packet(packet);
+  else connection.fail(ERRORS.tooLarge, 'the client does not take an AUTH of this size');
+  return connection.takes(packet.length);
+}
+
 function refuse(connection: Connection, plugin: string | null, reasonCode: number, detail: string): void {
   const { client, room } = connection;
-  if (client !== null) room.gate.decided('authenticateEnhanced', plugin, 'deny', reasonCode, client, 'refresh', null, null);
+  if (client !== null) {
+    client.barred = true;
+    room.gate.decided('authenticateEnhanced', plugin, 'deny', reasonCode, client, 'refresh', null, null);
+  }
   connection.end(reasonCode, detail);
 }

@@ -11,6 +11,7 @@ export function onConnect(connection: Connection, packet: ConnectPacket): void {
   connection.phase = Phase.ADMITTING;
   connection.problemInformation = packet.requestProblemInformation;
   connection.authenticationMethod = packet.authenticationMethod;
+  connection.outlet = new ConnectionOutlet(connection, packet.maximumPacketSize);
   const admission = room.gate.admit(connection.chain, { ...packet, connection: transport.info, tls: transport.tls }, (result) =>
     admitted(connection, packet, result),
   );
@@ -24,7 +25,9 @@ function admitted(connection: Connection, packet: ConnectPacket, result: Admissi
     const { authenticationMethod, admission } = connection;
     if (authenticationMethod === null || admission === null) return;
     // [MQTT-4.12.0-2]
-    connection.out.packet(encodeAuth(ReasonCode.ContinueAuthentication, authenticationMethod, result.data));
+    const auth = encodeAuth(ReasonCode.ContinueAuthentication, authenticationMethod, result.data);
+    if (!connection.takes(auth.length)) return connection.refuse(ReasonCode.PacketTooLarge);
+    connection.out.packet(auth);
     connection.challenged(admission.deadlineAt);
     connection.resume();
     return;
@@ -37,8 +40,20 @@ function admitted(connection: Connection, packet: ConnectPacket, result: Admissi
 function open(connection: Connection, packet: ConnectPacket, result: AdmissionResult & { readonly kind: 'accepted' }): void {
   const { room } = connection;
   const { client } = result;
-  const outlet = new ConnectionOutlet(connection, packet.maximumPacketSize);
-  connection.outlet = outlet;
+  const standing = room.gate.standing(connection.chain);
+  // A generation was switched while this CONNECT was on its way: the next one is asked by the rules that are in force now.
+  if (standing === undefined || !standing.chain.authenticate.includes(client.authority)) {
+    client.binding.release();
+    room.gate.connectDecided('session', null, 'deny', ReasonCode.ServerUnavailable, client.info, client.username, 'the configuration has changed');
+    return connection.refuse(ReasonCode.ServerUnavailable);
+  }
+  const { outlet, version } = connection;
+  const properties = version === 5 ? connackProperties(connection, packet, client, result.assignedClientId, result.authData) : undefined;
+  // A client that could not take the CONNACK is refused before it takes a session over.
+  if (properties !== undefined && !connection.takes(encodeConnack(version, false, 0, properties).length)) {
+    client.binding.release();
+    return connection.refuse(ReasonCode.PacketTooLarge);
+  }
   const will = result.will === null || packet.will === null ? null : willOf(result.will, packet.will);
   room.custody.begin();
   const opened = room.registry.open(client, outlet, packet.cleanStart, will);
@@ -61,18 +76,18 @@ function open(connection: Connection, packet: ConnectPacket, result: AdmissionRe
   connection.leases = new LeaseKeeper(
     room.gate,
     client,
-    (reasonCode, detail) => connection.end(reasonCode, detail),
+    (reasonCode, detail) => {
+      if (connection.phase === Phase.OPEN) return connection.end(reasonCode, detail);
+      // It has had no CONNACK, so it gets one.
+      connection.refuse(reasonCode === ReasonCode.NotAuthorized ? reasonCode : ReasonCode.ServerUnavailable);
+    },
     () => session.rejudge(),
   );
   session.leases = connection.leases;
-  // A generation was switched, or rights changed, while this CONNECT was on its way.
-  const standing = room.gate.standing(connection.chain);
-  if (standing !== undefined && standing.generation !== client.standing.generation) connection.leases.invalidate('reload', standing);
-  else if (result.outdated) connection.leases.invalidate('invalidated');
-  const connack =
-    connection.version === 5
-      ? encodeConnack(5, present, 0, connackProperties(connection, packet, client, result.assignedClientId, result.authData))
-      : encodeConnack(connection.version, present && connection.version !== 3, 0);
+  if (standing.generation !== client.standing.generation) connection.leases.renew(standing);
+  else if (result.outdated || client.outdated) connection.leases.invalidate();
+  if (connection.phase === Phase.CLOSED) return;
+  const connack = encodeConnack(version, present, 0, properties);
   // [MQTT-3.2.0-1] CONNACK first: what the session holds follows it.
   connection.acknowledgements.send(mark, connack, () => accepted(connection, present));
 }

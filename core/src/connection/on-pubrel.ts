@@ -3,9 +3,8 @@ import { type AckPacket, encodeAck, PacketType } from '../codec/index.js';
 import { ERRORS } from '../errors.js';
 import type { ApprovedMessage } from '../gate/index.js';
 import type { Session } from '../session/index.js';
-import { NO_MARK } from '../store/index.js';
 import type { Connection } from './connection.js';
-import { faulted, publish } from './on-single-publish.js';
+import { publish } from './on-single-publish.js';
 
 /** The second half of QoS 2: here the message is routed, if its publisher may still publish it. */
 export function onPubrel(connection: Connection, packet: AckPacket): void {
@@ -26,9 +25,9 @@ export function onPubrel(connection: Connection, packet: AckPacket): void {
     answered = true;
     if (connection.session !== session || session.outlet !== connection.outlet) return;
     if (judgement.outcome === 'fault') {
-      session.complete(packetId);
+      // The message stays where it is: a client that comes back to its session sends the PUBREL again, and it is judged anew.
       room.stats.publishesFaulted += 1;
-      return faulted(connection, 2, packetId, judgement.detail);
+      return connection.fail(ERRORS.pluginFault, judgement.detail, ReasonCode.ImplementationSpecificError);
     }
     finish(connection, session, packetId, approved, judgement.outcome === 'allow');
     connection.release();
@@ -55,6 +54,7 @@ function finish(connection: Connection, session: Session, packetId: number, appr
 function complete(connection: Connection, session: Session, packetId: number, reasonCode: number): void {
   connection.room.custody.begin();
   session.complete(packetId);
-  const mark = connection.room.custody.end() ?? NO_MARK;
+  const mark = connection.room.custody.end();
+  if (mark === null) return connection.fail(ERRORS.store, 'the store cannot take the change');
   connection.acknowledgements.send(mark, encodeAck(connection.version, PacketType.PUBCOMP, packetId, reasonCode));
 }

@@ -99,7 +99,7 @@ function denied(connection: Connection, session: Session, qos: 0 | 1 | 2, packet
 }
 
 /** Nobody could tell whether the message is allowed. It is never acknowledged with success: the client keeps it. */
-export function faulted(connection: Connection, qos: 1 | 2, packetId: number, detail: string): void {
+function faulted(connection: Connection, qos: 1 | 2, packetId: number, detail: string): void {
   const { client, version } = connection;
   if (version === 5 && client?.standing.chain.publishFault === 'refuse') {
     const type = qos === 1 ? PacketType.PUBACK : PacketType.PUBREC;

@@ -86,12 +86,13 @@ class Subscribing {
     const { room, version } = connection;
     // MQTT 3.1 has no code for a refusal; to grant in appearance would be a lie, so the client has to go, with nothing changed.
     if (version === 3 && this.#codes.some((code) => code >= 0x80)) return connection.fail(ERRORS.refused, 'a subscription was not allowed');
+    const codes = version === 5 ? this.#codes : this.#codes.map((code) => (code >= 0x80 ? 0x80 : code));
+    const suback = encodeSuback(version, this.#packet.packetId, codes);
+    if (!connection.takes(suback.length)) return connection.fail(ERRORS.tooLarge, 'the client does not take a SUBACK of this size');
     room.custody.begin();
     const replays = this.#granted.map((granted) => this.#subscribe(granted));
     const mark = room.custody.end();
     if (mark === null) return connection.end(ReasonCode.ImplementationSpecificError, 'the store cannot take the subscription');
-    const codes = version === 5 ? this.#codes : this.#codes.map((code) => (code >= 0x80 ? 0x80 : code));
-    const suback = encodeSuback(version, this.#packet.packetId, codes);
     connection.acknowledgements.send(mark, suback, () => {
       for (const replay of replays) replay?.();
       this.#session.pump();
@@ -110,7 +111,6 @@ class Subscribing {
       retainAsPublished,
       retainHandling,
       id: this.#packet.subscriptionId,
-      checks: verdict.checks,
       byCode: verdict.byCode,
     });
     if (room.gate.hears('subscribed')) {

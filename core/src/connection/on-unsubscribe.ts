@@ -1,5 +1,6 @@
 import { ReasonCode } from '@portcullis/sdk';
 import { encodeUnsuback, type UnsubscribePacket } from '../codec/index.js';
+import { ERRORS } from '../errors.js';
 import type { Connection } from './connection.js';
 
 /** Removes subscriptions. Never refused: losing access must always be possible. */
@@ -19,5 +20,7 @@ export function onUnsubscribe(connection: Connection, packet: UnsubscribePacket)
   const mark = room.custody.end();
   // A store that cannot take the change: it holds for this connection, and nothing is promised beyond it.
   if (mark === null) return connection.end(ReasonCode.ImplementationSpecificError, 'the store cannot take the change');
-  connection.acknowledgements.send(mark, encodeUnsuback(connection.version, packet.packetId, codes));
+  const unsuback = encodeUnsuback(connection.version, packet.packetId, codes);
+  if (!connection.takes(unsuback.length)) return connection.fail(ERRORS.tooLarge, 'the client does not take an UNSUBACK of this size');
+  connection.acknowledgements.send(mark, unsuback);
 }

@@ -4,6 +4,8 @@ const SLAB_BYTES = 16_384;
 const MAX_POOLED = 256;
 /** From this size on a range is handed to the socket as it is; copying it would cost more than a second buffer. */
 const LARGE_RANGE = 8192;
+/** So much is not held back until the end of the turn: else one turn could gather any amount before anybody saw that the peer is slow. */
+const WRITE_AT_BYTES = 262_144;
 
 const pool: Buffer[] = [];
 
@@ -52,7 +54,8 @@ export class OutBuffer {
       this.#length += end - start;
     }
     this.size += end - start;
-    if (!this.#scheduled) this.#schedule();
+    if (this.size > WRITE_AT_BYTES) this.#write();
+    else if (!this.#scheduled) this.#schedule();
   }
 
   /** A buffer with room for so many more bytes from `offset` on; `commit` says where writing ended. */
@@ -71,7 +74,8 @@ export class OutBuffer {
     if (this.#transport === null) return;
     this.size += offset - this.#length;
     this.#length = offset;
-    if (!this.#scheduled) this.#schedule();
+    if (this.size > WRITE_AT_BYTES) this.#write();
+    else if (!this.#scheduled) this.#schedule();
   }
 
   /** Adds a finished packet, copied. */
@@ -84,6 +88,10 @@ export class OutBuffer {
   /** Writes everything now. */
   flush(): void {
     this.#scheduled = false;
+    this.#write();
+  }
+
+  #write(): void {
     const transport = this.#transport;
     if (transport === null || this.size === 0) return;
     this.size = 0;

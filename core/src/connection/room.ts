@@ -11,7 +11,7 @@ export interface ConnectionRoom extends SessionRoom {
   /** Called when a connection is over, whatever it was. */
   forget(connection: object): void;
   /** Routes a will when its time has come. */
-  publishWill(session: Session, message: Message): void;
+  publishWill(session: Session, message: Message, judged: () => void): void;
 }
 
 /** Values that are filled anew for each packet: one set for all connections, since only one packet is handled at a time. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { ClientInfo, ConnectPatch, IdentityGrant, NormalizeConnectRequest, TenantGrant } from '@portcullis/sdk';
+import type { ClientInfo, ConnectPatch, Identity, IdentityGrant, NormalizeConnectRequest, TenantGrant } from '@portcullis/sdk';
 import { isTopicName, ReasonCode } from '@portcullis/sdk';
 import type { AskOptions, Outcome, Pending } from '../hooks/index.js';
 import { type AdmissionResult, type ConnectRequest, clientInfo, isUtf8Text } from './admission-types.js';
@@ -29,6 +29,7 @@ export class Admission {
   #step = 0;
   #authData: Buffer | null = null;
   #invalidationsSeen = 0;
+  #identity: Identity | null = null;
   #pending: Pending | null = null;
   #over = false;
 
@@ -44,6 +45,7 @@ export class Admission {
 
   /** Begins; `done` may be called before it returns. */
   start(): void {
+    this.#gate.admissions.add(this);
     const request = { client: this.#info, username: this.#username, tls: this.#request.tls };
     this.#ask((options) =>
       this.#standing.global.firstGiven('resolveTenant', request, options, (given) => {
@@ -63,9 +65,19 @@ export class Admission {
 
   /** The client is gone: everybody who was asked hears of it, and nothing is done any more. */
   cancel(): void {
-    this.#over = true;
+    this.#end();
     this.#pending?.cancel();
     this.#pending = null;
+  }
+
+  /** Ends it if the identity that it has found is meant. Whoever has none yet is judged by what its authority knows by then. */
+  dismiss(isMeant: (clientId: string, username: string | null, tenant: string | null) => boolean, reasonCode: number): boolean {
+    const identity = this.#identity;
+    if (identity === null || !isMeant(this.#info.id, identity.anonymous === true ? null : identity.username, this.#tenant)) return false;
+    this.#pending?.cancel();
+    this.#pending = null;
+    this.#refuse('connect', null, refusalCode(reasonCode, 'connack'), 'deny', 'disconnected by a plugin');
+    return true;
   }
 
   /** The client's answer to a challenge (AUTH 0x18). */
@@ -204,6 +216,7 @@ export class Admission {
         return this.#refuse('connect', null, ReasonCode.ClientIdentifierNotValid, 'deny', 'anonymous clients have no username to go by');
       this.#info = { ...this.#info, id: username };
     }
+    this.#identity = grant.identity;
     const request = { client: this.#info, identity: grant.identity, tenant: this.#tenant, tls: this.#request.tls };
     this.#ask((options) =>
       this.#standing.hooks.ask('admitIdentity', request, options, (outcome) =>
@@ -265,7 +278,7 @@ export class Admission {
   }
 
   #accept(client: GateClient, will: Message | null): void {
-    this.#over = true;
+    this.#end();
     this.#gate.connectDecided('authenticate', client.authority, 'allow', 0, this.#info, client.username, 'allowed');
     this.#done({
       kind: 'accepted',
@@ -275,6 +288,11 @@ export class Admission {
       authData: this.#authData,
       outdated: this.#invalidationsSeen !== this.#gate.invalidations,
     });
+  }
+
+  #end(): void {
+    this.#over = true;
+    this.#gate.admissions.delete(this);
   }
 
   /** Runs one asynchronous step; the handle is kept only while the answer is out. */
@@ -313,7 +331,7 @@ export class Admission {
     client: GateClient | null = null,
   ): void {
     if (this.#over) return;
-    this.#over = true;
+    this.#end();
     client?.binding.release();
     this.#gate.connectDecided(hook, plugin, outcome, reasonCode, this.#info, this.#username, detail);
     this.#done({ kind: 'refused', reasonCode });

@@ -37,7 +37,13 @@ export class GateClient {
   /** Last versions that the sources gave. */
   readonly knownVersions = new Map<string, number | string>();
   policyLeaseSeconds: number | null = null;
+  /** When the lease of its rights ends, in monotonic milliseconds. */
+  rightsEndAt = Number.POSITIVE_INFINITY;
   announced: Map<string, number> | null = null;
+  /** Where its rights have yet to be loaded from; null while those that it has stand. What is published later, its will, waits for them. */
+  owed: Standing | null = null;
+  /** Whether it was refused for good: its identity no longer stands, or its chain is gone. Nothing is published in its name any more. */
+  barred = false;
   /** Whether a publish needs more than rules: code, guards, rewriting or somebody who listens to decisions. */
   publishAsks = false;
   /** Whether a copy for this client needs more than rules. */
@@ -65,6 +71,15 @@ export class GateClient {
   announce(plugin: string, version: number): void {
     this.announced ??= new Map();
     this.announced.set(plugin, Math.max(version, this.announced.get(plugin) ?? version));
+  }
+
+  /** Whether a source announced a version above the one that the rights were loaded from. */
+  get outdated(): boolean {
+    for (const [plugin, version] of this.announced ?? []) {
+      const known = this.knownVersions.get(plugin);
+      if (typeof known === 'number' && known < version) return true;
+    }
+    return false;
   }
 
   /** Puts the client under new rights; answers remembered from the old ones are forgotten. */
@@ -100,9 +115,11 @@ export class GateClient {
 
   /** The subscribe half of the checks of a partly covered subscription. */
   passesSubscribe(entry: TopicEntry, checks: number): boolean {
-    if ((checks & Check.SUBSCRIBE_ALLOW) !== 0) return this.#answer(entry, VerdictClass.SUBSCRIBE, 'subscribe') === Answer.ALLOW;
-    if ((checks & Check.SUBSCRIBE_NOT_DENY) !== 0) return this.#answer(entry, VerdictClass.SUBSCRIBE, 'subscribe') !== Answer.DENY;
-    return true;
+    if (checks < Check.SUBSCRIBE_ALLOW) return true;
+    // What code once allowed stands as long as there is code; a configuration without it goes by its rules.
+    const byRules = (checks & Check.SUBSCRIBE_ALLOW) !== 0 || !this.standing.hooks.has('authorize');
+    if (byRules) return this.#answer(entry, VerdictClass.SUBSCRIBE, 'subscribe') === Answer.ALLOW;
+    return this.#answer(entry, VerdictClass.SUBSCRIBE, 'subscribe') !== Answer.DENY;
   }
 
   /** What the rules say, folded by the chain's `combine`. */

@@ -1,7 +1,7 @@
 import type { DenyReason, RuleAction } from '@portcullis/sdk';
 import type { Outcome, Pending } from '../hooks/index.js';
-import { Answer } from '../policy/index.js';
-import type { GateClient } from './client.js';
+import { Answer, type Binding } from '../policy/index.js';
+import type { GateClient, Standing } from './client.js';
 
 /** How a question about one action ended, and why. */
 export interface Judgement {
@@ -24,11 +24,16 @@ export interface FoldQuestion {
 
 const ALLOWED_BY_RULES: Omit<Judgement, 'plugin' | 'rule'> = { outcome: 'allow', reason: 'not-authorized', detail: '', byCode: false };
 
+/** How often one question is put anew because the rights changed under it. */
+const MAX_RESTARTS = 3;
+
 /**
  * Folds rules and code by the chain's `combine`. `done` is called once, at once if nobody needs time.
  *
  * deny-overrides: every code is asked; a fault beats a deny, a deny beats an allow, nothing is a deny. first-match: for each plugin in order
  * its rules, then its code; the first that is not silent decides; a fault is final.
+ *
+ * An answer may take its time. What it allowed by rights that have changed meanwhile is asked again, by the new ones.
  */
 export function foldAuthorize(client: GateClient, question: FoldQuestion, deadlineAt: number, done: (judgement: Judgement) => void): Pending | null {
   const fold = new Fold(client, question, deadlineAt, done);
@@ -42,8 +47,10 @@ class Fold implements Pending {
   readonly #question: FoldQuestion;
   readonly #deadlineAt: number;
   readonly #done: (judgement: Judgement) => void;
-  readonly #plugins: readonly string[];
-  readonly #firstMatch: boolean;
+  #standing: Standing;
+  #binding: Binding;
+  #version: number;
+  #restarts = 0;
   #position = 0;
   #best: Judgement | null = null;
   #pending: Pending | null = null;
@@ -54,9 +61,10 @@ class Fold implements Pending {
     this.#question = question;
     this.#deadlineAt = deadlineAt;
     this.#done = done;
-    this.#plugins = client.standing.chain.authorize;
-    this.#firstMatch = client.standing.chain.combine === 'first-match';
-    if (!this.#firstMatch) this.#best = this.#ruleJudgement(-1);
+    this.#standing = client.standing;
+    this.#binding = client.binding;
+    this.#version = client.binding.version;
+    this.#begin();
   }
 
   cancel(): void {
@@ -71,8 +79,21 @@ class Fold implements Pending {
     this.#running = false;
   }
 
+  get #firstMatch(): boolean {
+    return this.#standing.chain.combine === 'first-match';
+  }
+
+  #begin(): void {
+    const { standing, binding } = this.#client;
+    this.#standing = standing;
+    this.#binding = binding;
+    this.#version = binding.version;
+    this.#position = 0;
+    this.#best = this.#firstMatch ? null : this.#ruleJudgement(-1);
+  }
+
   #step(): void {
-    const plugin = this.#plugins[this.#position];
+    const plugin = this.#standing.chain.authorize[this.#position];
     if (plugin === undefined) {
       this.#finish(this.#best ?? { outcome: 'deny', reason: 'not-authorized', plugin: null, rule: null, detail: 'nothing allows it', byCode: false });
       return;
@@ -85,12 +106,12 @@ class Fold implements Pending {
         return;
       }
     }
-    if (!this.#client.standing.hooks.taps(plugin, 'authorize')) {
+    if (!this.#standing.hooks.taps(plugin, 'authorize')) {
       this.#position += 1;
       return;
     }
     let answered = false;
-    const pending = this.#client.standing.hooks.askPlugin(
+    const pending = this.#standing.hooks.askPlugin(
       plugin,
       'authorize',
       this.#question.request,
@@ -145,7 +166,17 @@ class Fold implements Pending {
 
   #finish(judgement: Judgement): void {
     if (this.finished) return;
+    if (judgement.outcome === 'allow' && this.#outdated) {
+      this.#restarts += 1;
+      if (this.#restarts <= MAX_RESTARTS) return this.#begin();
+      return this.#finish({ outcome: 'fault', reason: 'busy', plugin: null, rule: null, detail: 'the rights keep changing', byCode: false });
+    }
     this.finished = true;
     this.#done(judgement);
+  }
+
+  get #outdated(): boolean {
+    const { standing, binding } = this.#client;
+    return standing !== this.#standing || binding !== this.#binding || binding.version !== this.#version;
   }
 }

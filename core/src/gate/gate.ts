@@ -1,4 +1,4 @@
-import type { ClientInfo, ConnectionInfo, DecisionNews, RuleAction, UpgradeWebSocketRequest } from '@portcullis/sdk';
+import type { ClientInfo, ConnectionInfo, DecisionNews, DropReason, RuleAction, UpgradeWebSocketRequest } from '@portcullis/sdk';
 import type { TimerWheel } from '../clock.js';
 import type { GlobalHooks, NewsHookName, Pending } from '../hooks/index.js';
 import type { Limits } from '../limits.js';
@@ -9,6 +9,7 @@ import { Admission } from './admission.js';
 import type { AdmissionResult, ConnectRequest } from './admission-types.js';
 import { type AuthorizedRun, MAX_RUN, RunDraft } from './authorized-run.js';
 import { type GateClient, isInternal, type Standing } from './client.js';
+import { FAULT_CODE, refusalCode } from './codes.js';
 import { type DeliveryVerdict, judgeDelivery } from './delivery-gate.js';
 import { foldAuthorize, type Judgement } from './fold.js';
 import type { Message } from './message.js';
@@ -41,6 +42,8 @@ export class Gate {
   readonly #publish: PublishGate;
   #standings: ReadonlyMap<string, Standing> = new Map();
   #global: GlobalHooks | null = null;
+  /** CONNECTs that are on their way. */
+  readonly admissions = new Set<Admission>();
   /** Grows when rights are invalidated: a CONNECT whose rights were loaded before then has to load them again. */
   invalidations = 0;
 
@@ -100,13 +103,18 @@ export class Gate {
   judgePublish(client: GateClient, message: Message, will: boolean, done: (verdict: PublishVerdict) => void): Pending | null {
     const deadlineAt = this.now() + client.standing.chain.deadlineMs;
     return this.#publish.judge(client, message, will, deadlineAt, (verdict) => {
-      if (verdict.outcome === 'route') this.decided('authorize', null, 'allow', 0, client, 'publish', message.topic, null);
-      else if (verdict.outcome === 'deny') {
+      const { topic } = message;
+      if (verdict.outcome === 'route') {
+        this.decided('authorize', verdict.judgement.plugin, 'allow', 0, client, 'publish', topic, verdict.judgement.rule);
+      } else if (verdict.outcome === 'deny') {
         this.#stats.publishesDenied += 1;
-        this.decided('authorize', verdict.judgement?.plugin ?? null, 'deny', 0x87, client, 'publish', message.topic, verdict.judgement?.rule ?? null);
+        this.decided(verdict.hook, verdict.plugin, 'deny', refusalCode(verdict.reason, 'puback'), client, 'publish', topic, verdict.rule);
+        if (!will) this.#tellDropped(client, topic, verdict.hook === 'authorize' ? 'not-authorized' : 'guard', 1);
       } else {
         this.#stats.publishesFaulted += 1;
-        this.decided('authorize', verdict.plugin, 'fault', 0x83, client, 'publish', message.topic, null);
+        this.decided(verdict.hook, verdict.plugin, 'fault', FAULT_CODE.puback, client, 'publish', topic, null);
+        // At QoS 1 and 2 it is not acknowledged, so that its publisher still has it.
+        if (!will && message.qos === 0) this.#tellDropped(client, topic, 'fault', 1);
       }
       done(verdict);
     });
@@ -167,13 +175,13 @@ export class Gate {
         if (verdict.partial) {
           this.#log.info({ client: client.info.id, filter }, 'subscription is partly allowed: each copy is checked');
         }
-        this.decided('authorize', null, 'allow', 0, client, 'subscribe', filter, null);
+        this.decided('authorize', verdict.plugin, 'allow', 0, client, 'subscribe', filter, verdict.rule);
       } else if (verdict.outcome === 'deny') {
         this.#stats.subscribesDenied += 1;
-        this.decided('authorize', verdict.plugin, 'deny', 0x87, client, 'subscribe', filter, verdict.rule);
+        this.decided(verdict.hook, verdict.plugin, 'deny', refusalCode(verdict.reason, 'suback'), client, 'subscribe', filter, verdict.rule);
       } else {
         this.#stats.subscribesFaulted += 1;
-        this.decided('authorize', verdict.plugin, 'fault', 0x80, client, 'subscribe', filter, null);
+        this.decided(verdict.hook, verdict.plugin, 'fault', FAULT_CODE.suback, client, 'subscribe', filter, null);
       }
       done(verdict);
     });
@@ -218,9 +226,15 @@ export class Gate {
   /** Records that the rules did not allow a publish; asks them again for the rule, since a remembered answer has none. */
   publishDenied(client: GateClient, topic: string, qos: 0 | 1 | 2, retain: boolean, count: number): void {
     this.#stats.publishesDenied += count;
+    this.#tellDropped(client, topic, 'not-authorized', count);
     if (!this.#log.enabled('debug') && !this.hears('decisionMade')) return;
     client.rules('publish', topic, qos, retain);
     this.decided('authorize', client.binding.lastRule?.plugin ?? null, 'deny', 0x87, client, 'publish', topic, client.binding.lastRule?.from ?? null);
+  }
+
+  /** Tells of a message that was refused, and so reaches nobody. */
+  #tellDropped(client: GateClient, topic: string, reason: DropReason, count: number): void {
+    if (this.hears('messageDropped')) this.tell('messageDropped', { clientId: null, tenant: client.tenant, topic, reason, count });
   }
 
   /** Records how a CONNECT was decided. */

@@ -24,8 +24,8 @@ export class LeaseKeeper {
   #policyStaleSince: number | null = null;
   #identityPending: Pending | null = null;
   #policyPending: Pending | null = null;
-  /** Grows with every invalidation: an answer that was asked for earlier is thrown away. */
-  #wanted = 0;
+  /** Grows with every load: an answer that was asked for earlier is thrown away. */
+  #load = 0;
   #standing: Standing | null = null;
   #stopped = false;
 
@@ -46,14 +46,22 @@ export class LeaseKeeper {
     this.#policyPending?.cancel();
   }
 
-  /** The rights have changed at their source, or a new generation is in force (`standing`). */
-  invalidate(reason: 'invalidated' | 'reload', standing: Standing | null = null): void {
+  /** The rights have changed at their source. */
+  invalidate(): void {
+    if (!this.#stopped) this.#reloadPolicy('invalidated');
+  }
+
+  /** A new generation is in force: its authority must still stand for the client, and its sources give the rights. */
+  renew(standing: Standing): void {
     if (this.#stopped) return;
-    if (standing !== null) this.#standing = standing;
-    this.#wanted += 1;
-    this.#policyPending?.cancel();
-    this.#policyPending = null;
-    this.#reloadPolicy(reason);
+    const { authority } = this.#client;
+    if (!standing.chain.authenticate.includes(authority)) return this.#refuse('the plugin that let it in is no longer asked');
+    this.#standing = standing;
+    this.#reloadPolicy('reload');
+    if (this.#stopped || !standing.hooks.taps(authority, 'refreshIdentity')) return;
+    this.#identityPending?.cancel();
+    this.#identityPending = null;
+    this.#refreshIdentity();
   }
 
   /** The identity was confirmed by another way: its lease begins anew. */
@@ -72,17 +80,16 @@ export class LeaseKeeper {
 
   #armPolicy(): void {
     const { policyLeaseSeconds } = this.#client;
+    this.#client.rightsEndAt = policyLeaseSeconds === null ? Number.POSITIVE_INFINITY : this.#gate.now() + policyLeaseSeconds * 1000;
     if (policyLeaseSeconds === null) this.#gate.wheel.cancel(this.#policyTimer);
     else this.#gate.wheel.schedule(this.#policyTimer, policyLeaseSeconds * 1000);
   }
 
   #refreshIdentity(): void {
     const client = this.#client;
-    const { hooks, chain } = client.standing;
-    if (!hooks.taps(client.authority, 'refreshIdentity')) {
-      this.#stop(refusalCode('not-authorized', 'disconnect'), 'the identity is as old as it may be');
-      return;
-    }
+    // The rights of a new generation may still be on their way; the identity is its matter already.
+    const { hooks, chain } = this.#standing ?? client.standing;
+    if (!hooks.taps(client.authority, 'refreshIdentity')) return this.#refuse('the identity is as old as it may be');
     const ageSeconds = Math.round((this.#gate.now() - client.identifiedAt) / 1000);
     const request = { client: client.info, identity: client.identity, tenant: client.tenant, ageSeconds };
     const pending = hooks.askPlugin(client.authority, 'refreshIdentity', request, { deadlineAt: this.#gate.now() + chain.deadlineMs }, (outcome) => {
@@ -97,10 +104,12 @@ export class LeaseKeeper {
       } else if (outcome.kind === 'deny') {
         const code = refusalCode(outcome.reason, 'disconnect');
         this.#gate.decided('refreshIdentity', outcome.plugin, 'deny', code, client, 'refresh', null, null);
+        client.barred = true;
         this.#stop(code, 'the identity no longer stands');
       } else {
         this.#gate.decided('refreshIdentity', client.authority, 'fault', 0x89, client, 'refresh', null, null);
         this.#identityStaleSince ??= this.#gate.now();
+        if (this.#graceLeft(this.#identityStaleSince) <= 0) client.barred = true;
         this.#retry(this.#identityTimer, this.#identityStaleSince, 'the identity could not be confirmed');
       }
     });
@@ -110,10 +119,16 @@ export class LeaseKeeper {
   #reloadPolicy(reason: 'lease' | 'invalidated' | 'reload'): void {
     const client = this.#client;
     const standing = this.#standing ?? client.standing;
-    const wanted = this.#wanted;
+    // Of two loads the later one counts, whichever is answered first: the earlier one may have read what has changed since.
+    this.#policyPending?.cancel();
+    this.#policyPending = null;
+    this.#gate.wheel.cancel(this.#policyTimer);
+    this.#load += 1;
+    const load = this.#load;
     const deadlineAt = this.#gate.now() + standing.chain.deadlineMs;
+    client.owed = standing;
     const pending = loadPolicy(standing, client, reason, client.knownVersions, deadlineAt, (result) => {
-      if (this.#stopped || wanted !== this.#wanted) {
+      if (this.#stopped || load !== this.#load) {
         if (result.kind === 'policy') result.binding.release();
         return;
       }
@@ -121,26 +136,40 @@ export class LeaseKeeper {
       if (result.kind === 'fault') {
         this.#gate.decided('loadPolicy', result.plugin, 'fault', 0x89, client, 'refresh', null, null);
         this.#policyStaleSince ??= this.#gate.now();
-        this.#retry(this.#policyTimer, this.#policyStaleSince, `the rights could not be loaded: ${result.detail}`);
+        // What a replica has not heard of yet is no failure of the source: it is asked again for as long as one answer may take.
+        const patience = result.outdated ? standing.chain.deadlineMs : 0;
+        this.#retry(this.#policyTimer, this.#policyStaleSince, `the rights could not be loaded: ${result.detail}`, patience);
         return;
       }
       this.#policyStaleSince = null;
       this.#standing = null;
       client.stand(standing, result.binding, result.sources);
+      client.owed = null;
       client.knownVersions.clear();
       for (const [plugin, version] of result.versions) client.knownVersions.set(plugin, version);
       client.policyLeaseSeconds = result.leaseSeconds;
       this.#armPolicy();
       this.#changed();
     });
-    if (pending !== null && !this.#stopped && wanted === this.#wanted) this.#policyPending = pending;
+    if (pending !== null && !this.#stopped && load === this.#load) this.#policyPending = pending;
   }
 
   /** Tries again while the grace lasts; then the client has to go. */
-  #retry(timer: WheelTimer, since: number, detail: string): void {
-    const left = since + this.#client.standing.chain.staleGraceMs - this.#gate.now();
+  #retry(timer: WheelTimer, since: number, detail: string, patienceMs = 0): void {
+    const left = Math.max(this.#graceLeft(since), since + patienceMs - this.#gate.now());
     if (left <= 0) this.#stop(0x89, detail);
     else this.#gate.wheel.schedule(timer, Math.min(RETRY_MS, left));
+  }
+
+  #graceLeft(since: number): number {
+    const { chain } = this.#standing ?? this.#client.standing;
+    return since + chain.staleGraceMs - this.#gate.now();
+  }
+
+  /** Nobody answers for the identity any more: the client goes, and nothing is published in its name. */
+  #refuse(detail: string): void {
+    this.#client.barred = true;
+    this.#stop(refusalCode('not-authorized', 'disconnect'), detail);
   }
 
   #stop(reasonCode: number, detail: string): void {

@@ -27,6 +27,8 @@ export interface PolicyFault {
   readonly kind: 'fault';
   readonly plugin: string | null;
   readonly overload: boolean;
+  /** Whether the answer was older than what its source had announced. */
+  readonly outdated: boolean;
   readonly detail: string;
 }
 
@@ -43,7 +45,7 @@ export function loadPolicy(
   return standing.hooks.loadPolicy(request, knownVersions, { deadlineAt }, (answers) => {
     done(
       'kind' in answers
-        ? { kind: 'fault', plugin: answers.plugin, overload: answers.overload, detail: answers.detail }
+        ? { kind: 'fault', plugin: answers.plugin, overload: answers.overload, outdated: false, detail: answers.detail }
         : bind(standing, subject, answers),
     );
   });
@@ -65,7 +67,8 @@ function bind(
       plugin = answer.plugin;
       const announced = subject.announced?.get(plugin);
       if (announced !== undefined && typeof grant.version === 'number' && grant.version < announced) {
-        throw new Error(`version ${grant.version} is older than ${announced}, which was announced`);
+        const detail = `loadPolicy: version ${grant.version} is older than ${announced}, which was announced`;
+        return { kind: 'fault', plugin, overload: false, outdated: true, detail };
       }
       versions.set(plugin, grant.version);
       if (grant.leaseSeconds !== undefined) leaseSeconds = Math.min(leaseSeconds ?? Number.POSITIVE_INFINITY, grant.leaseSeconds);
@@ -90,6 +93,6 @@ function bind(
     });
     return { kind: 'policy', binding, sources: sources.map((source) => source.plugin), versions, leaseSeconds };
   } catch (error) {
-    return { kind: 'fault', plugin, overload: false, detail: `loadPolicy: ${errorText(error)}` };
+    return { kind: 'fault', plugin, overload: false, outdated: false, detail: `loadPolicy: ${errorText(error)}` };
   }
 }

@@ -1,6 +1,6 @@
 import type { DenyReason, MessageInfo, PublishPatch, PublishProperties } from '@portcullis/sdk';
 import { isTopicName } from '@portcullis/sdk';
-import type { Pending } from '../hooks/index.js';
+import type { Outcome, Pending } from '../hooks/index.js';
 import { Answer } from '../policy/index.js';
 import { type GateClient, isInternal } from './client.js';
 import { foldAuthorize, type Judgement } from './fold.js';
@@ -23,9 +23,12 @@ export interface ApprovedMessage {
 }
 
 export type PublishVerdict =
-  | { readonly outcome: 'route'; readonly approved: ApprovedMessage }
-  | { readonly outcome: 'deny'; readonly reason: DenyReason; readonly judgement: Judgement | null }
-  | { readonly outcome: 'fault'; readonly plugin: string | null; readonly detail: string };
+  | { readonly outcome: 'route'; readonly approved: ApprovedMessage; readonly judgement: Judgement }
+  | { readonly outcome: 'deny'; readonly hook: PublishHook; readonly reason: DenyReason; readonly plugin: string | null; readonly rule: string | null }
+  | { readonly outcome: 'fault'; readonly hook: PublishHook; readonly plugin: string | null; readonly detail: string };
+
+/** The questions that may refuse a publish. */
+type PublishHook = 'authorize' | 'guardPublish' | 'rewritePublish' | 'guardRetain';
 
 /** Judges one message by itself: rules and code, guards, rewriting, retaining. */
 export class PublishGate {
@@ -42,11 +45,19 @@ export class PublishGate {
   }
 
   judge(client: GateClient, message: Message, will: boolean, deadlineAt: number, done: (verdict: PublishVerdict) => void): Pending | null {
-    return this.#authorize(client, message, will, deadlineAt, (judgement) => {
-      if (judgement.outcome === 'fault') done({ outcome: 'fault', plugin: judgement.plugin, detail: judgement.detail });
-      else if (judgement.outcome === 'deny') done({ outcome: 'deny', reason: judgement.reason, judgement });
-      else this.#guard(client, message, will, deadlineAt, done);
+    let again: Pending | null = null;
+    const first = this.#authorize(client, message, will, deadlineAt, (judgement) => {
+      if (judgement.outcome !== 'allow') done(unauthorized(judgement));
+      else again = this.#guard(client, message, will, deadlineAt, judgement, done);
     });
+    // A message that was rewritten to another topic may be asked about twice, and each time the answer may take its time.
+    if (first === null) return again;
+    return {
+      cancel() {
+        first.cancel();
+        again?.cancel();
+      },
+    };
   }
 
   /** The properties of a message as plugins see them. */
@@ -85,36 +96,40 @@ export class PublishGate {
     return foldAuthorize(client, { action: 'publish', request, rules }, deadlineAt, done);
   }
 
-  #guard(client: GateClient, message: Message, will: boolean, deadlineAt: number, done: (verdict: PublishVerdict) => void): void {
+  #guard(
+    client: GateClient,
+    message: Message,
+    will: boolean,
+    deadlineAt: number,
+    allowed: Judgement,
+    done: (verdict: PublishVerdict) => void,
+  ): Pending | null {
     const { hooks, global } = client.standing;
     if (hooks.has('guardPublish')) {
-      const outcome = hooks.guard('guardPublish', { ...subject(client), message: this.info(message), will });
-      if (outcome.kind === 'deny') return done({ outcome: 'deny', reason: outcome.reason, judgement: null });
-      if (outcome.kind === 'fault') return done({ outcome: 'fault', plugin: outcome.plugin, detail: outcome.detail });
+      const refused = refusal('guardPublish', hooks.guard('guardPublish', { ...subject(client), message: this.info(message), will }));
+      if (refused !== null) return end(done, refused);
     }
-    if (!global.has('rewritePublish')) return this.#retain(client, message, done);
+    if (!global.has('rewritePublish')) return end(done, this.#retain(client, message, allowed));
     const rewritten = global.waterfall('rewritePublish', { ...subject(client), message: this.info(message) }, (request, patch) =>
       this.#patched(request, patch as PublishPatch),
     );
-    if ('kind' in rewritten) return done({ outcome: 'fault', plugin: rewritten.plugin, detail: rewritten.detail });
-    if (!rewritten.changed) return this.#retain(client, message, done);
+    if ('kind' in rewritten) return end(done, { outcome: 'fault', hook: 'rewritePublish', plugin: rewritten.plugin, detail: rewritten.detail });
+    if (!rewritten.changed) return end(done, this.#retain(client, message, allowed));
     const changed = this.#rebuild(client, message, rewritten.request.message);
-    if (changed.topic === message.topic) return this.#retain(client, changed, done);
-    this.#authorize(client, changed, will, deadlineAt, (judgement) => {
-      if (judgement.outcome === 'fault') done({ outcome: 'fault', plugin: judgement.plugin, detail: judgement.detail });
-      else if (judgement.outcome === 'deny') done({ outcome: 'deny', reason: judgement.reason, judgement });
-      else this.#retain(client, changed, done);
+    if (changed.topic === message.topic) return end(done, this.#retain(client, changed, allowed));
+    return this.#authorize(client, changed, will, deadlineAt, (judgement) => {
+      done(judgement.outcome === 'allow' ? this.#retain(client, changed, judgement) : unauthorized(judgement));
     });
   }
 
-  #retain(client: GateClient, message: Message, done: (verdict: PublishVerdict) => void): void {
-    let retain = message.retain;
+  #retain(client: GateClient, message: Message, judgement: Judgement): PublishVerdict {
+    let { retain } = message;
     if (retain && client.standing.hooks.has('guardRetain')) {
-      const outcome = client.standing.hooks.guard('guardRetain', { ...subject(client), message: this.info(message) });
-      if (outcome.kind === 'fault') return done({ outcome: 'fault', plugin: outcome.plugin, detail: outcome.detail });
-      if (outcome.kind === 'deny') retain = false;
+      const refused = refusal('guardRetain', client.standing.hooks.guard('guardRetain', { ...subject(client), message: this.info(message) }));
+      if (refused?.outcome === 'fault') return refused;
+      retain = refused === null;
     }
-    done({ outcome: 'route', approved: { message, retain } as ApprovedMessage });
+    return { outcome: 'route', approved: { message, retain } as ApprovedMessage, judgement };
   }
 
   /** One patch applied to what plugins see; null when it is not valid, by the rules for what a client sends. */
@@ -158,6 +173,30 @@ export class PublishGate {
       publisher: client.username,
     });
   }
+}
+
+/** What a guard's outcome amounts to: null lets pass, and nothing but `pass` does. */
+function refusal(hook: PublishHook, outcome: Outcome): PublishVerdict | null {
+  switch (outcome.kind) {
+    case 'pass':
+      return null;
+    case 'deny':
+      return { outcome: 'deny', hook, reason: outcome.reason, plugin: outcome.plugin, rule: null };
+    case 'fault':
+      return { outcome: 'fault', hook, plugin: outcome.plugin, detail: outcome.detail };
+    default:
+      return { outcome: 'fault', hook, plugin: null, detail: `a guard answered ${outcome.kind}` };
+  }
+}
+
+function unauthorized({ outcome, reason, plugin, rule, detail }: Judgement): PublishVerdict {
+  return outcome === 'deny' ? { outcome, hook: 'authorize', reason, plugin, rule } : { outcome: 'fault', hook: 'authorize', plugin, detail };
+}
+
+/** Nobody has to be waited for. */
+function end(done: (verdict: PublishVerdict) => void, verdict: PublishVerdict): null {
+  done(verdict);
+  return null;
 }
 
 function subject(client: GateClient): { client: GateClient['info']; identity: GateClient['identity']; tenant: string | null } {

@@ -2,7 +2,7 @@ import type { DenyReason } from '@portcullis/sdk';
 import type { Pending } from '../hooks/index.js';
 import { Answer, type SubscribeAnswer } from '../policy/index.js';
 import { Check, type GateClient } from './client.js';
-import { foldAuthorize } from './fold.js';
+import { foldAuthorize, type Judgement } from './fold.js';
 
 /** One topic filter that a client asks for, without `$share/<group>/`. */
 export interface SubscribeQuestion {
@@ -12,9 +12,23 @@ export interface SubscribeQuestion {
 }
 
 export type SubscribeVerdict =
-  | { readonly outcome: 'grant'; readonly qos: 0 | 1 | 2; readonly checks: number; readonly partial: boolean; readonly byCode: boolean }
-  | { readonly outcome: 'deny'; readonly reason: DenyReason; readonly plugin: string | null; readonly rule: string | null }
-  | { readonly outcome: 'fault'; readonly plugin: string | null; readonly detail: string };
+  | {
+      readonly outcome: 'grant';
+      readonly qos: 0 | 1 | 2;
+      readonly checks: number;
+      readonly partial: boolean;
+      readonly byCode: boolean;
+      readonly plugin: string | null;
+      readonly rule: string | null;
+    }
+  | {
+      readonly outcome: 'deny';
+      readonly hook: 'authorize' | 'guardSubscribe';
+      readonly reason: DenyReason;
+      readonly plugin: string | null;
+      readonly rule: string | null;
+    }
+  | { readonly outcome: 'fault'; readonly hook: 'authorize' | 'guardSubscribe'; readonly plugin: string | null; readonly detail: string };
 
 /** Judges a topic filter: rules by cover and touch, code, then the guards, which may lower the QoS. */
 export function judgeSubscribe(
@@ -44,11 +58,10 @@ export function judgeSubscribe(
   let guarding: Pending | null = null;
   let cancelled = false;
   const folding = foldAuthorize(client, { action: 'subscribe', request, rules }, deadlineAt, (judgement) => {
-    if (judgement.outcome === 'fault') return done({ outcome: 'fault', plugin: judgement.plugin, detail: judgement.detail });
-    if (judgement.outcome === 'deny') {
-      return done({ outcome: 'deny', reason: judgement.reason, plugin: judgement.plugin, rule: judgement.rule });
-    }
-    const verdict = granted(client, question, answers, judgement.byCode);
+    const { plugin, rule } = judgement;
+    if (judgement.outcome === 'fault') return done({ outcome: 'fault', hook: 'authorize', plugin, detail: judgement.detail });
+    if (judgement.outcome === 'deny') return done({ outcome: 'deny', hook: 'authorize', reason: judgement.reason, plugin, rule });
+    const verdict = granted(client, question, answers, judgement);
     if (verdict.outcome !== 'grant' || !client.standing.hooks.has('guardSubscribe')) return done(verdict);
     guarding = guard(client, question, verdict, deadlineAt, (final) => {
       if (!cancelled) done(final);
@@ -75,7 +88,8 @@ function subscribeChecks(client: GateClient, filter: string, byCode: boolean): n
   return client.binding.subscribe(filter, -1).coverage === 'all' ? 0 : Check.SUBSCRIBE_ALLOW;
 }
 
-function granted(client: GateClient, question: SubscribeQuestion, answers: ReadonlyMap<number, SubscribeAnswer>, byCode: boolean): SubscribeVerdict {
+function granted(client: GateClient, question: SubscribeQuestion, answers: ReadonlyMap<number, SubscribeAnswer>, judgement: Judgement): SubscribeVerdict {
+  const { byCode, plugin, rule } = judgement;
   let maxQos: 0 | 1 | 2 = 2;
   let partial = false;
   if (!byCode) {
@@ -84,12 +98,11 @@ function granted(client: GateClient, question: SubscribeQuestion, answers: Reado
       if (answer.coverage !== 'none' && answer.maxQos < maxQos) maxQos = answer.maxQos;
     }
     if (partial && client.standing.chain.partialSubscribe === 'reject') {
-      const rule = client.binding.lastRule;
-      return { outcome: 'deny', reason: 'not-authorized', plugin: rule?.plugin ?? null, rule: rule?.from ?? null };
+      return { outcome: 'deny', hook: 'authorize', reason: 'not-authorized', plugin, rule };
     }
   }
   const qos = question.qos < maxQos ? question.qos : maxQos;
-  return { outcome: 'grant', qos, checks: deliveryChecks(client, question.filter, byCode), partial, byCode };
+  return { outcome: 'grant', qos, checks: deliveryChecks(client, question.filter, byCode), partial, byCode, plugin, rule };
 }
 
 function guard(
@@ -112,11 +125,11 @@ function guard(
       case 'pass':
         return done(outcome.maxQos < verdict.qos ? { ...verdict, qos: outcome.maxQos } : verdict);
       case 'deny':
-        return done({ outcome: 'deny', reason: outcome.reason, plugin: outcome.plugin, rule: null });
+        return done({ outcome: 'deny', hook: 'guardSubscribe', reason: outcome.reason, plugin: outcome.plugin, rule: null });
       case 'fault':
-        return done({ outcome: 'fault', plugin: outcome.plugin, detail: outcome.detail });
+        return done({ outcome: 'fault', hook: 'guardSubscribe', plugin: outcome.plugin, detail: outcome.detail });
       default:
-        return done({ outcome: 'fault', plugin: null, detail: `a guard answered ${outcome.kind}` });
+        return done({ outcome: 'fault', hook: 'guardSubscribe', plugin: null, detail: `a guard answered ${outcome.kind}` });
     }
   });
 }

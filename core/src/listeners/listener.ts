@@ -13,9 +13,16 @@ export interface ListenerOptions {
   readonly origins: readonly string[] | null;
 }
 
+/** What holds for new connections of a bound port. */
+export interface InForce {
+  options: ListenerOptions;
+}
+
 /** A bound port. */
 export interface Listener {
   readonly options: ListenerOptions;
+  /** Puts other options in force, of the same address: a port that is bound cannot be bound again beside itself. */
+  adopt(options: ListenerOptions): void;
   /** Where it really listens, with the port that was given out. */
   readonly url: string;
   /** Takes no more connections; those that are there stay. */
@@ -34,28 +41,29 @@ let nextConnection = 1;
 /** Counts the sockets of one listener, and refuses those above its limit or the broker's. */
 export class Doorkeeper {
   readonly #room: ListenerRoom;
-  readonly #options: ListenerOptions;
+  readonly #inForce: InForce;
   #open = 0;
 
-  constructor(room: ListenerRoom, options: ListenerOptions) {
+  constructor(room: ListenerRoom, inForce: InForce) {
     this.#room = room;
-    this.#options = options;
+    this.#inForce = inForce;
   }
 
   /** The connection's description if the socket may stay; null if it is to be closed without a byte. */
   admit(transport: 'tcp' | 'ws', address: string | undefined, port: number | undefined): ConnectionInfo | null {
     const { stats, limits, gate } = this.#room.connections;
+    const { name, maxConnections } = this.#inForce.options;
     stats.connectionsAccepted += 1;
     const info: ConnectionInfo = Object.freeze({
       id: `c${nextConnection}`,
-      listener: this.#options.name,
+      listener: name,
       transport,
       address: plainAddress(address ?? ''),
       port: port ?? 0,
     });
     nextConnection += 1;
     const full =
-      stats.connectionsOpen >= limits.maxConnections || (this.#options.maxConnections !== null && this.#open >= this.#options.maxConnections);
+      stats.connectionsOpen >= limits.maxConnections || (maxConnections !== null && this.#open >= maxConnections);
     if (full || address === undefined || !gate.acceptConnection(info)) {
       stats.connectionsRefused += 1;
       return null;

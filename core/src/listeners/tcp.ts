@@ -2,22 +2,28 @@ import { createServer, type Socket } from 'node:net';
 import type { ConnectionInfo } from '@portcullis/sdk';
 import { openConnection, type Transport } from '../connection/index.js';
 import { bind } from './bind.js';
-import { Doorkeeper, LINGER_MS, type Listener, type ListenerOptions, type ListenerRoom, urlOf } from './listener.js';
+import { Doorkeeper, type InForce, LINGER_MS, type Listener, type ListenerOptions, type ListenerRoom, urlOf } from './listener.js';
 
 /** Binds an `mqtt://` listener. */
 export async function listenTcp(room: ListenerRoom, options: ListenerOptions): Promise<Listener> {
-  const doorkeeper = new Doorkeeper(room, options);
+  const inForce: InForce = { options };
+  const doorkeeper = new Doorkeeper(room, inForce);
   // Without noDelay a small packet behind an unacknowledged one waits for up to 40 ms.
-  const server = createServer({ noDelay: true }, (socket) => accept(room, options, doorkeeper, socket));
+  const server = createServer({ noDelay: true }, (socket) => accept(room, inForce, doorkeeper, socket));
   const port = await bind(server, options, room.connections.log);
   return {
-    options,
+    get options() {
+      return inForce.options;
+    },
+    adopt: (adopted) => {
+      inForce.options = adopted;
+    },
     url: urlOf('mqtt', options.host, port, ''),
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
 }
 
-function accept(room: ListenerRoom, options: ListenerOptions, doorkeeper: Doorkeeper, socket: Socket): void {
+function accept(room: ListenerRoom, inForce: InForce, doorkeeper: Doorkeeper, socket: Socket): void {
   // Before anything else: a socket without a listener for its errors would end the process.
   socket.on('error', () => {});
   const info = doorkeeper.admit('tcp', socket.remoteAddress, socket.remotePort);
@@ -25,7 +31,7 @@ function accept(room: ListenerRoom, options: ListenerOptions, doorkeeper: Doorke
     socket.destroy();
     return;
   }
-  const connection = openConnection(room.connections, new TcpTransport(socket, info, room), options.chain);
+  const connection = openConnection(room.connections, new TcpTransport(socket, info, room), inForce.options.chain);
   const gone = room.opened(connection);
   let failure: Error | null = null;
   socket.on('error', (error) => {

@@ -5,13 +5,14 @@ import type { ConnectionInfo } from '@portcullis/sdk';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { openConnection, type Transport } from '../connection/index.js';
 import { bind } from './bind.js';
-import { Doorkeeper, LINGER_MS, type Listener, type ListenerOptions, type ListenerRoom, urlOf } from './listener.js';
+import { Doorkeeper, type InForce, LINGER_MS, type Listener, type ListenerOptions, type ListenerRoom, urlOf } from './listener.js';
 import { pathOf, refusalOf, requestOf } from './upgrade.js';
 
 /** Binds a `ws://` listener: HTTP for the upgrade, then MQTT in binary frames. */
 export async function listenWebSocket(room: ListenerRoom, options: ListenerOptions): Promise<Listener> {
   const { limits, log } = room.connections;
-  const doorkeeper = new Doorkeeper(room, options);
+  const inForce: InForce = { options };
+  const doorkeeper = new Doorkeeper(room, inForce);
   const admitted = new WeakMap<Duplex, ConnectionInfo>();
   const sockets = new WebSocketServer({
     noServer: true,
@@ -43,21 +44,28 @@ export async function listenWebSocket(room: ListenerRoom, options: ListenerOptio
     else socket.destroy();
   });
   server.on('request', (request, response) => {
-    const status = pathOf(request) === options.path ? 426 : 404;
+    const status = pathOf(request) === inForce.options.path ? 426 : 404;
     const headers = status === 426 ? { Connection: 'close', Upgrade: 'websocket' } : { Connection: 'close' };
     response.writeHead(status, headers).end();
   });
   server.on('upgrade', (request, socket, head) => {
     const info = admitted.get(socket);
     if (info === null || info === undefined) return void socket.destroy();
-    const status = refusalOf(request, options) ?? room.connections.gate.upgradeWebSocket(requestOf(request, info));
+    const status = refusalOf(request, inForce.options) ?? room.connections.gate.upgradeWebSocket(requestOf(request, info));
     if (status !== 101) return refuse(socket, status);
-    sockets.handleUpgrade(request, socket, head, (webSocket) => accept(room, options, webSocket, socket, info));
+    sockets.handleUpgrade(request, socket, head, (webSocket) => accept(room, inForce.options, webSocket, socket, info));
   });
   const port = await bind(server, options, log);
   return {
-    options,
-    url: urlOf('ws', options.host, port, options.path),
+    get options() {
+      return inForce.options;
+    },
+    adopt: (adopted) => {
+      inForce.options = adopted;
+    },
+    get url() {
+      return urlOf('ws', inForce.options.host, port, inForce.options.path);
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -1,4 +1,4 @@
-import type { GateClient } from '../gate/index.js';
+import { Check, type GateClient } from '../gate/index.js';
 import type { Binding } from '../policy/index.js';
 import type { Subscriber } from './subscriber.js';
 import type { Subscription } from './subscription.js';
@@ -18,9 +18,9 @@ export class Target {
   checks = 0;
   /** Whether some subscription must not get what its own client published. */
   readonly noLocal: boolean;
-  /** The rights that `checks` was judged by. */
-  binding: Binding;
-  version: number;
+  /** The rights that `checks` was judged by; null when they are no longer those that the client has. */
+  binding: Binding | null = null;
+  version = 0;
 
   constructor(subscriptions: Subscription[]) {
     const first = subscriptions[0];
@@ -28,8 +28,6 @@ export class Target {
     this.subscriber = first.subscriber;
     this.subscriptions = subscriptions;
     this.noLocal = subscriptions.some((subscription) => subscription.noLocal);
-    this.binding = this.subscriber.client.binding;
-    this.version = this.binding.version;
     this.merge();
   }
 
@@ -41,13 +39,13 @@ export class Target {
   /** Takes the subscriptions as they are now. */
   merge(): void {
     const { binding } = this.subscriber.client;
-    this.binding = binding;
-    this.version = binding.version;
+    let current = true;
     let qos = 0;
     let checks = -1;
     let ids: number[] | null = null;
     let retainAsPublished = false;
     for (const subscription of this.subscriptions) {
+      if (!subscription.current) current = false;
       if (subscription.qos > qos) qos = subscription.qos;
       if (subscription.retainAsPublished) retainAsPublished = true;
       if (subscription.id !== 0) {
@@ -60,6 +58,8 @@ export class Target {
     this.retainAsPublished = retainAsPublished;
     this.subscriptionIds = ids;
     this.checks = checks;
+    this.binding = current ? binding : null;
+    this.version = binding.version;
   }
 
   /** The target without the subscriptions that must not echo; null when none is left. */
@@ -69,13 +69,17 @@ export class Target {
   }
 }
 
-/** Of two subscriptions that both match, the one that needs less checked carries the copy: each alone would have delivered it. */
+/**
+ * Of two subscriptions that both match, the one that needs less checked carries the copy: each alone would have delivered it. What one of them
+ * passes at every topic of its filter, receiving or subscribing, this topic passes.
+ */
 function weaker(one: number, other: number): number {
-  return bits(one) <= bits(other) ? one : other;
-}
-
-function bits(checks: number): number {
-  return (checks & 1) + ((checks >> 1) & 1) + ((checks >> 2) & 1);
+  const receive = one & other & Check.RECEIVE;
+  const subscribe = one & ~Check.RECEIVE;
+  const otherSubscribe = other & ~Check.RECEIVE;
+  if (subscribe === 0 || otherSubscribe === 0) return receive;
+  const byCode = subscribe === Check.SUBSCRIBE_NOT_DENY || otherSubscribe === Check.SUBSCRIBE_NOT_DENY;
+  return receive | (byCode ? Check.SUBSCRIBE_NOT_DENY : Check.SUBSCRIBE_ALLOW);
 }
 
 /** Where the messages of one topic go, as the tree was at one generation. */

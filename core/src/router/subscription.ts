@@ -1,3 +1,4 @@
+import type { Binding } from '../policy/index.js';
 import type { Subscriber } from './subscriber.js';
 
 /** One subscription of one subscriber. */
@@ -14,8 +15,10 @@ export class Subscription {
   retainHandling: 0 | 1 | 2;
   /** Subscription identifier, 0 for none. */
   id: number;
-  /** What each copy must have checked (`Check`), as judged for the rights that the subscriber had then. */
-  checks: number;
+  /** What each copy must have checked (`Check`), and the rights by which that was judged. */
+  checks = 0;
+  #binding: Binding | null = null;
+  #version = 0;
   /** Whether code, not rules, allowed it. */
   byCode: boolean;
 
@@ -29,8 +32,21 @@ export class Subscription {
     this.retainAsPublished = options.retainAsPublished;
     this.retainHandling = options.retainHandling;
     this.id = options.id;
-    this.checks = options.checks;
     this.byCode = options.byCode;
+  }
+
+  /** Takes note of what each copy must have checked by the rights that the subscriber has now. */
+  judged(checks: number): void {
+    const { binding } = this.subscriber.client;
+    this.checks = checks;
+    this.#binding = binding;
+    this.#version = binding.version;
+  }
+
+  /** Whether `checks` was judged by the rights that the subscriber has now. */
+  get current(): boolean {
+    const { binding } = this.subscriber.client;
+    return this.#binding === binding && this.#version === binding.version;
   }
 
   /** Takes new options in place of the old ones: the subscription itself goes on, so that no message is lost [MQTT-3.8.4-3]. */
@@ -40,7 +56,6 @@ export class Subscription {
     this.retainAsPublished = options.retainAsPublished;
     this.retainHandling = options.retainHandling;
     this.id = options.id;
-    this.checks = options.checks;
     this.byCode = options.byCode;
   }
 }
@@ -51,6 +66,5 @@ export interface SubscriptionOptions {
   readonly retainAsPublished: boolean;
   readonly retainHandling: 0 | 1 | 2;
   readonly id: number;
-  readonly checks: number;
   readonly byCode: boolean;
 }

@@ -8,7 +8,6 @@ import type { Session } from './session.js';
 interface Waiting {
   readonly entry: TopicEntry;
   readonly copy: Copy;
-  readonly checks: number;
   /** Told whether the copy was let through; null where a refusal is a drop. */
   readonly taken: ((taken: boolean) => void) | null;
 }
@@ -19,6 +18,7 @@ export class AskedCopies {
   readonly #session: Session;
   readonly #waiting = new Fifo<Waiting>();
   #pending: Pending | null = null;
+  #asked: Waiting | null = null;
   #busy = false;
   #running = false;
 
@@ -32,18 +32,25 @@ export class AskedCopies {
   }
 
   /** False when too many wait already. */
-  add(entry: TopicEntry, copy: Copy, checks: number, taken: ((taken: boolean) => void) | null = null): boolean {
+  add(entry: TopicEntry, copy: Copy, taken: ((taken: boolean) => void) | null = null): boolean {
     if (this.full) return false;
-    this.#waiting.push({ entry, copy, checks, taken });
+    this.#waiting.push({ entry, copy, taken });
     this.#run();
     return true;
   }
 
+  /** The session is over: what was for it alone is lost with it, what was for a group goes to the next member. */
   stop(): void {
     this.#pending?.cancel();
     this.#pending = null;
-    this.#waiting.clear();
     this.#busy = false;
+    const left = this.#asked === null ? [] : [this.#asked];
+    for (let next = this.#waiting.shift(); next !== null; next = this.#waiting.shift()) left.push(next);
+    this.#asked = null;
+    for (const { copy, taken } of left) {
+      if (taken !== null) taken(false);
+      else countDrop(this.#room, 'session-ended', this.#session.clientId, this.#session.tenant, copy.message.topic, 1);
+    }
   }
 
   #run(): void {
@@ -61,14 +68,20 @@ export class AskedCopies {
 
   #ask(next: Waiting): void {
     this.#busy = true;
-    const { message, qos, retain } = next.copy;
+    this.#asked = next;
+    // All its checks, not those of when it came: the rights may have changed while it waited.
+    const { message, qos, retain, recheck } = next.copy;
+    const { client } = this.#session;
     const pending = this.#room.gate.judgeDelivery(
-      this.#session.client,
-      { message, entry: next.entry, checks: next.checks, qos, retain },
+      client,
+      { message, entry: next.entry, checks: recheck, qos, retain },
       (verdict) => {
         this.#busy = false;
+        this.#asked = null;
         this.#pending = null;
-        if (verdict === 'deliver') {
+        // Somebody came back to the session meanwhile: what was answered was about the one before.
+        if (this.#session.client !== client) this.#ask(next);
+        else if (verdict === 'deliver') {
           this.#session.offer(next.copy);
           next.taken?.(true);
         } else if (next.taken !== null) next.taken(false);

@@ -23,8 +23,8 @@ export type OpenResult =
   | { readonly kind: 'opened'; readonly session: Session; readonly present: boolean }
   | { readonly kind: 'refused'; readonly reasonCode: number };
 
-/** Publishes a will, judged by the rights of the moment in which it is. */
-export type WillPublisher = (session: Session, message: Message) => void;
+/** Publishes a will, judged by the rights of the moment in which it is; `judged` is called when they are no longer needed. */
+export type WillPublisher = (session: Session, message: Message, judged: () => void) => void;
 
 /** All sessions: who owns which client identifier, takeover, expiry and wills. */
 export class SessionRegistry {
@@ -109,18 +109,14 @@ export class SessionRegistry {
     if (held === undefined || held.session !== session) return;
     this.#held.delete(key);
     this.#room.wheel.cancel(held.expiryTimer);
-    this.#fireWill(held);
+    this.#fireWill(held, () => {
+      if (session.outlet === null) session.client.binding.release();
+    });
     if (session.durable) this.#room.custody.session({ kind: 'removed', session: session.key });
     session.discard();
-    const owner = ownerOf(session.client);
-    if (owner !== null) {
-      const left = (this.#perOwner.get(owner) ?? 1) - 1;
-      if (left > 0) this.#perOwner.set(owner, left);
-      else this.#perOwner.delete(owner);
-    }
+    this.#countFor(session.client, -1);
     this.#room.stats.sessions = this.#held.size;
     this.#tell('sessionExpired', session);
-    if (session.outlet === null) session.client.binding.release();
   }
 
   /** Sends the client away without ending the session's right to its will. */
@@ -141,7 +137,11 @@ export class SessionRegistry {
     this.#room.wheel.cancel(held.willTimer);
     held.will = will;
     const before = session.client;
+    // What sources announced while nobody was connected holds for whoever is now.
+    client.announced = before.announced;
     session.client = client;
+    this.#countFor(before, -1);
+    this.#countFor(client, 1);
     if (before !== client) before.binding.release();
     session.expirySeconds = client.info.sessionExpirySeconds;
     session.durable = session.durable || session.expirySeconds > 0;
@@ -162,12 +162,19 @@ export class SessionRegistry {
       expiryTimer: new WheelTimer(() => this.end(session)),
     };
     this.#held.set(key, held);
-    const owner = ownerOf(client);
-    if (owner !== null) this.#perOwner.set(owner, (this.#perOwner.get(owner) ?? 0) + 1);
+    this.#countFor(client, 1);
     this.#room.stats.sessions = this.#held.size;
     this.#opened(session);
     this.#tell('sessionOpened', session);
     return { kind: 'opened', session, present: false };
+  }
+
+  #countFor(client: GateClient, by: 1 | -1): void {
+    const owner = ownerOf(client);
+    if (owner === null) return;
+    const count = (this.#perOwner.get(owner) ?? 0) + by;
+    if (count > 0) this.#perOwner.set(owner, count);
+    else this.#perOwner.delete(owner);
   }
 
   #opened(session: Session): void {
@@ -175,15 +182,16 @@ export class SessionRegistry {
     this.#room.custody.session({ kind: 'opened', session: session.key, owner: session.client.username, expirySeconds: session.expirySeconds });
   }
 
-  #fireWill(held: Held): void {
+  #fireWill(held: Held, judged: () => void = () => {}): void {
     const { will, session } = held;
     this.#room.wheel.cancel(held.willTimer);
-    if (will === null) return;
+    if (will === null) return judged();
     // [MQTT-3.1.2-10] Once, and then it is gone.
     held.will = null;
     this.#publishWill(
       session,
       will.expirySeconds < 0 ? will.message : will.message.expiring(this.#room.wheel.clock.now() + will.expirySeconds * 1000),
+      judged,
     );
   }
 

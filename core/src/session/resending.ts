@@ -6,8 +6,9 @@ import type { SessionRoom } from './room.js';
 import type { Session } from './session.js';
 
 /**
- * Sends again what a client had not acknowledged when its connection ended, one after the other in the old order. Each is judged by the
- * rights of this moment; what may no longer go out is given up.
+ * Sends again what a client had not acknowledged when its connection ended: first every PUBREL, which no window holds back
+ * [MQTT-3.3.4-10], then the messages in the old order, as far as the client's window allows. Each is judged by the rights of this moment;
+ * what may no longer go out is given up.
  */
 export class Resending {
   readonly #room: SessionRoom;
@@ -15,6 +16,8 @@ export class Resending {
   readonly #outlet: Outlet;
   readonly #done: () => void;
   readonly #items: { id: number; awaited: number; delivery: Delivery }[];
+  /** Identifiers that this connection was sent and that are not settled: the new connection may take fewer than the old [MQTT-3.3.4-9]. */
+  readonly #sent = new Set<number>();
   #position = 0;
   #pending: Pending | null = null;
   #stopped = false;
@@ -24,20 +27,34 @@ export class Resending {
     this.#session = session;
     this.#outlet = outlet;
     this.#done = done;
-    this.#items = session.inFlight.all();
+    const items = session.inFlight.all();
+    // [MQTT-4.3.3-6] After PUBREL the PUBLISH is never sent again.
+    const released = items.filter(({ awaited }) => awaited === Awaited.PUBCOMP);
+    for (const { id } of released) {
+      outlet.sendPubrel(id);
+      this.#sent.add(id);
+    }
+    this.#items = items.filter(({ awaited }) => awaited !== Awaited.PUBCOMP);
   }
 
   run(): void {
-    while (!this.#stopped) {
+    while (!this.#stopped && this.#pending === null) {
       const item = this.#items[this.#position];
       if (item === undefined) {
         this.#stopped = true;
         this.#done();
         return;
       }
+      if (this.#sent.size >= this.#session.inFlight.limit) return;
       this.#position += 1;
-      if (!this.#next(item.id, item.awaited, item.delivery)) return;
+      if (this.#owed(item.id, item.delivery) && !this.#next(item.id, item.delivery)) return;
     }
+  }
+
+  /** The client has acknowledged one: there is room for another. */
+  settled(id: number): void {
+    this.#sent.delete(id);
+    this.run();
   }
 
   stop(): void {
@@ -45,13 +62,14 @@ export class Resending {
     this.#pending?.cancel();
   }
 
+  /** Whether the client has not acknowledged it meanwhile; the identifier may be another message's by now. */
+  #owed(id: number, delivery: Delivery): boolean {
+    const { inFlight } = this.#session;
+    return inFlight.delivery(id) === delivery && inFlight.awaited(id) !== Awaited.PUBCOMP;
+  }
+
   /** False when an answer has to be waited for. */
-  #next(id: number, awaited: number, delivery: Delivery): boolean {
-    // [MQTT-4.3.3-6] After PUBREL the PUBLISH is never sent again.
-    if (awaited === Awaited.PUBCOMP) {
-      this.#outlet.sendPubrel(id);
-      return true;
-    }
+  #next(id: number, delivery: Delivery): boolean {
     const session = this.#session;
     const entry = session.domain.topics.intern(delivery.message.topic);
     if (!session.client.receiveAsks) {
@@ -65,7 +83,7 @@ export class Resending {
       answered = true;
       this.#pending = null;
       if (this.#stopped) return;
-      this.#send(id, delivery, verdict === 'deliver');
+      if (this.#owed(id, delivery)) this.#send(id, delivery, verdict === 'deliver');
       if (waited) this.run();
     });
     if (answered) return true;
@@ -77,5 +95,6 @@ export class Resending {
   #send(id: number, delivery: Delivery, allowed: boolean): void {
     if (!allowed) this.#session.abandon(id, delivery, 'not-authorized');
     else if (!this.#outlet.sendMessage({ ...delivery, dup: true, packetId: id })) this.#session.abandon(id, delivery, 'too-large');
+    else this.#sent.add(id);
   }
 }

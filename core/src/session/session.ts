@@ -108,7 +108,7 @@ export class Session implements Subscriber {
     if (!this.asks) {
       this.offer(copy);
       taken(true);
-    } else if (!this.#askedCopies().add(run.entry, copy, target.checks, taken)) taken(false);
+    } else if (!this.#askedCopies().add(run.entry, copy, taken)) taken(false);
   }
 
   /** Retained messages go out as the peer takes them, not all at once. */
@@ -176,6 +176,7 @@ export class Session implements Subscriber {
     const delivery = this.inFlight.delivery(packetId);
     this.inFlight.free(packetId);
     if (delivery !== null) this.#settle(delivery, null);
+    this.#resending?.settled(packetId);
     if (this.#queue.length > 0 || this.#retained.length > 0) this.pump();
   }
 
@@ -210,9 +211,11 @@ export class Session implements Subscriber {
       const inner = shared === null || shared === 'invalid' ? { shareName: null, filter: key } : shared;
       subscription = new Subscription(this, key, inner.filter, inner.shareName, options);
       this.subscriptions.set(key, subscription);
+      this.#judge(subscription);
       this.#room.router.subscribe(this.domain, subscription);
     } else {
       subscription.replace(options);
+      this.#judge(subscription);
       this.domain.tree.touch();
     }
     if (this.durable) this.#room.custody.session({ kind: 'subscribed', session: this.key, subscription: storedSubscription(subscription) });
@@ -230,9 +233,7 @@ export class Session implements Subscriber {
 
   /** Judges every subscription by the rights that the client has now. */
   rejudge(): void {
-    for (const subscription of this.subscriptions.values()) {
-      subscription.checks = deliveryChecks(this.client, subscription.filter, subscription.byCode);
-    }
+    for (const subscription of this.subscriptions.values()) this.#judge(subscription);
     this.domain.tree.touch();
   }
 
@@ -259,10 +260,13 @@ export class Session implements Subscriber {
   }
 
   #rejudge(target: Target): void {
-    for (const subscription of target.subscriptions) {
-      subscription.checks = deliveryChecks(this.client, subscription.filter, subscription.byCode);
-    }
+    for (const subscription of target.subscriptions) this.#judge(subscription);
     target.merge();
+  }
+
+  /** By the rights of this moment: between the answer to a SUBSCRIBE and its subscription, or since then, they may have changed. */
+  #judge(subscription: Subscription): void {
+    subscription.judged(deliveryChecks(this.client, subscription.filter, subscription.byCode));
   }
 
   get #canSend(): boolean {
@@ -275,7 +279,7 @@ export class Session implements Subscriber {
     for (let i = run.first; i < run.last; i += 1) {
       const message = run.copy(i);
       const copy = copyOf(message, qos, target.retainAsPublished && message.retain, target);
-      if (!asked.add(run.entry, copy, target.checks)) this.#drop('queue-full', message.topic, 1);
+      if (!asked.add(run.entry, copy)) this.#drop('queue-full', message.topic, 1);
     }
   }
 
@@ -292,6 +296,8 @@ export class Session implements Subscriber {
     const { message } = next.entry;
     const { subscription } = next;
     if (this.subscriptions.get(subscription.key) !== subscription) return true;
+    // [MQTT-3.8.3-3] Kept or not, its own message does not come back.
+    if (subscription.noLocal && message.publisherClientId === this.clientId) return true;
     if (isExpired(message, this.#room.wheel.clock.now())) {
       this.#drop('expired', message.topic, 1);
       return true;
@@ -301,7 +307,8 @@ export class Session implements Subscriber {
     const recheck = Check.RECEIVE | (subscription.byCode ? Check.SUBSCRIBE_NOT_DENY : Check.SUBSCRIBE_ALLOW);
     const copy: Copy = { message, qos, retain: true, subscriptionIds, recheck };
     const entry = this.domain.topics.intern(message.topic);
-    if (this.client.receiveAsks) this.#askedCopies().add(entry, copy, subscription.checks);
+    if (!subscription.current) this.#judge(subscription);
+    if (this.client.receiveAsks) this.#askedCopies().add(entry, copy);
     else if (this.client.mayReceive(entry, subscription.checks)) this.offer(copy);
     else this.#drop('not-authorized', message.topic, 1);
     return true;
@@ -320,7 +327,7 @@ export class Session implements Subscriber {
     else if (asks) {
       // Code has to be asked again; the copy comes back through `offer` when it may go on.
       this.#settle(delivery, null);
-      this.#askedCopies().add(this.domain.topics.intern(message.topic), { ...delivery, recheck: delivery.checks }, delivery.checks);
+      this.#askedCopies().add(this.domain.topics.intern(message.topic), { ...delivery, recheck: delivery.checks });
     } else if (this.rightsChanged(delivery) && !this.client.mayReceive(this.domain.topics.intern(message.topic), delivery.checks)) {
       this.#settle(delivery, 'not-authorized');
     } else this.#send(outlet, delivery);

@@ -21,7 +21,9 @@ describe('CONNECT', { concurrency: true }, () => {
     await eachLevel(LEVELS, async (level) => {
       const wire = await scene.wire();
       // What is pipelined behind it is answered after it.
-      wire.send(connectOf(level, { clientId: scene.name() }) + subscribe(level === 5 ? { filters: [['a', 0]], properties: '' } : { filters: [['a', 0]] }));
+      wire.send(
+        connectOf(level, { clientId: scene.name() }) + subscribe(level === 5 ? { filters: [['a', 0]], properties: '' } : { filters: [['a', 0]] }),
+      );
       const connack = await wire.readPacket();
       if (level === 5) assert.match(connack, /^20 [0-9a-f]{2} 00 00/);
       else assert.equal(connack, '20 02 00 00');
@@ -88,6 +90,9 @@ describe('CONNECT', { concurrency: true }, () => {
       cases.push([`${level}: identifier longer than the packet`, rawConnect(level, 0x02, '0005 6162')]);
       cases.push([`${level}: a byte left over`, rawConnect(level, 0x02, `${field('x')}00`)]);
       cases.push([`${level}: flags missing`, packet(0x10, `${field(level === 3 ? 'MQIsdp' : 'MQTT')}0${level}`)]);
+    }
+    for (const first of [0x11, 0x12, 0x14, 0x18]) {
+      cases.push([`flags in the fixed header: ${first}`, connectOf(4, { clientId: 'x' }).replace(/^10/, first.toString(16))]);
     }
     cases.push(['an empty body', '10 00']);
     cases.push(['a name longer than the packet', packet(0x10, 'ffff 4d515454 04 02 0000 000178')]);
@@ -236,7 +241,9 @@ describe('CONNECT', { concurrency: true }, () => {
       await listener.subscribe([[topic, 1]]);
       const wire = await scene.wire();
       const message = publish({ topic, payload: 'in', qos: 1, retain: true, ...(level === 5 ? { properties: '' } : {}) });
-      wire.send(connectOf(level, { clientId: scene.name(), username: 'alice', password: 'wrong', will: { topic, payload: 'will' } }) + message + message);
+      wire.send(
+        connectOf(level, { clientId: scene.name(), username: 'alice', password: 'wrong', will: { topic, payload: 'will' } }) + message + message,
+      );
       const connack = readPacketText(await wire.readPacket(), level);
       assert.equal(connack.code, level === 5 ? 0x86 : 4);
       await wire.expectClosed();
@@ -247,7 +254,7 @@ describe('CONNECT', { concurrency: true }, () => {
     });
   });
 
-  it('another principal that brings the identifier is refused with 2 or 0x85, and the owner is not disturbed', async () => {
+  it('5.0 [MQTT-3.1.3-8] another principal that brings the identifier is refused with 2 or 0x85, and the owner is not disturbed', async () => {
     await eachLevel(LEVELS, async (level) => {
       const clientId = scene.name();
       const owner = await scene.open(level, { clientId, username: 'alice', password: 'secret', ...lasting(level) });
@@ -263,7 +270,7 @@ describe('CONNECT', { concurrency: true }, () => {
       assert.equal(await scene.refusal(level, { clientId, username: 'bob', password: 'hidden' }), level === 5 ? 0x85 : 2);
       const back = await scene.open(level, { clientId, username: 'alice', password: 'secret', ...lasting(level) });
       if (level !== 3) assert.equal(back.sessionPresent, true);
-      await back.publish1({ topic: clientId, payload: 'still mine' });
+      back.publish({ topic: clientId, payload: 'still mine' });
       assert.equal((await back.next()).payload, 'still mine');
     });
   });

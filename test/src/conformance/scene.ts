@@ -7,9 +7,9 @@ import {
   connect311,
   disconnect,
   type PublishFields,
-  publish,
   puback,
   pubcomp,
+  publish,
   pubrec,
   pubrel,
   subscribe,
@@ -46,7 +46,9 @@ export async function eachLevel(levels: readonly Level[], check: (level: Level) 
 export async function eachCase<Item>(cases: readonly (readonly [name: string, item: Item])[], check: (item: Item) => Promise<void>): Promise<void> {
   for (let from = 0; from < cases.length; from += 16) {
     const failures: unknown[] = [];
-    await Promise.all(cases.slice(from, from + 16).map(([name, item]) => check(item).catch((error: unknown) => failures.push(labelled(name, error)))));
+    await Promise.all(
+      cases.slice(from, from + 16).map(([name, item]) => check(item).catch((error: unknown) => failures.push(labelled(name, error)))),
+    );
     if (failures.length > 0) throw failures[0];
   }
 }
@@ -120,7 +122,7 @@ export class Scene {
   /** A name that no other test of the file has. */
   name(prefix = 'n'): string {
     this.#names += 1;
-    return `${prefix}${this.#names}`;
+    return `${prefix}-${this.#names}`;
   }
 
   /** A connection on which nothing has been said. */

@@ -1,5 +1,23 @@
-import { auth, connect5, connect31, connect311, disconnect, field, PINGREQ, packet, puback, pubcomp, publish, pubrec, pubrel } from '../support/packets.js';
-import { subscribe, uint16, uint32, unsubscribe, varint } from '../support/packets.js';
+import {
+  auth,
+  connect5,
+  connect31,
+  connect311,
+  disconnect,
+  field,
+  PINGREQ,
+  packet,
+  puback,
+  pubcomp,
+  publish,
+  pubrec,
+  pubrel,
+  subscribe,
+  uint16,
+  uint32,
+  unsubscribe,
+  varint,
+} from '../support/packets.js';
 import { fromHex } from '../support/wire-client.js';
 import type { Random } from './random.js';
 
@@ -46,14 +64,14 @@ const PROPERTIES: readonly (readonly [id: number, value: Value])[] = [
   [0x2a, 'byte'],
 ];
 const VALUES: readonly Value[] = ['byte', 'uint16', 'uint32', 'varint', 'string', 'binary', 'pair'];
-const NUMBERS = [0, 1, 2, 5, 64, 65, 255, 65_535, 1_000_000];
-const STRINGS = ['', 'a', 'r/t', 'é', '__proto__', 'a/+', 'x'.repeat(200)];
+const NUMBERS = [0, 1, 1, 1, 2, 5, 64, 65, 255, 65_535, 1_000_000];
+const STRINGS = ['', 'a', 'r/t', 'r/t', 'é', '__proto__', 'x'.repeat(200)];
 
 function value(random: Random, type: Value): string {
   const number = random.pick(NUMBERS);
   switch (type) {
     case 'byte':
-      return (number & 0xff).toString(16).padStart(2, '0');
+      return (random.oneIn(10) ? number & 0xff : number & 1).toString(16).padStart(2, '0');
     case 'uint16':
       return uint16(number & 0xffff);
     case 'uint32':
@@ -73,23 +91,29 @@ function someProperties(random: Random, fitting: readonly number[]): string {
   const seen = new Set<number>();
   for (let count = random.below(4); count > 0; count -= 1) {
     const wanted = random.pick(fitting);
-    const [id, type] = random.oneIn(12) ? random.pick(PROPERTIES) : (PROPERTIES.find(([known]) => known === wanted) ?? [0x26, 'pair']);
-    if (id !== 0x26 && seen.has(id) && !random.oneIn(20)) continue;
+    const [id, type] = random.oneIn(60) ? random.pick(PROPERTIES) : (PROPERTIES.find(([known]) => known === wanted) ?? [0x26, 'pair']);
+    if (id !== 0x26 && seen.has(id) && !random.oneIn(60)) continue;
     seen.add(id);
-    body += id.toString(16).padStart(2, '0') + value(random, random.oneIn(12) ? random.pick(VALUES) : type);
+    body += id.toString(16).padStart(2, '0') + value(random, random.oneIn(60) ? random.pick(VALUES) : type);
   }
   return body;
 }
 
-const OF_CONNECT = [0x11, 0x21, 0x27, 0x22, 0x19, 0x17, 0x26];
+const OF_CONNECT = [0x21, 0x27, 0x22, 0x19, 0x17, 0x26];
 const OF_WILL = [0x18, 0x01, 0x02, 0x03, 0x08, 0x09, 0x26];
 const OF_PUBLISH = [0x01, 0x02, 0x03, 0x08, 0x09, 0x23, 0x26];
 
 /** A CONNECT, mostly a good one. */
 export function someConnect(random: Random, version: Version): Buffer {
-  const username = random.oneIn(4) ? undefined : random.pick(USERS);
   const clientId = random.pick(CLIENT_IDS);
-  const will = { topic: random.pick(TOPICS), payload: random.bytes(random.below(20)), qos: random.below(3) as 0 | 1 | 2, retain: random.oneIn(3) };
+  // Mostly the same user for the same client identifier: another one is refused.
+  const username = random.oneIn(60) ? random.pick(USERS) : USERS[CLIENT_IDS.indexOf(clientId) % 4];
+  const will = {
+    topic: random.pick(random.oneIn(10) ? TOPICS : TOPICS.slice(0, 6)),
+    payload: random.bytes(random.below(20)),
+    qos: random.below(3) as 0 | 1 | 2,
+    retain: random.oneIn(3),
+  };
   const fields = {
     clientId: version === 3 && clientId === '' ? 'e1' : clientId,
     cleanSession: clientId === '' || random.oneIn(2),
@@ -99,14 +123,16 @@ export function someConnect(random: Random, version: Version): Buffer {
   };
   if (version === 3) return fromHex(connect31(fields));
   if (version === 4) return fromHex(connect311(fields));
-  return fromHex(connect5({ ...fields, properties: (random.oneIn(2) ? '11 00 00 00 0a' : '') + someProperties(random, OF_CONNECT.slice(1)) }));
+  const expiry = random.oneIn(2) ? '11 00 00 00 0a' : '';
+  const method = random.oneIn(8) ? `15 ${field('r/t')}${random.oneIn(2) ? `16 ${field('data')}` : ''}` : '';
+  return fromHex(connect5({ ...fields, properties: expiry + method + someProperties(random, OF_CONNECT) }));
 }
 
 function somePublish(random: Random, version: Version): string {
   const aliased = version === 5 && random.oneIn(6);
   return publish({
     topic: aliased ? '' : random.pick(TOPICS),
-    payload: random.bytes(random.oneIn(50) ? 10_000 : random.below(40)),
+    payload: random.bytes(random.oneIn(30) ? 30_000 : random.below(40)),
     qos: random.below(3) as 0 | 1 | 2,
     retain: random.oneIn(4),
     dup: random.oneIn(10),
@@ -125,7 +151,7 @@ function someSubscribe(random: Random, version: Version): string {
 }
 
 function someAcknowledgement(random: Random, version: Version): string {
-  const make = random.pick([puback, pubrec, pubrel, pubcomp]);
+  const make = random.pick([puback, pubrec, pubrel, pubrel, pubcomp]);
   const packetId = 1 + random.below(12);
   if (version !== 5 || random.oneIn(2)) return make(packetId);
   return make(packetId, random.pick([0x00, 0x10, 0x80, 0x92]), someProperties(random, [0x1f, 0x26]));
@@ -138,12 +164,13 @@ export function somePacket(random: Random, version: Version): Buffer {
   if (dice < 13) return fromHex(someSubscribe(random, version));
   if (dice < 18) return fromHex(someAcknowledgement(random, version));
   if (dice < 20) return fromHex(PINGREQ);
-  if (dice === 20) return someConnect(random, version);
+  if (dice === 20 && random.oneIn(4)) return someConnect(random, version);
+  if (dice === 21 && version === 5 && random.oneIn(2)) return fromHex(auth(0x18, `15 ${field('r/t')}`));
   if (dice === 21 && version === 5) return fromHex(auth(random.pick([0x00, 0x18, 0x19]), someProperties(random, [0x15, 0x16, 0x1f, 0x26])));
   if (dice === 22 && random.oneIn(4)) {
     return fromHex(version === 5 ? disconnect(random.pick([0, 4, 0x81]), someProperties(random, [0x11, 0x1f, 0x26])) : disconnect());
   }
-  if (dice === 23 && random.oneIn(4)) return fromHex(packet(random.below(256), random.bytes(random.below(30)).toString('hex')));
+  if (dice === 23 && random.oneIn(8)) return fromHex(packet(random.below(256), random.bytes(random.below(30)).toString('hex')));
   const filters = Array.from({ length: 1 + random.below(3) }, () => random.pick(FILTERS));
   return fromHex(unsubscribe({ packetId: 1 + random.below(12), filters, ...(version === 5 ? { properties: someProperties(random, [0x26]) } : {}) }));
 }

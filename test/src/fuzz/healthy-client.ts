@@ -1,6 +1,7 @@
 import { connect5, publish, pubrel, subscribe } from '../support/packets.js';
 import { fromHex } from '../support/wire-client.js';
-import type { MemoryBroker, Peer } from './memory-broker.js';
+import type { MemoryBroker } from './memory-broker.js';
+import type { Peer } from './peer.js';
 import { Reader } from './relay-rules.js';
 import { HEALTHY } from './users-plugin.js';
 
@@ -33,7 +34,8 @@ export class HealthyClient {
   read(): void {
     for (const packet of this.#reader.read(this.#peer.take())) {
       if (packet.cmd === 'disconnect') throw new Error(`the healthy client was sent away: ${packet.reasonCode}`);
-      if (packet.cmd === 'pubrel' || packet.cmd === 'publish') this.#acknowledge(packet.cmd, packet.messageId ?? 0, packet.cmd === 'publish' ? packet.qos : 2);
+      if (packet.cmd === 'pubrel' || packet.cmd === 'publish')
+        this.#acknowledge(packet.cmd, packet.messageId ?? 0, packet.cmd === 'publish' ? packet.qos : 2);
       if (packet.cmd !== 'publish') continue;
       this.#came += 1;
       if (String(packet.payload) !== String(this.#came)) throw new Error(`the healthy client got ${packet.payload} instead of ${this.#came}`);

@@ -1,7 +1,8 @@
 import type { Packet } from 'mqtt-packet';
-import { type Version, VERSIONS, someConnect, somePacket } from './corpus.js';
-import type { MemoryBroker, Peer } from './memory-broker.js';
+import { someConnect, somePacket, VERSIONS, type Version } from './corpus.js';
+import type { MemoryBroker } from './memory-broker.js';
 import { mutate } from './mutate.js';
+import type { Peer } from './peer.js';
 import type { Random } from './random.js';
 import { Reader } from './relay-rules.js';
 
@@ -28,31 +29,27 @@ export class HostileClient {
     return this.#last.map((bytes) => bytes.toString('hex')).join(' ');
   }
 
-  /** Sends one packet that is broken; first, as CONNECT, or after it. */
+  /** Sends one mutated packet: as the first, as CONNECT, or after proper ones. */
   step(): void {
     const random = this.#random;
-    if (this.#peer.ended || random.oneIn(200)) return this.#again();
-    if (random.oneIn(8)) this.#send(somePacket(random, this.#version));
-    const odd = random.oneIn(12) ? random.pick(VERSIONS) : this.#version;
-    const original = somePacket(random, odd);
-    const bytes = random.oneIn(4) ? original : mutate(random, original, odd);
-    if (random.oneIn(10) && bytes.length > 1) {
-      const cut = 1 + random.below(bytes.length - 1);
-      this.#send(bytes.subarray(0, cut));
-      this.#send(bytes.subarray(cut));
-    } else this.#send(bytes);
-    if (random.oneIn(100)) {
-      this.#stalled = !this.#stalled;
-      if (this.#stalled) this.#peer.stall();
-      else this.#peer.drain();
+    if (this.#peer.ended || random.oneIn(200)) {
+      this.#again();
+      const dice = random.below(12);
+      if (dice === 0) return this.#send(this.#mutated());
+      const connect = someConnect(random, this.#version);
+      if (dice < 3) return this.#send(mutate(random, connect, this.#version));
+      this.#send(connect);
     }
+    for (let proper = random.below(6); proper > 0; proper -= 1) this.#send(somePacket(random, this.#version));
+    this.#send(this.#mutated());
+    if (random.oneIn(this.#stalled ? 30 : 40)) this.#toggle();
   }
 
   /** Reads what came, and acknowledges some of it as it should. */
   read(): void {
     const bytes = this.#peer.take();
     if (bytes.length === 0) return;
-    this.#reader ??= new Reader(this.#peer.version);
+    this.#reader ??= new Reader(formOf(bytes, this.#version));
     for (const packet of this.#reader.read(bytes)) {
       this.came.set(packet.cmd, (this.came.get(packet.cmd) ?? 0) + 1);
       if (!this.#peer.ended && !this.#random.oneIn(5)) this.#acknowledge(packet);
@@ -67,6 +64,7 @@ export class HostileClient {
 
   #again(): void {
     const random = this.#random;
+    // Into a connection that was ended, or right before it breaks.
     if (random.oneIn(2)) this.#peer.send(somePacket(random, this.#version));
     this.close();
     this.#peer = this.#broker.connect();
@@ -74,21 +72,46 @@ export class HostileClient {
     this.#stalled = false;
     this.#last = [];
     this.#version = random.pick(VERSIONS);
-    const connect = someConnect(random, this.#version);
-    const dice = random.below(10);
-    if (dice === 0) this.#send(mutate(random, somePacket(random, this.#version), this.#version));
-    else this.#send(dice < 4 ? mutate(random, connect, this.#version) : connect);
+  }
+
+  #mutated(): Buffer {
+    const version = this.#random.oneIn(12) ? this.#random.pick(VERSIONS) : this.#version;
+    return mutate(this.#random, somePacket(this.#random, version), version);
+  }
+
+  #toggle(): void {
+    this.#stalled = !this.#stalled;
+    if (this.#stalled) this.#peer.stall();
+    else this.#peer.drain();
   }
 
   #send(bytes: Buffer): void {
-    this.#peer.send(Buffer.from(bytes));
+    // A copy, and now and then in pieces: what the broker reads does not change afterwards, and ends anywhere.
+    const cut = this.#random.oneIn(10) ? this.#random.below(bytes.length + 1) : 0;
+    if (cut > 0) this.#peer.send(Buffer.from(bytes.subarray(0, cut)));
+    if (cut < bytes.length) this.#peer.send(Buffer.from(bytes.subarray(cut)));
     this.#last.push(bytes);
     if (this.#last.length > 40) this.#last.shift();
   }
 
   #acknowledge(packet: Packet): void {
-    const first = packet.cmd === 'pubrel' ? 0x70 : packet.cmd === 'pubrec' ? 0x62 : packet.cmd !== 'publish' || packet.qos === 0 ? 0 : packet.qos === 1 ? 0x40 : 0x50;
+    const first =
+      packet.cmd === 'pubrel'
+        ? 0x70
+        : packet.cmd === 'pubrec'
+          ? 0x62
+          : packet.cmd !== 'publish' || packet.qos === 0
+            ? 0
+            : packet.qos === 1
+              ? 0x40
+              : 0x50;
     const packetId = packet.messageId ?? 0;
     if (first !== 0) this.#peer.send(Buffer.from([first, 2, packetId >> 8, packetId & 0xff]));
   }
+}
+
+/** The version in which the broker answers, which a broken CONNECT may have changed: a CONNACK of 5.0 has properties. */
+function formOf(bytes: Buffer, asked: Version): Version {
+  const five = (bytes[0] as number) >> 4 === 15 || (bytes[1] as number) > 2;
+  return five ? 5 : asked === 5 ? 4 : asked;
 }

@@ -1,42 +1,16 @@
-import { createConnection } from 'node:net';
-import type { ConnectionInfo, PluginDefinition } from '@portcullis/sdk';
+import { Server } from 'node:net';
+import type { PluginDefinition } from '@portcullis/sdk';
 import { Broker, type BrokerOptions, Logger } from 'portcullis';
+import { Peer } from './peer.js';
+import { StandingClock } from './standing-clock.js';
 
 type Config = BrokerOptions['config'];
 export type Limits = Config['limits'];
 
-/** What is used of the core's inside; loaded by its place, since the public door does not lead there. */
-interface Room {
-  readonly flusher: { flush(): void };
-  readonly router: { readonly domains: Iterable<{ readonly tree: { readonly size: number }; readonly turns: ReadonlyMap<string, number> }> };
-}
-
-interface Connection {
-  readonly version: 3 | 4 | 5;
-  received(chunk: Buffer): void;
-  drained(): void;
-  closed(error: Error | null): void;
-}
-
-interface ConnectionClass {
-  new (room: Room, transport: Peer, chain: string): Connection;
-  readonly prototype: Connection & { readonly room: Room };
-}
-
-interface ManualClock {
-  now(): number;
-  wall(): number;
-  ticker(milliseconds: number, callback: () => void): () => void;
-  advance(milliseconds: number): void;
-}
-
-async function inside<Module>(path: string): Promise<Module> {
-  return (await import(new URL(`../../../core/dist/${path}`, import.meta.url).href)) as Module;
-}
-
-const { Connection } = await inside<{ Connection: ConnectionClass }>('connection/connection.js');
-const { makeLimits } = await inside<{ makeLimits: (set: Partial<Limits>) => Limits }>('limits.js');
-const { ManualClock } = await inside<{ ManualClock: new () => ManualClock }>('clock.js');
+// The public door does not lead to the defaults of the limits.
+const { makeLimits } = (await import(new URL('../../../core/dist/limits.js', import.meta.url).href)) as {
+  makeLimits: (set: Partial<Limits>) => Limits;
+};
 
 export interface MemoryBrokerOptions {
   readonly limits?: Partial<Limits>;
@@ -47,13 +21,16 @@ export interface MemoryBrokerOptions {
   readonly authorize: readonly string[];
 }
 
-/** The real broker with peers that are no sockets, under a clock that stands still. What happens, happens in `turn`. */
+/**
+ * The real broker with peers that are no sockets, under a clock that stands still. Its one listener is bound, and peers are handed to it as
+ * if the kernel had accepted them.
+ */
 export class MemoryBroker {
   readonly broker: Broker;
   readonly log: string[] = [];
-  readonly clock = new ManualClock();
+  readonly clock = new StandingClock();
   readonly peers = new Set<Peer>();
-  #room: Room | null = null;
+  #server: Server | null = null;
 
   private constructor(options: MemoryBrokerOptions) {
     const sink = (line: string): void => {
@@ -64,8 +41,17 @@ export class MemoryBroker {
 
   static async start(options: MemoryBrokerOptions): Promise<MemoryBroker> {
     const memory = new MemoryBroker(options);
-    await memory.broker.start();
-    memory.#room = await roomOf(memory.broker);
+    const { prototype } = Server;
+    const { listen } = prototype;
+    prototype.listen = function (this: Server, ...given: unknown[]) {
+      memory.#server = this;
+      return Reflect.apply(listen, this, given);
+    };
+    try {
+      await memory.broker.start();
+    } finally {
+      prototype.listen = listen;
+    }
     return memory;
   }
 
@@ -73,145 +59,28 @@ export class MemoryBroker {
     return this.broker.stats;
   }
 
-  /** Topic filters in the trees, and turns of shared groups: what must be gone when everybody is. */
-  get remembered(): number {
-    let count = 0;
-    for (const domain of this.#there.router.domains) count += domain.tree.size + domain.turns.size;
-    return count;
-  }
-
   connect(): Peer {
-    const peer: Peer = new Peer((transport) => new Connection(this.#there, transport, 'default'), () => this.peers.delete(peer));
+    const peer = new Peer();
     this.peers.add(peer);
+    peer.once('close', () => this.peers.delete(peer));
+    this.#server?.emit('connection', peer);
     return peer;
   }
 
-  /** Ends the turn of the event loop: what came is handled, what is to leave leaves. */
-  turn(): void {
+  /** A turn of the event loop: what was sent is handled, and what is to leave leaves. */
+  async turn(): Promise<void> {
     for (const peer of this.peers) peer.deliver();
-    this.#there.flusher.flush();
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** Turns, and what plugins owe in between, until nothing is left to do. */
-  async settle(turns = 4): Promise<void> {
-    for (let i = 0; i < turns; i += 1) {
-      this.turn();
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+  /** Turns until nothing is left to do. */
+  async settle(turns = 6): Promise<void> {
+    for (let i = 0; i < turns; i += 1) await this.turn();
   }
 
   async stop(): Promise<void> {
     for (const peer of [...this.peers]) peer.disappear();
     await this.broker.stop();
-  }
-
-  get #there(): Room {
-    if (this.#room === null) throw new Error('the broker has not started');
-    return this.#room;
-  }
-}
-
-let nextPeer = 1;
-
-/** The far end of a connection, and the transport that the broker has of it. */
-export class Peer {
-  readonly info: ConnectionInfo;
-  readonly tls = null;
-  /** What the peer has read and nobody took yet. */
-  output: Buffer[] = [];
-  /** Bytes that the peer has not read. */
-  buffered = 0;
-  paused = false;
-  ended = false;
-  readonly #connection: Connection;
-  readonly #gone: () => void;
-  #stalled = false;
-  #unread: Buffer[] = [];
-  #sent: Buffer[] = [];
-
-  constructor(open: (transport: Peer) => Connection, gone: () => void) {
-    this.info = Object.freeze({ id: `m${nextPeer}`, listener: 'local', transport: 'tcp', address: '127.0.0.1', port: 1 });
-    nextPeer += 1;
-    this.#gone = gone;
-    this.#connection = open(this);
-  }
-
-  get version(): 3 | 4 | 5 {
-    return this.#connection.version;
-  }
-
-  /** Bytes that the broker would not read yet. */
-  get waiting(): number {
-    return this.#sent.reduce((sum, chunk) => sum + chunk.length, 0);
-  }
-
-  /** Sends; the broker reads it in the next turn, unless it has stopped reading. */
-  send(bytes: Buffer): void {
-    this.#sent.push(bytes);
-  }
-
-  deliver(): void {
-    while (!this.paused && this.#sent.length > 0) this.#connection.received(this.#sent.shift() as Buffer);
-  }
-
-  /** Takes what came. */
-  take(): Buffer {
-    const taken = Buffer.concat(this.output);
-    this.output = [];
-    return taken;
-  }
-
-  stall(): void {
-    this.#stalled = true;
-  }
-
-  /** Reads on. */
-  drain(): void {
-    this.#stalled = false;
-    this.output.push(...this.#unread);
-    this.#unread = [];
-    this.buffered = 0;
-    this.#connection.drained();
-  }
-
-  /** The socket is gone, whoever ended it. */
-  disappear(error: Error | null = null): void {
-    this.#connection.closed(error);
-    this.#gone();
-  }
-
-  write(buffer: Buffer): boolean {
-    // Copied: a buffer that was taken at once is used again.
-    const copy = Buffer.from(buffer);
-    if (!this.#stalled) {
-      this.output.push(copy);
-      return true;
-    }
-    this.#unread.push(copy);
-    this.buffered += copy.length;
-    return false;
-  }
-
-  writeAll(buffers: readonly Buffer[]): void {
-    for (const buffer of buffers) this.write(buffer);
-  }
-
-  pause(): void {
-    this.paused = true;
-  }
-
-  resume(): void {
-    this.paused = false;
-  }
-
-  end(): void {
-    this.ended = true;
-    // What the peer still sends is read and thrown away.
-    this.paused = false;
-  }
-
-  destroy(): void {
-    this.ended = true;
   }
 }
 
@@ -227,9 +96,7 @@ function composition(options: MemoryBrokerOptions): Pick<BrokerOptions, 'config'
   const config: Config = {
     file: '/nowhere/plugins.json',
     folder: '/nowhere',
-    listeners: [
-      { name: 'local', scheme: 'mqtt', host: '127.0.0.1', port: 0, path: '', chain: 'default', maxConnections: null, origins: null },
-    ],
+    listeners: [{ name: 'local', scheme: 'mqtt', host: '127.0.0.1', port: 0, path: '', chain: 'default', maxConnections: null, origins: null }],
     plugins: plugins.map(({ spec }) => ({ ...spec, use: spec.name, useAt: { line: 1, column: 1 }, isolation: 'inProcess' })),
     chains: new Map([['default', { ...chain, ...answers }]]),
     sessions: { clientIdOwnership: 'principal', maxExpirySeconds: 3600, perPrincipal: 10_000, useUsernameAsClientId: false },
@@ -237,24 +104,4 @@ function composition(options: MemoryBrokerOptions): Pick<BrokerOptions, 'config'
     logLevel: 'warn',
   };
   return { config, plugins };
-}
-
-/** The room that a broker gives to its connections, taken from one that came through the listener. */
-async function roomOf(broker: Broker): Promise<Room> {
-  const port = Number(new URL(broker.listeners[0]?.url ?? '').port);
-  const prototype = Connection.prototype as { received(this: Connection & { readonly room: Room }, chunk: Buffer): void };
-  const { received } = prototype;
-  try {
-    return await new Promise<Room>((resolve, reject) => {
-      prototype.received = function (chunk) {
-        received.call(this, chunk);
-        resolve(this.room);
-      };
-      const socket = createConnection({ port, host: '127.0.0.1' }, () => socket.end(Buffer.from([0])));
-      socket.on('error', reject);
-      socket.resume();
-    });
-  } finally {
-    prototype.received = received;
-  }
 }

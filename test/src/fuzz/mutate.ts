@@ -27,7 +27,11 @@ function mutateOnce(random: Random, bytes: Buffer, version: Version): Buffer {
       if (at + 1 < copy.length) copy.writeUInt16BE(random.oneIn(2) ? random.below(65_536) : random.below(16), at);
       return copy;
     case 6: // A remaining length that is not the packet's.
-      return Buffer.concat([copy.subarray(0, 1), fromHex(random.pick(['00', '01', '7f', '80', '80 00', '80 80 01', 'ff ff ff 7f', 'ff ff ff ff'])), copy.subarray(2)]);
+      return Buffer.concat([
+        copy.subarray(0, 1),
+        fromHex(random.pick(['00', '01', '7f', '80', '80 00', '80 80 01', 'ff ff ff 7f', 'ff ff ff ff'])),
+        copy.subarray(2),
+      ]);
     default: {
       const end = Math.min(copy.length, at + random.below(12));
       return Buffer.concat([copy.subarray(0, end), copy.subarray(at)]);

@@ -20,7 +20,7 @@ const TURN_EVERY = 8;
 const LIMITS = {
   maxSessions: 60,
   maxSubscriptions: 30,
-  maxRetainedMessages: 100,
+  maxRetainedMessages: 5,
   maxRetainedBytes: 200_000,
   maxQueuedMessages: 50,
   maxQueuedBytes: 100_000,
@@ -39,7 +39,7 @@ export async function runPacketCampaign(count: number, seed: number): Promise<Pa
   const collect = runInNewContext('gc') as () => void;
   const random = new Random(seed);
   const failures: string[] = [];
-  const escaped = (error: unknown): void => void failures.push(`an error escaped: ${error instanceof Error ? error.stack : error}`);
+  const escaped = (error: unknown): void => void failures.push(`an error escaped: ${textOf(error)}`);
   process.on('uncaughtException', escaped);
   process.on('unhandledRejection', escaped);
   const memory = await MemoryBroker.start({ plugins: { users }, authenticate: ['users'], authorize: ['users'], limits: LIMITS });
@@ -55,11 +55,11 @@ export async function runPacketCampaign(count: number, seed: number): Promise<Pa
     try {
       client.step();
       if (sent % HEALTHY_EVERY === 0) healthy.publish();
-      if (sent % TURN_EVERY === 0) memory.turn();
+      if (sent % TURN_EVERY === 0) await memory.turn();
       for (const each of hostile) each.read();
       healthy.read();
     } catch (error) {
-      failures.push(`packet ${sent}: ${error instanceof Error ? error.stack : error}`);
+      failures.push(`packet ${sent}: ${textOf(error)}`);
     }
     if (memory.stats.invariantsBroken > failed) {
       failures.push(`packet ${sent}: an invariant broke\n${memory.log.at(-1)}`);
@@ -67,7 +67,7 @@ export async function runPacketCampaign(count: number, seed: number): Promise<Pa
     }
     if (failures.length > before) failures.push(`what was sent: ${client.history}`);
     if (sent % 512 === 0) {
-      memory.clock.advance(random.below(2000));
+      memory.clock.advance(random.oneIn(4) ? 1_200_000 : random.below(2000));
       await memory.settle(1);
     }
     if (sent === Math.floor(count / 4)) {
@@ -101,19 +101,42 @@ async function finish(memory: MemoryBroker, healthy: HealthyClient, hostile: rea
     memory.clock.advance(3_700_000);
     await memory.settle();
   } catch (error) {
-    failures.push(`at the end: ${error instanceof Error ? error.stack : error}`);
+    failures.push(`at the end: ${textOf(error)}`);
   }
-  const { sessions, subscriptions, clientsConnected, messagesQueued, queuedBytes } = memory.stats;
-  const left = { sessions, subscriptions, clientsConnected, messagesQueued, queuedBytes, registered: memory.broker.sessionCount, remembered: memory.remembered };
+  const { sessions, subscriptions, clientsConnected, connectionsOpen, messagesQueued, queuedBytes } = memory.stats;
+  const left = {
+    sessions,
+    subscriptions,
+    clientsConnected,
+    connectionsOpen,
+    messagesQueued,
+    queuedBytes,
+    sockets: memory.peers.size,
+    registered: memory.broker.sessionCount,
+  };
   for (const [name, value] of Object.entries(left)) if (value !== 0) failures.push(`${value} ${name} are left when everybody is gone`);
   for (const line of memory.log) if (line.includes('PCL_INVARIANT')) failures.push(line);
 }
 
 function figuresOf(memory: MemoryBroker, healthy: HealthyClient, hostile: readonly HostileClient[], heapGrowth: number): Record<string, number> {
-  const { connectsAccepted, connectsRefused, protocolErrors, messagesReceived, messagesSent, takeovers, willsPublished, retainRefused } = memory.stats;
+  const { connectsAccepted, connectsRefused, protocolErrors, messagesReceived, messagesSent, takeovers, willsPublished, retainRefused } =
+    memory.stats;
   const { droppedQueueFull, droppedSlowConsumer, publishesDenied } = memory.stats;
   const figures: Record<string, number> = { connectsAccepted, connectsRefused, protocolErrors, messagesReceived, messagesSent, takeovers };
-  Object.assign(figures, { willsPublished, retainRefused, droppedQueueFull, droppedSlowConsumer, publishesDenied, healthy: healthy.came, heapGrowth });
+  Object.assign(figures, {
+    willsPublished,
+    retainRefused,
+    droppedQueueFull,
+    droppedSlowConsumer,
+    publishesDenied,
+    healthy: healthy.came,
+    heapGrowth,
+  });
   for (const { came } of hostile) for (const [kind, times] of came) figures[kind] = (figures[kind] ?? 0) + times;
   return figures;
+}
+
+function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? String(error.stack) : `${error.message}: ${textOf(error.cause)}`;
 }

@@ -11,8 +11,19 @@ describe('packets that no client should send', () => {
     assert.deepEqual(failures, []);
     assert.deepEqual([passed, failed], [COUNT, 0]);
     // A campaign in which nothing is accepted, or nothing refused, would prove nothing.
-    for (const name of ['connectsAccepted', 'protocolErrors', 'messagesReceived', 'messagesSent']) assert.ok((figures[name] ?? 0) > COUNT / 50, JSON.stringify(figures));
-    const seldom = ['connectsRefused', 'takeovers', 'willsPublished', 'retainRefused', 'droppedQueueFull', 'publishesDenied', 'auth', 'disconnect', 'unsuback'];
+    for (const name of ['connectsAccepted', 'protocolErrors', 'messagesReceived', 'messagesSent'])
+      assert.ok((figures[name] ?? 0) > COUNT / 50, JSON.stringify(figures));
+    const seldom = [
+      'connectsRefused',
+      'takeovers',
+      'willsPublished',
+      'retainRefused',
+      'droppedQueueFull',
+      'publishesDenied',
+      'auth',
+      'disconnect',
+      'unsuback',
+    ];
     for (const name of seldom) assert.ok((figures[name] ?? 0) > 0, `${name}: ${JSON.stringify(figures)}`);
     assert.equal(figures.healthy, COUNT / 50);
   });

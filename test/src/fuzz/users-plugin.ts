@@ -3,6 +3,7 @@ import { definePlugin, type Rule } from '@portcullis/sdk';
 export const HEALTHY = { username: 'healthy', password: 'sound' };
 
 const EVERYTHING: Rule = { effect: 'allow', actions: ['publish', 'subscribe', 'receive'], pattern: '#', from: 'all' };
+const DOLLAR: Rule = { ...EVERYTHING, pattern: '$x/#', from: 'dollar' };
 const DENIED: Rule = { effect: 'deny', actions: ['publish', 'receive'], pattern: 'denied/#', from: 'denied' };
 /** What the healthy client says is its own. */
 const UNTOUCHED: Rule = { effect: 'deny', actions: ['publish', 'subscribe'], pattern: 'healthy/#', from: 'healthy' };
@@ -32,7 +33,7 @@ export const users = definePlugin({
     });
     hooks.loadPolicy.tap(({ identity }, give) => {
       const healthy = identity.anonymous !== true && identity.username === HEALTHY.username;
-      return give.policy({ version: 1, rules: healthy ? [EVERYTHING] : [EVERYTHING, DENIED, UNTOUCHED] });
+      return give.policy({ version: 1, rules: healthy ? [EVERYTHING] : [EVERYTHING, DOLLAR, DENIED, UNTOUCHED] });
     });
   },
 });

@@ -163,8 +163,7 @@ class Actor {
   /** Decides by username and password, as real plugins do. */
   async #weigh(request: Request, verbs: Verbs, { exposed, hash }: Readonly<Record<string, string>>): Promise<unknown> {
     const credentials = request.credentials as { verify(hash: string): Promise<boolean>; equals(text: string): boolean; expose(): Uint8Array };
-    const right =
-      hash === undefined ? Buffer.from(credentials.expose()).equals(Buffer.from(exposed ?? '')) : await credentials.verify(hash);
+    const right = hash === undefined ? Buffer.from(credentials.expose()).equals(Buffer.from(exposed ?? '')) : await credentials.verify(hash);
     return right ? verbs.allow?.({ identity: { username: 'weighed' } }) : verbs.deny?.('bad-credentials');
   }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { after, before, beforeEach, describe, it } from 'node:test';
 import { refusal, rules, Stage, usualIndex } from './stage.js';
 
 const as = (username: string): readonly ['allow', object] => ['allow', { identity: { username } }];
@@ -13,7 +13,11 @@ describe('the order of asking', () => {
       actors: {
         one: authority,
         two: authority,
-        spare: { taps: ['authenticate'], index: usualIndex({ decides: { authenticate: ['allow', 'skip'] } }), entry: { onFault: 'skip', timeoutMs: 300 } },
+        spare: {
+          taps: ['authenticate'],
+          index: usualIndex({ decides: { authenticate: ['allow', 'skip'] } }),
+          entry: { onFault: 'skip', timeoutMs: 300 },
+        },
         narrow: { taps: ['authenticate'], entry: { maxConcurrent: 1, maxQueue: 1 } },
       },
       chains: {
@@ -27,9 +31,18 @@ describe('the order of asking', () => {
 
   after(() => stage.stop());
 
+  beforeEach(async () => {
+    for (const actor of ['one', 'two', 'spare', 'narrow']) await stage.script(actor, {});
+  });
+
+  /** A new client identifier each time: one that its user has just left may still belong to them. */
+  let next = 0;
+
   async function usernameOf(chain: string): Promise<unknown> {
-    const client = await stage.login('5.0', { clientId: 'c' }, chain);
-    const [found] = (await stage.call('two', 'sessions.find', { clientId: 'c' })) as { username: string }[];
+    next += 1;
+    const clientId = `c${next}`;
+    const client = await stage.login('5.0', { clientId }, chain);
+    const [found] = (await stage.call('two', 'sessions.find', { clientId })) as { username: string }[];
     client.close();
     return found?.username;
   }
@@ -75,7 +88,10 @@ describe('the order of asking', () => {
     stage.forget();
     const client = await stage.login('5.0', { clientId: 'c' }, 'backward');
     const found = await stage.call('two', 'sessions.find', { tenant: 'first' });
-    assert.deepEqual((found as { clientId: string }[]).map(({ clientId }) => clientId), ['patched-once']);
+    assert.deepEqual(
+      (found as { clientId: string }[]).map(({ clientId }) => clientId),
+      ['patched-once'],
+    );
     // The first tenant counts, and the second source is not asked; each source of patches sees those before it.
     assert.equal(stage.of('two', 'resolveTenant').length, 0);
     assert.equal((stage.of('two', 'normalizeConnect')[0]?.client as { id: string }).id, 'patched-once');

@@ -45,7 +45,9 @@ describe('the code by which a CONNECT is refused', () => {
   before(async () => {
     stage = await Stage.start({
       actors: {
-        mind: { taps: ['admitClient', 'authenticate', 'admitIdentity', 'loadPolicy', 'authorize', 'resolveTenant', 'normalizeConnect', 'sessionOpened'] },
+        mind: {
+          taps: ['admitClient', 'authenticate', 'admitIdentity', 'loadPolicy', 'authorize', 'resolveTenant', 'normalizeConnect', 'sessionOpened'],
+        },
         witness: { taps: ['admitClient'] },
       },
       chains: { main: { guards: ['mind', 'witness'], authenticate: ['mind'], authorize: ['mind'] } },

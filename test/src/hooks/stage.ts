@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { BrokerProcess, temporaryFolder, writeFiles } from '../support/broker-process.js';
 import { type ConnectFields, connect5, connect31, connect311 } from '../support/packets.js';
 import { WireClient } from '../support/wire-client.js';
-import type { ActorEvent, Script } from './actor.js';
+import { type ActorEvent, actor, type Script } from './actor.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const WAIT_MS = 5000;
@@ -49,7 +49,14 @@ export class Stage {
   readonly #changed: Set<() => void>;
   #nextId = 1;
 
-  private constructor(broker: BrokerProcess, server: Server, folder: string, links: Map<string, Link>, events: ActorEvent[], changed: Set<() => void>) {
+  private constructor(
+    broker: BrokerProcess,
+    server: Server,
+    folder: string,
+    links: Map<string, Link>,
+    events: ActorEvent[],
+    changed: Set<() => void>,
+  ) {
     this.broker = broker;
     this.#server = server;
     this.#folder = folder;
@@ -148,12 +155,16 @@ export class Stage {
   async login(version: Version, fields: ConnectFields, chain = 'main'): Promise<WireClient> {
     const client = await this.knock(version, { username: 'user', ...fields }, chain);
     const connack = await client.readPacket('CONNACK');
-    if (connack.slice(9, 11) !== '00') throw new Error(`awaited a CONNACK with success, came [${connack}]; the broker printed\n${this.broker.output}`);
+    if (connack.slice(9, 11) !== '00')
+      throw new Error(`awaited a CONNACK with success, came [${connack}]; the broker printed\n${this.broker.output}`);
     return client;
   }
 
   #heardOf(actor: string): string {
-    return this.events.filter((event) => event.actor === actor).map((event) => `${event.hook} ${JSON.stringify(event.request)}`).join('\n');
+    return this.events
+      .filter((event) => event.actor === actor)
+      .map((event) => `${event.hook} ${JSON.stringify(event.request)}`)
+      .join('\n');
   }
 
   #command(actor: string, command: object): Promise<unknown> {
@@ -202,7 +213,7 @@ export function refusal(version: Version, code3: number, code5: number): string 
 
 function attend(peer: Socket, links: Map<string, Link>, events: ActorEvent[], changed: Set<() => void>): void {
   const link: Link = { socket: peer, answers: new Map() };
-  let actor = '';
+  let name = '';
   let unread = '';
   peer.on('error', () => {});
   peer.setEncoding('utf8').on('data', (text: string) => {
@@ -211,10 +222,10 @@ function attend(peer: Socket, links: Map<string, Link>, events: ActorEvent[], ch
     for (const line of lines) {
       const said = JSON.parse(line) as { hello?: string; id?: number; result?: unknown; error?: string } & Omit<ActorEvent, 'actor'>;
       if (said.hello !== undefined) {
-        actor = said.hello;
-        links.set(actor, link);
+        name = said.hello;
+        links.set(name, link);
         peer.write(`${JSON.stringify({ id: 0, script: {} })}\n`);
-      } else if (said.id === undefined) events.push({ actor, hook: said.hook, request: said.request });
+      } else if (said.id === undefined) events.push({ actor: name, hook: said.hook, request: said.request });
       else if (said.error === undefined) link.answers.get(said.id)?.resolve(said.result);
       else link.answers.get(said.id)?.reject(new Error(said.error));
     }
@@ -228,14 +239,21 @@ function encode(_key: string, value: unknown): unknown {
 
 /** Copies the actor out of the repository; the SDK is all that it finds there. */
 function install(folder: string, { actors }: StageOptions): void {
-  for (const [name, { index }] of Object.entries(actors)) {
+  for (const [name, { index, taps = [] }] of Object.entries(actors)) {
     const home = join(folder, name);
     mkdirSync(join(home, 'node_modules', '@portcullis'), { recursive: true });
     symlinkSync(join(ROOT, 'sdk'), join(home, 'node_modules', '@portcullis', 'sdk'));
     for (const file of ['actor.js', 'scripted-store.js']) copyFileSync(fileURLToPath(new URL(file, import.meta.url)), join(home, file));
     writeFiles(home, {
-      'package.json': { name: `actor-${name}`, version: '1.0.0', type: 'module', exports: './index.js', dependencies: { '@portcullis/sdk': '^1.0.0' } },
-      'index.js': index ?? usualIndex({}),
+      'package.json': {
+        name: `actor-${name}`,
+        version: '1.0.0',
+        type: 'module',
+        exports: './index.js',
+        dependencies: { '@portcullis/sdk': '^1.0.0' },
+      },
+      // A manifest names what the plugin answers; one that names more would have to stand in a chain.
+      'index.js': index ?? usualIndex({ decides: Object.fromEntries(Object.entries(actor.decides).filter(([hook]) => taps.includes(hook))) }),
     });
   }
 }

@@ -16,6 +16,7 @@ interface Schema {
   readonly enum?: readonly unknown[];
   readonly minimum?: number;
   readonly maximum?: number;
+  readonly description?: string;
 }
 
 function documents(): string[] {
@@ -59,7 +60,8 @@ describe('the documentation', () => {
 
   it('names the range of every limit', () => {
     for (const [name, part] of Object.entries(schema.properties?.limits?.properties ?? {})) {
-      assert.ok(text.includes(`| \`${name}\` | ${part.default} | ${part.minimum} to ${part.maximum} |`), `limits.${name}: ${JSON.stringify(part)}`);
+      const row = `| \`${name}\` | ${part.default} | ${part.minimum} to ${part.maximum} |`;
+      assert.ok(text.includes(row), `docs/configuration.md lacks: ${row} unit | ${part.description} |`);
     }
   });
 

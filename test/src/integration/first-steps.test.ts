@@ -2,14 +2,29 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import mqtt from 'mqtt';
-import { BrokerProcess, temporaryFolder } from '../support/broker-process.js';
+import { BrokerProcess, runCommand, temporaryFolder } from '../support/broker-process.js';
 import { debianTools, runTool, startTool, WITHOUT_DEBIAN } from '../support/debian-tools.js';
 
 /** Splits a printed command line as a shell would, as far as quickstart lines go. */
 function words(line: string): string[] {
   return [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
 }
+
+const START = fileURLToPath(new URL('../../../scripts/start.js', import.meta.url));
+
+it('`npm start` becomes a broker and ends with the signal that npm hands on', async () => {
+  const broker = await BrokerProcess.start({ command: START, args: [], listeners: ['local', 'web'] });
+  await broker.waitForOutput(/mosquitto_sub -h 127\.0\.0\.1/);
+  assert.equal(await broker.stop(), 0, broker.output);
+  const busy = await BrokerProcess.start({ command: START, args: [], listeners: ['local', 'web'] });
+  const port = String(busy.port('local'));
+  const second = await runCommand({ command: START, args: [], env: { PORTCULLIS_PORT: port } });
+  assert.equal(second.code, 1);
+  assert.match(second.output, new RegExp(`^.*${port}.*in use.*$`, 'm'));
+  assert.equal(await busy.stop(), 0);
+});
 
 describe('the first steps of the README', () => {
   let folder: string;

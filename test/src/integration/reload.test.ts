@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { BrokerProcess, passwordLine, standardFiles } from '../support/broker-process.js';
@@ -101,6 +101,38 @@ describe('files that change while the broker runs', () => {
     await alice.expect('90 03 00 01 80');
     alice.send(subscribe({ packetId: 2, filters: [['t/1', 0]] }));
     await alice.expect('90 03 00 02 00');
+    alice.close();
+  });
+
+  it('replace the configuration as a whole, or not at all', async () => {
+    const anonymous = async (): Promise<string> => {
+      const client = await WireClient.connect(broker.port('local'));
+      client.send(connect311({ clientId: 'nobody' }));
+      const answer = await client.readPacket('CONNACK');
+      client.close();
+      return answer;
+    };
+    await reload('data/acl', RIGHTS, /info .*rules read/);
+    const before = readFileSync(join(broker.folder, 'plugins.json'), 'utf8');
+    const open = JSON.parse(before) as { plugins: Record<string, unknown>; chains: { default: { authenticate: string[] } } };
+    open.plugins.guests = { use: '@portcullis/plugin-anonymous' };
+    open.chains.default.authenticate.push('guests');
+    assert.equal(await anonymous(), BAD_CREDENTIALS);
+
+    // Everything in it is right but one name: nothing of it may take effect.
+    const broken = JSON.stringify({ ...open, chains: { default: { ...open.chains.default, authorize: ['ruels'] } } }, null, 2);
+    await reload('plugins.json', broken, /plugins\.json:\d+:\d+ .*"ruels".*rules[\s\S]* error /);
+    assert.equal(await anonymous(), BAD_CREDENTIALS);
+    const alice = await connect('alice', 'secret', 'through-it-all');
+    await alice.expect(ACCEPTED);
+
+    await reload('plugins.json', JSON.stringify(open, null, 2), /info .*reloaded the configuration/);
+    assert.equal(await anonymous(), ACCEPTED);
+    await alice.silence();
+
+    await reload('plugins.json', before, /info .*reloaded the configuration/);
+    assert.equal(await anonymous(), BAD_CREDENTIALS);
+    await alice.silence();
     alice.close();
   });
 });

@@ -11,9 +11,11 @@ const STOP_MS = 10_000;
 const SECRET_MODE = 0o600;
 
 const running = new Set<ChildProcess>();
+const folders = new Set<string>();
 
 function killAll(): void {
   for (const child of running) child.kill('SIGKILL');
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 }
 
 process.on('exit', killAll);
@@ -73,7 +75,12 @@ export class BrokerProcess {
   /** Starts a broker and waits until every listener is there. */
   static async start(options: BrokerOptions = {}): Promise<BrokerProcess> {
     const broker = new BrokerProcess(options);
-    await broker.ready(options.listeners);
+    try {
+      await broker.ready(options.listeners);
+    } catch (error) {
+      broker.signal('SIGKILL');
+      throw error;
+    }
     return broker;
   }
 
@@ -183,8 +190,11 @@ export async function runCommand(options: BrokerOptions): Promise<CommandResult>
   }
 }
 
+/** A new folder; removed when this process ends, if not before. */
 export function temporaryFolder(): string {
-  return mkdtempSync(join(tmpdir(), 'portcullis-test-'));
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-test-'));
+  folders.add(folder);
+  return folder;
 }
 
 export function writeFiles(folder: string, files: FolderFiles): void {

@@ -190,7 +190,8 @@ export function startTool(
   options: { readonly input?: string; readonly timeoutMs?: number; readonly cwd?: string } = {},
 ): RunningTool {
   const { input = '', timeoutMs = 20_000, cwd } = options;
-  const child = spawn(tool.path, args, {
+  // Into a pipe most programs write nothing before they end; what they say while they run is what tests wait for.
+  const child = spawn('stdbuf', ['-oL', tool.path, ...args], {
     env: { ...process.env, LC_ALL: 'C.UTF-8', ...tool.env },
     stdio: 'pipe',
     timeout: timeoutMs,

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Logger, type LogLevel } from './log.js';
+
+function lineOf(fields: Record<string, unknown>, message = 'said'): string {
+  const lines: string[] = [];
+  new Logger((line) => lines.push(line), 'debug', {}, () => 0).info(fields, message);
+  assert.equal(lines.length, 1);
+  return lines[0] as string;
+}
+
+test('A line has time, level, text and fields.', () => {
+  assert.equal(lineOf({ client: 'c1', count: 3 }), '1970-01-01T00:00:00.000Z info  said client=c1 count=3');
+});
+
+test('A client cannot write lines, or drive the terminal, of whoever reads the log.', () => {
+  const evil = 'a\nb\r\u001b[2J\u0000\u009b1m\u2028\u2029"=x';
+  const line = lineOf({ client: evil, nested: { evil }, error: new Error(evil), list: [evil], symbol: Symbol(evil) }, evil);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the purpose
+  assert.doesNotMatch(line, /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/);
+});
+
+test('A text with blanks or quotes is quoted, so that it cannot look like another field.', () => {
+  assert.ok(lineOf({ client: 'x admin=true' }).endsWith('client="x admin=true"'));
+});
+
+test('Long values are cut.', () => {
+  assert.ok(lineOf({ a: 'x'.repeat(100_000), b: { c: 'y'.repeat(100_000) }, error: new Error('z'.repeat(100_000)) }).length < 2000);
+});
+
+test('Whatever is logged, a line comes out and nothing is thrown.', () => {
+  const circular: Record<string, unknown> = {};
+  circular.self = circular;
+  const hostile = {
+    toJSON() {
+      throw new Error('no');
+    },
+  };
+  for (const value of [undefined, null, 1n, Symbol('s'), () => {}, circular, hostile, new Proxy({}, { ownKeys: () => { throw new Error('no'); } })]) {
+    assert.match(lineOf({ value }), /^1970-01-01T00:00:00\.000Z info {2}said/);
+  }
+  assert.equal(lineOf({ nothing: undefined }).includes('nothing'), false);
+});
+
+test('Only lines at or above the level are written.', () => {
+  const counts: Record<LogLevel, number> = { debug: 4, info: 3, warn: 2, error: 1, silent: 0 };
+  for (const [level, count] of Object.entries(counts)) {
+    const lines: string[] = [];
+    const log = new Logger((line) => lines.push(line), level as LogLevel);
+    log.debug({}, 'd');
+    log.info({}, 'i');
+    log.warn({}, 'w');
+    log.error({}, 'e');
+    assert.equal(lines.length, count, level);
+    assert.deepEqual(
+      (['debug', 'info', 'warn', 'error'] as const).filter((asked) => log.enabled(asked)).length,
+      count,
+    );
+  }
+});
+
+test('The lines of a child carry its fields too.', () => {
+  const lines: string[] = [];
+  new Logger((line) => lines.push(line), 'info', { plugin: 'p' }, () => 0).child({ chain: 'c' }).warn({ x: 1 }, 'm');
+  assert.ok(lines[0]?.endsWith('warn  m plugin=p chain=c x=1'));
+});

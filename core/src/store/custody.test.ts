@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Custody, NO_MARK } from './custody.js';
+import { MemoryRetainedStore, MemorySessionStore } from './memory-store.js';
+import { CLEARED, REMOVED, SlowRetainedStore, SlowSessionStore, slowCustody } from './store.test.support.js';
+
+test('An operation that changes nothing waits for nothing, even while earlier changes are not safe.', () => {
+  const { custody } = slowCustody();
+  custody.session(REMOVED);
+  custody.begin();
+  assert.equal(custody.end(), NO_MARK);
+});
+
+test('An operation waits for its own changes in both stores, and is settled when both are safe.', () => {
+  const { custody, sessions, retained } = slowCustody();
+  custody.begin();
+  custody.session(REMOVED);
+  custody.session(REMOVED);
+  custody.retain(CLEARED);
+  const mark = custody.end();
+  assert.deepEqual(mark, { sessions: 2, retained: 1 });
+  assert.ok(mark !== null);
+  assert.equal(custody.settled(mark), false);
+  sessions.settle(1);
+  retained.settle();
+  assert.equal(custody.settled(mark), false);
+  sessions.settle(2);
+  assert.equal(custody.settled(mark), true);
+});
+
+test('A change that one store has made safe does not stand for the other.', () => {
+  const { custody, sessions } = slowCustody();
+  custody.begin();
+  custody.retain(CLEARED);
+  const mark = custody.end();
+  sessions.settle(100);
+  assert.ok(mark !== null && !custody.settled(mark));
+});
+
+test('What is safe at once, as in memory, costs no wait.', () => {
+  const custody = new Custody(
+    new MemorySessionStore(),
+    new MemoryRetainedStore(),
+    () => assert.fail(),
+    () => assert.fail(),
+  );
+  custody.begin();
+  custody.session(REMOVED);
+  custody.retain(CLEARED);
+  assert.equal(custody.end(), NO_MARK);
+  assert.equal(custody.failed, false);
+});
+
+test('A refused change in either store spoils its operation, is reported, and does not spoil the next one.', () => {
+  for (const which of ['sessions', 'retained'] as const) {
+    const { custody, refused, ...stores } = slowCustody();
+    stores[which].refuses = true;
+    custody.begin();
+    custody.session(REMOVED);
+    custody.retain(CLEARED);
+    assert.equal(custody.end(), null);
+    assert.equal(refused.length, 1);
+    stores[which].refuses = false;
+    custody.begin();
+    custody.session(REMOVED);
+    assert.notEqual(custody.end(), null);
+  }
+});
+
+test('Everybody who waits hears of progress, until it says no more.', () => {
+  const { custody, sessions, retained } = slowCustody();
+  const heard: string[] = [];
+  const stop = custody.onProgress(() => {
+    heard.push('first');
+    stop();
+  });
+  custody.onProgress(() => heard.push('second'));
+  sessions.settle();
+  retained.settle();
+  assert.deepEqual(heard, ['first', 'second', 'second']);
+});
+
+test('A store that failed is reported once, and settles nothing any more.', () => {
+  const { custody, sessions, retained, failed, refused } = slowCustody();
+  custody.begin();
+  custody.session(REMOVED);
+  const mark = custody.end();
+  let heard = 0;
+  custody.onProgress(() => {
+    heard += 1;
+  });
+  sessions.fail();
+  retained.fail();
+  assert.deepEqual([failed.length, custody.failed, heard], [1, true, 2]);
+  assert.ok(mark !== null && !custody.settled(mark));
+  custody.begin();
+  custody.session(REMOVED);
+  assert.equal(custody.end(), null);
+  assert.equal(refused.length, 1);
+});
+
+test('A store that comes with a past begins where it left off.', () => {
+  const sessions = new SlowSessionStore();
+  sessions.changes.push(REMOVED, REMOVED);
+  sessions.settled = 2;
+  const custody = new Custody(
+    sessions,
+    new SlowRetainedStore(),
+    () => {},
+    () => {},
+  );
+  custody.begin();
+  assert.equal(custody.end(), NO_MARK);
+  custody.begin();
+  custody.session(REMOVED);
+  assert.deepEqual(custody.end(), { sessions: 3, retained: 0 });
+});

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { MemoryBroker } from '../fuzz/memory-broker.js';
+import { startBroker } from './broker.js';
+import { Member, numbers, quiet } from './member.js';
+
+const HOUR = '11 00 00 0e 10';
+
+/** Leaves a session behind that waits for everything beneath `t`. */
+async function sleeper(broker: MemoryBroker, clientId: string): Promise<void> {
+  const member = await Member.join(broker, { clientId, version: 5, properties: HOUR });
+  member.subscribe([['t/#', 1]]);
+  await quiet(broker, [member]);
+  member.peer.disappear();
+}
+
+async function wake(broker: MemoryBroker, clientId: string): Promise<Member> {
+  const member = await Member.join(broker, { clientId, version: 5, properties: HOUR, cleanSession: false });
+  await quiet(broker, [member]);
+  return member;
+}
+
+async function send(broker: MemoryBroker, count: number, bytes: number): Promise<void> {
+  const publisher = await Member.join(broker);
+  for (let i = 0; i < count; i += 1) {
+    publisher.publish({ topic: 't/x', payload: `${i}:`.padEnd(bytes, 'x'), qos: 1, packetId: 1 + i });
+    await broker.turn();
+  }
+  await quiet(broker, [publisher]);
+  assert.equal(publisher.kinds('puback').length, count);
+  publisher.peer.disappear();
+}
+
+describe('what waits for sessions', () => {
+  it('is bounded in number for each: newer messages are dropped and counted', async () => {
+    const broker = await startBroker({ maxQueuedMessages: 50 });
+    await sleeper(broker, 'one');
+    await sleeper(broker, 'two');
+    await send(broker, 80, 10);
+    assert.equal(broker.stats.messagesQueued, 100);
+    assert.equal(broker.stats.droppedQueueFull, 60);
+    for (const clientId of ['one', 'two']) {
+      const member = await wake(broker, clientId);
+      assert.deepEqual(
+        member.payloads.map((payload) => payload.split(':')[0]),
+        numbers(0, 50),
+      );
+    }
+    assert.equal(broker.stats.messagesQueued, 0);
+    assert.equal(broker.stats.queuedBytes, 0);
+    await broker.stop();
+  });
+
+  it('is bounded in bytes for each', async () => {
+    const broker = await startBroker({ maxQueuedBytes: 100_000 });
+    await sleeper(broker, 'one');
+    await send(broker, 30, 10_000);
+    assert.ok(broker.stats.queuedBytes <= 100_000 && broker.stats.queuedBytes > 80_000);
+    const { messagesQueued, droppedQueueFull } = broker.stats;
+    assert.equal(messagesQueued + droppedQueueFull, 30);
+    // A small one still has a place where a large one has none.
+    await send(broker, 1, 10);
+    assert.equal(broker.stats.messagesQueued, messagesQueued + 1);
+    assert.equal((await wake(broker, 'one')).published.length, messagesQueued + 1);
+    await broker.stop();
+  });
+
+  it('is bounded in bytes for all together, and room comes back', async () => {
+    const broker = await startBroker({ maxTotalQueuedBytes: 100_000 });
+    for (const clientId of ['one', 'two', 'three']) await sleeper(broker, clientId);
+    await send(broker, 20, 5000);
+    assert.ok(broker.stats.queuedBytes <= 100_000 && broker.stats.queuedBytes > 85_000, String(broker.stats.queuedBytes));
+    assert.equal(broker.stats.messagesQueued + broker.stats.droppedQueueFull, 60);
+    const before = broker.stats.queuedBytes;
+    await wake(broker, 'one');
+    assert.ok(broker.stats.queuedBytes < before);
+    await send(broker, 1, 5000);
+    assert.ok(broker.stats.queuedBytes > before - 35_000);
+    broker.clock.advance(3_700_000);
+    await broker.settle();
+    assert.equal(broker.stats.messagesQueued, 0);
+    assert.equal(broker.stats.queuedBytes, 0);
+    await broker.stop();
+  });
+
+  it('takes nothing at QoS 0 while nobody is there', async () => {
+    const broker = await startBroker();
+    await sleeper(broker, 'one');
+    const publisher = await Member.join(broker);
+    for (let i = 0; i < 100; i += 1) publisher.publish({ topic: 't/x', payload: 'x' });
+    await quiet(broker, [publisher]);
+    assert.equal(broker.stats.messagesQueued, 0);
+    assert.equal((await wake(broker, 'one')).published.length, 0);
+    await broker.stop();
+  });
+});

@@ -26,7 +26,9 @@ test('A timer is called once, never early, and no later than a tick after its ti
 });
 
 test('Any timers, moved and cancelled in any order, are called in their window and only if they still stand.', () => {
-  const steps = fc.array(fc.tuple(fc.constantFrom('add', 'cancel', 'move', 'wait'), fc.nat(40), fc.integer({ min: 0, max: 120_000 })), { maxLength: 120 });
+  const steps = fc.array(fc.tuple(fc.constantFrom('add', 'cancel', 'move', 'wait'), fc.nat(40), fc.integer({ min: 0, max: 120_000 })), {
+    maxLength: 120,
+  });
   fc.assert(
     fc.property(steps, (script) => {
       const { clock, wheel, errors } = makeWheel();
@@ -62,10 +64,16 @@ test('Any timers, moved and cancelled in any order, are called in their window a
 });
 
 test('After a long stall everything that is due is called, once.', () => {
-  const clock = new ManualClock();
   let now = 0;
   let tick = (): void => {};
-  const stalled = { now: () => now, wall: () => 0, ticker: (_every: number, callback: () => void) => ((tick = callback), () => {}) };
+  const stalled = {
+    now: () => now,
+    wall: () => 0,
+    ticker(_every: number, callback: () => void) {
+      tick = callback;
+      return () => {};
+    },
+  };
   const wheel = new TimerWheel(stalled, () => assert.fail());
   const called: number[] = [];
   for (const delay of [10, 26_000, 60_000, 500_000]) wheel.after(delay, () => called.push(delay));
@@ -77,7 +85,6 @@ test('After a long stall everything that is due is called, once.', () => {
   );
   tick();
   assert.equal(called.length, 3);
-  assert.equal(clock.now() > 0, true);
 });
 
 test('A callback that throws is reported, and the others are called all the same.', () => {

@@ -37,7 +37,7 @@ export const LIMITS = {
     'QoS 1 and 2 messages that the broker sends before a client acknowledges; the client may ask for fewer.',
   ),
   maxQueuedMessages: limit(10_000, 0, 10_000_000, 'count', 'Messages that wait for one session; newer ones are dropped.'),
-  maxQueuedBytes: limit(16 * MIB, 0, 16_384 * MIB, 'bytes', 'Bytes that wait for one session; newer messages are dropped.'),
+  maxQueuedBytes: limit(16 * MIB, 0, 16_384 * MIB, 'bytes', 'Bytes that wait for one session, and that it was sent and has not acknowledged; newer messages are dropped.'),
   maxTotalQueuedBytes: limit(512 * MIB, 0, 1_048_576 * MIB, 'bytes', 'Bytes that wait for all sessions together; newer messages are dropped.'),
   maxSocketBufferBytes: limit(
     4 * MIB,
@@ -66,6 +66,7 @@ export const LIMITS = {
   maxPendingDeliveries: limit(1000, 1, 1_000_000, 'count', 'Copies for one receiver that wait for an asynchronous answer.'),
   maxWaitMs: limit(60_000, 1000, 3_600_000, 'milliseconds', 'Time that one packet of a connection may wait for answers of plugins in all.'),
   maxTopicCacheEntries: limit(65_536, 16, 10_000_000, 'count', 'Topics whose route is remembered; the memory is emptied when full.'),
+  maxCachedTopicBytes: limit(512, 16, 65_535, 'bytes', 'Longest topic whose route is remembered; longer ones are looked up each time.'),
   maxRouteTargets: limit(1_000_000, 1000, 100_000_000, 'count', 'Receivers in all remembered routes of a tenant; the memory is emptied when full.'),
   hashConcurrency: limit(2, 1, 64, 'count', 'Password hashes that are computed at the same time.'),
   hashQueue: limit(200, 0, 100_000, 'count', 'Password hashes that wait; further logins are refused as busy.'),

@@ -4,7 +4,12 @@ import { Logger, type LogLevel } from './log.js';
 
 function lineOf(fields: Record<string, unknown>, message = 'said'): string {
   const lines: string[] = [];
-  new Logger((line) => lines.push(line), 'debug', {}, () => 0).info(fields, message);
+  new Logger(
+    (line) => lines.push(line),
+    'debug',
+    {},
+    () => 0,
+  ).info(fields, message);
   assert.equal(lines.length, 1);
   return lines[0] as string;
 }
@@ -36,7 +41,23 @@ test('Whatever is logged, a line comes out and nothing is thrown.', () => {
       throw new Error('no');
     },
   };
-  for (const value of [undefined, null, 1n, Symbol('s'), () => {}, circular, hostile, new Proxy({}, { ownKeys: () => { throw new Error('no'); } })]) {
+  for (const value of [
+    undefined,
+    null,
+    1n,
+    Symbol('s'),
+    () => {},
+    circular,
+    hostile,
+    new Proxy(
+      {},
+      {
+        ownKeys: () => {
+          throw new Error('no');
+        },
+      },
+    ),
+  ]) {
     assert.match(lineOf({ value }), /^1970-01-01T00:00:00\.000Z info {2}said/);
   }
   assert.equal(lineOf({ nothing: undefined }).includes('nothing'), false);
@@ -52,15 +73,19 @@ test('Only lines at or above the level are written.', () => {
     log.warn({}, 'w');
     log.error({}, 'e');
     assert.equal(lines.length, count, level);
-    assert.deepEqual(
-      (['debug', 'info', 'warn', 'error'] as const).filter((asked) => log.enabled(asked)).length,
-      count,
-    );
+    assert.deepEqual((['debug', 'info', 'warn', 'error'] as const).filter((asked) => log.enabled(asked)).length, count);
   }
 });
 
 test('The lines of a child carry its fields too.', () => {
   const lines: string[] = [];
-  new Logger((line) => lines.push(line), 'info', { plugin: 'p' }, () => 0).child({ chain: 'c' }).warn({ x: 1 }, 'm');
+  new Logger(
+    (line) => lines.push(line),
+    'info',
+    { plugin: 'p' },
+    () => 0,
+  )
+    .child({ chain: 'c' })
+    .warn({ x: 1 }, 'm');
   assert.ok(lines[0]?.endsWith('warn  m plugin=p chain=c x=1'));
 });

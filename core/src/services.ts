@@ -1,7 +1,7 @@
 import type { ClientSelector, ClientSummary, PluginMessage, PolicySelector, RetainedInfo, RetainedStore, Rule, SessionStore } from '@portcullis/sdk';
 import { isTopicFilter, isTopicName, matches } from '@portcullis/sdk';
 import { encodePublishProperties, publishPropertiesFault } from './codec/index.js';
-import { type Gate, Message } from './gate/index.js';
+import { type Gate, Message, refusalCode } from './gate/index.js';
 import type { HostServices, TemplateChange } from './hooks/index.js';
 import { CompiledRules, type PolicyEngine } from './policy/index.js';
 import type { Router } from './router/index.js';
@@ -43,7 +43,8 @@ export function makeServices(options: ServicesOptions): HostServices {
     findSessions: (selector) => find(selector).map(summary),
     disconnect(selector, reasonCode) {
       const sessions = find(selector).filter((session) => session.outlet !== null);
-      for (const session of sessions) session.outlet?.end(reasonCode, 'disconnected by a plugin');
+      const code = refusalCode(reasonCode, 'disconnect');
+      for (const session of sessions) session.outlet?.end(code, 'disconnected by a plugin');
       // Also those that are about to get a session: their authority has answered by what it knew before.
       const isMeant = (clientId: string, username: string | null, tenant: string | null) => isSelected(selector, clientId, username, tenant);
       const admissions = [...(options.parts()?.gate.admissions ?? [])].filter((admission) => admission.dismiss(isMeant, reasonCode));
@@ -104,7 +105,7 @@ function summary(session: Session): ClientSummary {
 }
 
 function retainedInfo(message: Message): RetainedInfo {
-  return { topic: message.topic, payload: Buffer.from(message.payload), qos: message.qos };
+  return { topic: message.topic, payload: new Uint8Array(message.payload), qos: message.qos };
 }
 
 /** All or nothing: everything is compiled before anything changes. */
@@ -145,6 +146,7 @@ async function publish(parts: RunningParts, plugin: string, granted: readonly st
   custody.begin();
   if (approved.retain) router.retain(domain, made);
   router.route(domain, gate.run(approved, domain.topics, null));
+  gate.tellPublished(made, tenant ?? null);
   const mark = custody.end();
   if (mark === null) throw new Error('publish: the store cannot take the message');
   if (!custody.settled(mark)) await new Promise<void>((resolve, reject) => waitFor(custody, mark, resolve, reject));
@@ -155,7 +157,7 @@ function waitFor(custody: Custody, mark: Parameters<Custody['settled']>[0], reso
     if (custody.settled(mark)) {
       stop();
       resolve();
-    } else if (custody.failed) {
+    } else if (custody.failed || custody.lost(mark)) {
       stop();
       reject(new Error('publish: the store failed'));
     }

@@ -6,12 +6,10 @@ const GOOD = { name: 'my-plugin', sdk: '^1.0.0', config: { type: 'object', addit
 
 test('A definition is kept as it is, and nobody can change it afterwards.', () => {
   const definition = definePlugin({ ...GOOD, decides: { authenticate: ['allow', 'skip'] }, capabilities: ['publish'] });
-  assert.deepEqual([definition.name, definition.sdk, definition.decides, definition.capabilities], [
-    'my-plugin',
-    '^1.0.0',
-    { authenticate: ['allow', 'skip'] },
-    ['publish'],
-  ]);
+  assert.deepEqual(
+    [definition.name, definition.sdk, definition.decides, definition.capabilities],
+    ['my-plugin', '^1.0.0', { authenticate: ['allow', 'skip'] }, ['publish']],
+  );
   assert.throws(() => Object.assign(definition, { name: 'other' }), TypeError);
 });
 

@@ -61,7 +61,10 @@ test('Objects within objects and lists keep their types, without `as const` at t
       required: ['servers', 'mode'],
       additionalProperties: false,
       properties: {
-        servers: { type: 'array', items: { type: 'object', required: ['url'], additionalProperties: false, properties: { url: { type: 'string' } } } },
+        servers: {
+          type: 'array',
+          items: { type: 'object', required: ['url'], additionalProperties: false, properties: { url: { type: 'string' } } },
+        },
         mode: { enum: ['fast', 'safe'] },
         retries: { type: 'integer', default: 3 },
       },

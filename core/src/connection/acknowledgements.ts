@@ -18,6 +18,8 @@ export class Acknowledgements {
   readonly #progress: () => void;
   #waiting: Waiting[] = [];
   #unsubscribe: (() => void) | null = null;
+  #settling = false;
+  #stopped = false;
 
   /** `progress` is called when some that waited have left, or never will. */
   constructor(out: OutBuffer, custody: Custody, progress: () => void) {
@@ -30,9 +32,15 @@ export class Acknowledgements {
     return this.#waiting.length;
   }
 
+  /** Whether the next one in turn can never leave. */
+  get broken(): boolean {
+    const next = this.#waiting[0];
+    return next !== undefined && this.#custody.lost(next.mark);
+  }
+
   /** Sends an acknowledgement when its mark is settled. */
   send(mark: Mark, packet: Buffer, left: (() => void) | null = null): void {
-    if (this.#waiting.length === 0 && (mark === NO_MARK || this.#custody.settled(mark))) {
+    if (this.#waiting.length === 0 && !this.#settling && (mark === NO_MARK || this.#custody.settled(mark))) {
       this.#out.packet(packet);
       left?.();
       return;
@@ -42,24 +50,37 @@ export class Acknowledgements {
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#unsubscribe?.();
     this.#unsubscribe = null;
     this.#waiting = [];
   }
 
   #settle(): void {
-    let count = 0;
-    while (count < this.#waiting.length && this.#custody.settled((this.#waiting[count] as Waiting).mark)) count += 1;
-    const leaving = this.#waiting.slice(0, count);
-    this.#waiting = this.#waiting.slice(count);
+    // What is given while others leave comes behind them, and back to here.
+    if (this.#settling) return;
+    this.#settling = true;
+    let some = false;
+    while (this.#leave()) some = true;
+    this.#settling = false;
     if (this.#waiting.length === 0) {
       this.#unsubscribe?.();
       this.#unsubscribe = null;
     }
+    if (some || this.#custody.failed) this.#progress();
+  }
+
+  /** Sends those at the front whose marks are settled. False when there is none. */
+  #leave(): boolean {
+    let count = 0;
+    while (count < this.#waiting.length && this.#custody.settled((this.#waiting[count] as Waiting).mark)) count += 1;
+    const leaving = this.#waiting.slice(0, count);
+    this.#waiting = this.#waiting.slice(count);
     for (const { packet, left } of leaving) {
+      if (this.#stopped) return false;
       this.#out.packet(packet);
       left?.();
     }
-    if (count > 0 || this.#custody.failed) this.#progress();
+    return count > 0;
   }
 }

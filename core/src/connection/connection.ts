@@ -128,6 +128,8 @@ export class Connection implements OutletOwner {
   release(): void {
     this.pending = null;
     if (!this.held || this.phase === Phase.CLOSED) return;
+    // Still too many wait for the store; `#acknowledged` comes back here.
+    if (this.acknowledgements.waiting >= this.room.limits.maxPendingAcknowledgements) return;
     this.held = false;
     // The client could not be heard while it was not read: that time does not count against its keep alive.
     this.#lastReceivedAt += this.now() - this.#waitStartedAt;
@@ -271,9 +273,10 @@ export class Connection implements OutletOwner {
 
   /** Acknowledgements have left that held the reading back, or never will. */
   #acknowledged(): void {
-    if (this.room.custody.failed && this.acknowledgements.waiting > 0) {
+    if (this.acknowledgements.broken || (this.room.custody.failed && this.acknowledgements.waiting > 0)) {
       // What was promised cannot be kept: the client keeps its messages and learns that something is wrong.
-      this.fail(ERRORS.store, 'the store failed');
+      if (this.phase === Phase.OPEN) this.fail(ERRORS.store, 'the store failed');
+      else this.refuse(0x88);
       return;
     }
     if (this.held && this.pending === null && this.acknowledgements.waiting < this.room.limits.maxPendingAcknowledgements / 2) this.release();
@@ -333,7 +336,8 @@ export class Connection implements OutletOwner {
       const news = { client: client.info, identity: client.identity, tenant: client.tenant, reasonCode, error: kind?.code ?? null };
       room.gate.tell('clientDisconnected', news);
     }
-    if (session !== null) room.registry.closed(session, this.outlet, this.publishWill, this.newExpirySeconds);
+    // A will is that of a client that was accepted.
+    if (session !== null) room.registry.closed(session, this.outlet, this.publishWill && wasOpen, this.newExpirySeconds);
     room.forget(this);
   }
 }

@@ -65,14 +65,13 @@ function open(connection: Connection, packet: ConnectPacket, result: AdmissionRe
   const { session, present } = opened;
   connection.client = client;
   connection.session = session;
+  // Until the CONNACK has left, a session that was made for it ends with the connection.
+  if (!present) connection.newExpirySeconds = 0;
   connection.keepAliveSeconds = client.info.keepAliveSeconds;
   session.inFlight.limit = Math.min(packet.receiveMaximum, room.limits.maxInflight);
   const mark = room.custody.end();
-  if (mark === null) {
-    // The store cannot hold the session: better no session than one that is lost.
-    connection.publishWill = false;
-    return connection.refuse(ReasonCode.ServerUnavailable);
-  }
+  // The store cannot hold the session: better no session than one that is lost.
+  if (mark === null) return connection.refuse(ReasonCode.ServerUnavailable);
   connection.leases = new LeaseKeeper(
     room.gate,
     client,
@@ -95,6 +94,7 @@ function open(connection: Connection, packet: ConnectPacket, result: AdmissionRe
 function accepted(connection: Connection, present: boolean): void {
   const { room, session, client } = connection;
   if (session === null || client === null) return;
+  connection.newExpirySeconds = null;
   connection.opened();
   if (connection.phase !== Phase.OPEN) return;
   session.resend(connection.outlet);

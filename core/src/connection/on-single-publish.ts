@@ -55,8 +55,9 @@ function accepted(connection: Connection, session: Session, packetId: number, ap
   if (qos === 0) return;
   const type = qos === 1 ? PacketType.PUBACK : PacketType.PUBREC;
   if (mark === null) {
+    // The store does not have it: sent again, it must not be taken for a repeat.
+    if (qos === 2) session.received.delete(packetId);
     if (version !== 5) return connection.fail(ERRORS.store, 'the store cannot take the message');
-    session.received.delete(packetId);
     return connection.acknowledgements.send(NO_MARK, encodeAck(5, type, packetId, ReasonCode.QuotaExceeded));
   }
   send(connection, mark, encodeAck(version, type, packetId, version === 5 ? code : 0));
@@ -72,17 +73,7 @@ export function publishApproved(room: Connection['room'], session: Session, appr
   const { message } = approved;
   if (approved.retain) room.router.retain(session.domain, message);
   const matched = room.router.route(session.domain, room.gate.run(approved, session.domain.topics, session));
-  if (room.gate.tellsPublishes) {
-    room.gate.tell('messagePublished', {
-      publisher: message.publisherClientId,
-      tenant: session.tenant,
-      topic: message.topic,
-      qos: message.qos,
-      retain: message.retain,
-      payloadBytes: message.payload.length,
-      payload: Buffer.from(message.payload),
-    });
-  }
+  room.gate.tellPublished(message, session.tenant);
   return matched;
 }
 

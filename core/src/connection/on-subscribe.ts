@@ -22,6 +22,8 @@ class Subscribing {
   readonly #packet: SubscribePacket;
   readonly #codes: number[] = [];
   readonly #granted: Granted[] = [];
+  /** Filters granted so far that are new to the session. */
+  readonly #added = new Set<string>();
   #running = false;
   #waiting = false;
 
@@ -63,15 +65,20 @@ class Subscribing {
     const { limits } = this.#connection.room;
     const { filter, qos } = requested;
     if (levelsOf(filter) > limits.maxTopicLevels) return ReasonCode.TopicFilterInvalid;
-    const adds = this.#session.subscriptions.has(filter) ? 0 : 1;
-    if (this.#session.subscriptions.size + this.#granted.length + adds > limits.maxSubscriptions) return ReasonCode.QuotaExceeded;
+    if (this.#isNew(filter) && this.#session.subscriptions.size + this.#added.size >= limits.maxSubscriptions) return ReasonCode.QuotaExceeded;
     const shared = parseSharedFilter(filter);
     if (shared === 'invalid') return ReasonCode.TopicFilterInvalid;
     return shared === null ? { filter, shareName: null, qos } : { filter: shared.filter, shareName: shared.shareName, qos };
   }
 
+  /** Whether the filter would be one more: a packet may name one twice, or one that the session has. */
+  #isNew(filter: string): boolean {
+    return !this.#session.subscriptions.has(filter) && !this.#added.has(filter);
+  }
+
   #take(requested: RequestedFilter, verdict: SubscribeVerdict): void {
     if (verdict.outcome === 'grant') {
+      if (this.#isNew(requested.filter)) this.#added.add(requested.filter);
       this.#granted.push({ requested, verdict });
       this.#codes.push(verdict.qos);
     } else this.#codes.push(verdict.outcome === 'deny' ? refusalCode(verdict.reason, 'suback') : ReasonCode.UnspecifiedError);
@@ -119,9 +126,7 @@ class Subscribing {
     }
     // [MQTT-3.3.1-9] to [MQTT-3.3.1-11]; a shared subscription gets none.
     if (subscription.shareName !== null || retainHandling === 2 || (retainHandling === 1 && !isNew)) return null;
-    return () => {
-      for (const entry of room.router.retained(session.domain, subscription.filter)) session.deliverRetained(entry, subscription);
-    };
+    return () => session.replayRetained(subscription);
   }
 }
 

@@ -37,6 +37,7 @@ export function readPackets(connection: Connection, buffer: Buffer, dispatch: Di
     else {
       dispatch(connection, buffer, position, frame.bodyStart, position + length);
       position += length;
+      if (connection.acknowledgements.waiting >= room.limits.maxPendingAcknowledgements) connection.hold(connection.pending);
     }
   }
   return position;

@@ -18,12 +18,11 @@ export function writeRun(out: OutBuffer, run: AuthorizedRun, form: 3 | 5, qos: 0
     return;
   }
   // A part of a run (a shared subscription) is written by itself; only whole runs are worth sharing.
-  const whole = run.first === 0;
   const slot = form === 3 ? 0 : 1;
-  let bytes = whole ? (run.transcoded[slot] ?? null) : null;
+  let bytes = run.divided ? null : (run.transcoded[slot] ?? null);
   if (bytes === null) {
     bytes = transcode(run, form);
-    if (whole) run.transcoded[slot] = bytes;
+    if (!run.divided) run.transcoded[slot] = bytes;
   }
   out.range(bytes, 0, bytes.length, bytes);
 }

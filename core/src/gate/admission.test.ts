@@ -69,14 +69,10 @@ test('A client that every step lets pass is accepted, with its identity, rights 
 
 test('Steps are asked in their order, each only after the one before.', () => {
   const { hooks, global } = scene({ request: { will: WILL } });
-  assert.deepEqual([...global.asked, ...hooks.asked].map(({ hook }) => hook), [
-    'resolveTenant',
-    'admitClient',
-    'authenticate',
-    'admitIdentity',
-    'loadPolicy',
-    'authorize',
-  ]);
+  assert.deepEqual(
+    [...global.asked, ...hooks.asked].map(({ hook }) => hook),
+    ['resolveTenant', 'admitClient', 'authenticate', 'admitIdentity', 'loadPolicy', 'authorize'],
+  );
 });
 
 /** Every step that can refuse, with what it says, and the code that the client gets. */
@@ -235,7 +231,8 @@ test('A patch that no client could have sent, or a fault, refuses as unavailable
 });
 
 test('The session expiry is capped, both the one asked for and the one of a patch.', () => {
-  const expiry = (given: Given): number => accepted(scene({ ...given, sessionRules: { maxExpirySeconds: 100 } }).results).client.info.sessionExpirySeconds;
+  const expiry = (given: Given): number =>
+    accepted(scene({ ...given, sessionRules: { maxExpirySeconds: 100 } }).results).client.info.sessionExpirySeconds;
   assert.equal(expiry({ request: { sessionExpirySeconds: 50 } }), 50);
   assert.equal(expiry({ request: { sessionExpirySeconds: 0xffffffff } }), 100);
   assert.equal(expiry({ request: { sessionExpirySeconds: null } }), 0);
@@ -260,7 +257,7 @@ test('With useUsernameAsClientId the username is the identifier, for the guards 
   const sessionRules = { useUsernameAsClientId: true };
   const { hooks, results } = scene({ sessionRules });
   assert.equal(accepted(results).client.info.id, 'ann');
-  assert.equal((hooks.asked.find(({ hook }) => hook === 'admitIdentity')?.request.client as { id: string }).id, 'ann');
+  assert.equal((hooks.asked.find(({ hook }) => hook === 'admitIdentity')?.request.client as { id: string } | undefined)?.id, 'ann');
   refusedWith(scene({ sessionRules, script: set('authenticate', identified(null)) }).results, 0x85);
 });
 
@@ -365,7 +362,10 @@ test('Rights that were invalidated while the CONNECT was on its way are known to
 test('An unknown chain refuses as unavailable.', () => {
   const { gate } = gateRig();
   const results: AdmissionResult[] = [];
-  assert.equal(gate.admit('missing', connectRequest(), (result) => results.push(result)), null);
+  assert.equal(
+    gate.admit('missing', connectRequest(), (result) => results.push(result)),
+    null,
+  );
   refusedWith(results, 0x88);
 });
 

@@ -211,6 +211,8 @@ export class Admission {
 
   #admitIdentity(authority: string, grant: IdentityGrant): void {
     const username = grant.identity.anonymous === true ? null : grant.identity.username;
+    // A session that outlives its connection belongs to a principal, and an anonymous client is none: anybody could come back to it.
+    if (username === null && this.#gate.sessionRules.clientIdOwnership === 'principal') this.#info = { ...this.#info, sessionExpirySeconds: 0 };
     if (this.#gate.sessionRules.useUsernameAsClientId) {
       if (username === null)
         return this.#refuse('connect', null, ReasonCode.ClientIdentifierNotValid, 'deny', 'anonymous clients have no username to go by');

@@ -18,6 +18,8 @@ export class RunDraft {
   /** First packet of the run that is meant, and the one after the last; a shared subscription looks at single ones. */
   first = 0;
   last = 0;
+  /** Whether the first and the last are those of a part: what is made of it then is not what others get of the whole. */
+  divided = false;
   start = 0;
   /** Protocol form of the bytes: 3 for 3.1 and 3.1.1, which do not differ in PUBLISH, and 5. */
   form: 3 | 5 = 3;
@@ -52,6 +54,7 @@ export class RunDraft {
   reset(): void {
     this.first = 0;
     this.last = 0;
+    this.divided = false;
     this.message = null;
     this.view = null;
     this.maxPacketBytes = 0;

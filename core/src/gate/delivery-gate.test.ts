@@ -12,7 +12,13 @@ function scene(own: readonly string[], tap: (standing: FakeStanding) => void) {
   const client = clientOf(rules(...own), standing);
   const verdicts: string[] = [];
   const judge = (topic: string, checks: number = Check.RECEIVE) => {
-    const copy = { message: messageOf(topic, { qos: 2, retain: true }), entry: new TopicTable(16).intern(topic), checks, qos: 1, retain: false } as const;
+    const copy = {
+      message: messageOf(topic, { qos: 2, retain: true }),
+      entry: new TopicTable(16).intern(topic),
+      checks,
+      qos: 1,
+      retain: false,
+    } as const;
     const pending = rig.gate.judgeDelivery(client, copy, (verdict) => verdicts.push(verdict));
     return { pending, verdict: verdicts.at(-1) };
   };

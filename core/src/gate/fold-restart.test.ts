@@ -14,7 +14,12 @@ test('What rules allowed is not allowed any more when they have changed before c
   const client = clientOf([], standing);
   let byRules: 0 | 1 | 2 = Answer.ALLOW;
   const judged: Judgement[] = [];
-  foldAuthorize(client, question(() => byRules), 1000, (judgement) => judged.push(judgement));
+  foldAuthorize(
+    client,
+    question(() => byRules),
+    1000,
+    (judgement) => judged.push(judgement),
+  );
   byRules = Answer.DENY;
   client.stand(standing, clientOf([], standing).binding, client.sources);
   standing.hooks.asked[0]?.answer(SKIP);
@@ -31,7 +36,12 @@ test('Code of a generation that came while a question was out is asked, too.', (
   next.hooks.tapped.add('new authorize');
   next.hooks.script.set('new authorize', DENY);
   const judged: Judgement[] = [];
-  foldAuthorize(client, question(() => Answer.ALLOW), 1000, (judgement) => judged.push(judgement));
+  foldAuthorize(
+    client,
+    question(() => Answer.ALLOW),
+    1000,
+    (judgement) => judged.push(judgement),
+  );
   client.stand(next, clientOf([], next).binding, client.sources);
   standing.hooks.asked[0]?.answer(ALLOW);
   assert.deepEqual([judged[0]?.outcome, judged[0]?.plugin], ['deny', 'new']);
@@ -42,7 +52,12 @@ test('Rights that never hold still are a fault in the end.', () => {
   standing.hooks.tapped.add('code authorize');
   const client = clientOf([], standing);
   const judged: Judgement[] = [];
-  foldAuthorize(client, question(() => Answer.ALLOW), 1000, (judgement) => judged.push(judgement));
+  foldAuthorize(
+    client,
+    question(() => Answer.ALLOW),
+    1000,
+    (judgement) => judged.push(judgement),
+  );
   for (let i = 0; i < 10; i += 1) {
     client.stand(standing, clientOf([], standing).binding, client.sources);
     standing.hooks.asked[i]?.answer(ALLOW);

@@ -102,7 +102,12 @@ test('Rules of one plugin and code of the next fold in the order of the chain un
 });
 
 test('Under deny-overrides everybody is asked even after a denial, since a fault outweighs it.', () => {
-  const { standing, client, question } = scene('deny-overrides', [Answer.DENY, Answer.NONE, Answer.NONE], ['deny', 'allow', 'fault'], [true, true, true]);
+  const { standing, client, question } = scene(
+    'deny-overrides',
+    [Answer.DENY, Answer.NONE, Answer.NONE],
+    ['deny', 'allow', 'fault'],
+    [true, true, true],
+  );
   let outcome = '';
   foldAuthorize(client, question, 0, (judgement) => {
     outcome = judgement.outcome;
@@ -153,7 +158,11 @@ test('Rights that change while code is asked make the whole question be put anew
     standing.hooks.tapped.add('code authorize');
     const client = clientOf(rules('+a'), standing);
     const ended: Judgement[] = [];
-    const question: FoldQuestion = { action: 'publish', request: {}, rules: (source) => client.binding.check('publish', 'a', 0, false, source === 1 ? 0 : source) };
+    const question: FoldQuestion = {
+      action: 'publish',
+      request: {},
+      rules: (source) => client.binding.check('publish', 'a', 0, false, source === 1 ? 0 : source),
+    };
     const change = (...own: string[]): void => client.stand(standing, clientOf(rules(...own), standing).binding, ['rules']);
     foldAuthorize(client, question, 0, (judgement) => ended.push(judgement));
     change('-a');

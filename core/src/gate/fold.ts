@@ -111,18 +111,12 @@ class Fold implements Pending {
       return;
     }
     let answered = false;
-    const pending = this.#standing.hooks.askPlugin(
-      plugin,
-      'authorize',
-      this.#question.request,
-      { deadlineAt: this.#deadlineAt },
-      (outcome) => {
-        answered = true;
-        this.#pending = null;
-        this.#take(plugin, outcome);
-        this.run();
-      },
-    );
+    const pending = this.#standing.hooks.askPlugin(plugin, 'authorize', this.#question.request, { deadlineAt: this.#deadlineAt }, (outcome) => {
+      answered = true;
+      this.#pending = null;
+      this.#take(plugin, outcome);
+      this.run();
+    });
     if (!answered) this.#pending = pending;
   }
 

@@ -175,7 +175,12 @@ export const CHAIN: GateChain = {
   staleGraceMs: 0,
 } as GateChain;
 
-export const SESSION_RULES: SessionRules = { clientIdOwnership: 'principal', maxExpirySeconds: 100_000, perPrincipal: 100, useUsernameAsClientId: false };
+export const SESSION_RULES: SessionRules = {
+  clientIdOwnership: 'principal',
+  maxExpirySeconds: 100_000,
+  perPrincipal: 100,
+  useUsernameAsClientId: false,
+};
 
 export const CONNECTION: ConnectionInfo = { id: 'k1', listener: 'local', transport: 'tcp', address: '127.0.0.1', port: 4000 };
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { clientOf, CONNECTION, DENY, FAULT, gateRig, messageOf, PASS, rules, SKIP, standingOf } from './gate.test.support.js';
 import { Logger } from '../log.js';
 import { Gate } from './gate.js';
+import { CONNECTION, clientOf, DENY, FAULT, gateRig, messageOf, PASS, rules, SKIP, standingOf } from './gate.test.support.js';
 import { TopicTable } from './topic-table.js';
 
 test('A draft is approved only when the rules allow its topic and QoS.', () => {
@@ -72,10 +72,20 @@ test('A socket stays only if every guard passes, and none stays before a generat
   }
   const { wheel, limits, sessionRules } = gate;
   const { stats, lines } = gateRig();
-  const early = new Gate({ wheel, limits, sessionRules, stats, log: loggerOf(lines), properties: { decode: () => ({}), encode: () => Buffer.alloc(0) } });
+  const early = new Gate({
+    wheel,
+    limits,
+    sessionRules,
+    stats,
+    log: loggerOf(lines),
+    properties: { decode: () => ({}), encode: () => Buffer.alloc(0) },
+  });
   assert.equal(early.acceptConnection(CONNECTION), false);
   assert.equal(early.upgradeWebSocket(UPGRADE), 503);
-  assert.equal(early.admit('default', {} as never, () => {}), null);
+  assert.equal(
+    early.admit('default', {} as never, () => {}),
+    null,
+  );
 });
 
 const UPGRADE = { connection: CONNECTION, origin: null, path: '/', protocols: ['mqtt'], host: null, userAgent: null };

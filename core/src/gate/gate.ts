@@ -223,6 +223,13 @@ export class Gate {
     this.#global?.tell(hook, news);
   }
 
+  /** Tells of a message that was routed; one of a plugin's is told of, too. */
+  tellPublished(message: Message, tenant: string | null): void {
+    if (!this.tellsPublishes) return;
+    const { publisherClientId: publisher, topic, qos, retain, payload } = message;
+    this.tell('messagePublished', { publisher, tenant, topic, qos, retain, payloadBytes: payload.length, payload });
+  }
+
   /** Records that the rules did not allow a publish; asks them again for the rule, since a remembered answer has none. */
   publishDenied(client: GateClient, topic: string, qos: 0 | 1 | 2, retain: boolean, count: number): void {
     this.#stats.publishesDenied += count;

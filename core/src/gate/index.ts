@@ -4,6 +4,7 @@ export type { AuthorizedRun, RunDraft } from './authorized-run.js';
 export { MAX_RUN } from './authorized-run.js';
 export { Check, GateClient, type Standing } from './client.js';
 export { connectReturnCode, FAULT_CODE, refusalCode } from './codes.js';
+export type { DeliveryVerdict } from './delivery-gate.js';
 export { Gate } from './gate.js';
 export { LeaseKeeper } from './leases.js';
 export { Message } from './message.js';

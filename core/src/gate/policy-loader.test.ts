@@ -48,7 +48,9 @@ test('Templates and own rules of all sources are bound together, with the values
 });
 
 test('An anonymous client has no username for rules.', () => {
-  const result = loaded(load(standingOf(), [{ plugin: 'a', grant: { version: 1, rules: rules('+u/%u') } }], { ...ANN, identity: { anonymous: true } }));
+  const result = loaded(
+    load(standingOf(), [{ plugin: 'a', grant: { version: 1, rules: rules('+u/%u') } }], { ...ANN, identity: { anonymous: true } }),
+  );
   assert.equal(may(result, 'u/'), false);
   assert.equal(may(result, 'u/null'), false);
 });

@@ -1,6 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ALLOW, clientOf, DENY, FAULT, type FakeStanding, gateRig, JSON_PROPERTIES, messageOf, PASS, rules, SKIP, standingOf } from './gate.test.support.js';
+import {
+  ALLOW,
+  clientOf,
+  DENY,
+  FAULT,
+  type FakeStanding,
+  gateRig,
+  JSON_PROPERTIES,
+  messageOf,
+  PASS,
+  rules,
+  SKIP,
+  standingOf,
+} from './gate.test.support.js';
 import type { Message, MessageFields } from './message.js';
 import type { PublishVerdict } from './publish-gate.js';
 
@@ -95,7 +108,7 @@ test('What a guard does to the payload that it is shown does not change the mess
     hooks.script.set('guardPublish', PASS);
   });
   const { verdict } = judge('a');
-  ((standing.hooks.asked[0]?.request.message as { payload: Buffer }).payload as Buffer).fill(0);
+  (standing.hooks.asked[0]?.request.message as { payload: Buffer } | undefined)?.payload.fill(0);
   assert.equal(routed(verdict).message.payload.toString(), 'payload');
 });
 
@@ -237,7 +250,7 @@ test('The retain guard sees the message after rewriting.', () => {
     given.hooks.script.set('guardRetain', PASS);
   });
   judge('a', { retain: true });
-  assert.equal((standing.hooks.asked[0]?.request.message as { topic: string }).topic, 'b');
+  assert.equal((standing.hooks.asked[0]?.request.message as { topic: string } | undefined)?.topic, 'b');
 });
 
 test('Each verdict is counted, and told with its rule to those who listen.', () => {

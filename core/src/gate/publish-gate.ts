@@ -24,7 +24,13 @@ export interface ApprovedMessage {
 
 export type PublishVerdict =
   | { readonly outcome: 'route'; readonly approved: ApprovedMessage; readonly judgement: Judgement }
-  | { readonly outcome: 'deny'; readonly hook: PublishHook; readonly reason: DenyReason; readonly plugin: string | null; readonly rule: string | null }
+  | {
+      readonly outcome: 'deny';
+      readonly hook: PublishHook;
+      readonly reason: DenyReason;
+      readonly plugin: string | null;
+      readonly rule: string | null;
+    }
   | { readonly outcome: 'fault'; readonly hook: PublishHook; readonly plugin: string | null; readonly detail: string };
 
 /** The questions that may refuse a publish. */

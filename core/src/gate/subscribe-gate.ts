@@ -88,7 +88,12 @@ function subscribeChecks(client: GateClient, filter: string, byCode: boolean): n
   return client.binding.subscribe(filter, -1).coverage === 'all' ? 0 : Check.SUBSCRIBE_ALLOW;
 }
 
-function granted(client: GateClient, question: SubscribeQuestion, answers: ReadonlyMap<number, SubscribeAnswer>, judgement: Judgement): SubscribeVerdict {
+function granted(
+  client: GateClient,
+  question: SubscribeQuestion,
+  answers: ReadonlyMap<number, SubscribeAnswer>,
+  judgement: Judgement,
+): SubscribeVerdict {
   const { byCode, plugin, rule } = judgement;
   let maxQos: 0 | 1 | 2 = 2;
   let partial = false;

@@ -63,3 +63,12 @@ test('Two tables hash the same topic differently, so that nobody outside can cho
   const hashes = new Set(Array.from({ length: 8 }, () => new TopicTable(16).intern('a/b').hash));
   assert.ok(hashes.size > 1);
 });
+
+test('A topic that is too long is not remembered: a count of topics alone would not bound the memory.', () => {
+  const table = new TopicTable(16, 8);
+  const long = table.intern('123456789');
+  assert.deepEqual([long.topic, long.index, long.epoch, table.size], ['123456789', -1, -1, 0]);
+  assert.notEqual(table.intern('123456789'), long);
+  assert.equal(table.intern('12345678'), table.intern('12345678'));
+  assert.deepEqual([table.size, table.epoch], [1, 0]);
+});

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 
 /** A topic name that was found valid, with its place in the table. Equal topics of one tenant are one entry. */
 export class TopicEntry {
-  /** Place in the table, from 0; the router keeps its route under it. */
+  /** Place in the table, from 0; the router keeps its route under it. -1 for a topic that is too long to be remembered. */
   readonly index: number;
-  /** Filling of the table that the entry belongs to; an entry of an earlier one must be looked up again. */
+  /** Filling of the table that the entry belongs to; an entry of an earlier one must be looked up again. -1 for one that belongs to none. */
   readonly epoch: number;
   readonly hash: number;
   /** The topic name in UTF-8. */
@@ -28,12 +28,15 @@ export class TopicTable {
   epoch = 0;
   size = 0;
   readonly #capacity: number;
+  readonly #maxTopicBytes: number;
   // Seeded, so that nobody outside can choose topics that share a bucket.
   readonly #seed = randomBytes(4).readUInt32LE() | 1;
   #buckets: (TopicEntry | null)[] = new Array<TopicEntry | null>(256).fill(null);
 
-  constructor(capacity: number) {
+  /** Topics above `maxTopicBytes` get an entry that nobody remembers: topics may have 64 KiB, and a count alone would not bound the memory. */
+  constructor(capacity: number, maxTopicBytes = Number.POSITIVE_INFINITY) {
     this.#capacity = capacity;
+    this.#maxTopicBytes = maxTopicBytes;
   }
 
   /** The entry of these bytes, or null if they were not seen in this epoch. */
@@ -49,6 +52,8 @@ export class TopicTable {
 
   /** Adds a topic that `find` did not know and that was validated; the bytes are copied. */
   add(buffer: Uint8Array, start: number, end: number): TopicEntry {
+    if (end - start > this.#maxTopicBytes)
+      return new TopicEntry(-1, -1, this.#hash(buffer, start, end), Buffer.from(buffer.subarray(start, end)), null);
     if (this.size >= this.#capacity) this.#empty();
     if (this.size >= this.#buckets.length * 2) this.#grow();
     const hash = this.#hash(buffer, start, end);

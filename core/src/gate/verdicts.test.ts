@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Answer } from '../policy/index.js';
-import { clientOf, rules, standingOf } from './gate.test.support.js';
 import { Check } from './client.js';
+import { clientOf, rules, standingOf } from './gate.test.support.js';
 import { TopicTable } from './topic-table.js';
 import { publishClass, VerdictCache, VerdictClass } from './verdicts.js';
 
@@ -76,9 +76,11 @@ test('A changed template is in force at the next question, although the binding 
   standing.engine.setTemplate('rules', 't', rules('+a'));
   const client = clientOf([], standing);
   const variables = { username: 'ann', clientId: 'c1', tenant: null, commonName: null, attributes: null };
-  client.stand(standing, standing.engine.bind({ combine: 'deny-overrides', variables, sources: [{ plugin: 'rules', templates: ['t'], rules: null }] }), [
-    'rules',
-  ]);
+  client.stand(
+    standing,
+    standing.engine.bind({ combine: 'deny-overrides', variables, sources: [{ plugin: 'rules', templates: ['t'], rules: null }] }),
+    ['rules'],
+  );
   const entry = new TopicTable(16).intern('a');
   assert.equal(client.mayPublish(entry, 0, false), true);
   standing.engine.setTemplate('rules', 't', rules('+b'));
@@ -128,10 +130,22 @@ test('What a copy must pass depends on the checks of its subscription.', () => {
   standing.hooks.tapped.add('code authorize');
   const client = clientOf(rules('receive:+received', 'subscribe:+subscribed', 'subscribe:-denied', 'receive:+denied'), standing);
   const may = (entry: typeof silent, checks: number) => client.mayReceive(entry, checks);
-  assert.deepEqual([silent, received, subscribed, denied].map((entry) => may(entry, Check.PROVEN)), [true, true, true, true]);
-  assert.deepEqual([silent, received, subscribed, denied].map((entry) => may(entry, Check.RECEIVE)), [false, true, false, true]);
-  assert.deepEqual([silent, received, subscribed, denied].map((entry) => may(entry, Check.SUBSCRIBE_ALLOW)), [false, false, true, false]);
-  assert.deepEqual([silent, received, subscribed, denied].map((entry) => may(entry, Check.SUBSCRIBE_NOT_DENY)), [true, true, true, false]);
+  assert.deepEqual(
+    [silent, received, subscribed, denied].map((entry) => may(entry, Check.PROVEN)),
+    [true, true, true, true],
+  );
+  assert.deepEqual(
+    [silent, received, subscribed, denied].map((entry) => may(entry, Check.RECEIVE)),
+    [false, true, false, true],
+  );
+  assert.deepEqual(
+    [silent, received, subscribed, denied].map((entry) => may(entry, Check.SUBSCRIBE_ALLOW)),
+    [false, false, true, false],
+  );
+  assert.deepEqual(
+    [silent, received, subscribed, denied].map((entry) => may(entry, Check.SUBSCRIBE_NOT_DENY)),
+    [true, true, true, false],
+  );
   assert.deepEqual(
     [silent, received, subscribed, denied].map((entry) => may(entry, Check.RECEIVE | Check.SUBSCRIBE_NOT_DENY)),
     [false, true, false, false],
@@ -167,4 +181,11 @@ test('A client knows whether rules are all that its messages have to pass.', () 
     assert.equal(clientOf([], standing).publishAsks, true, hook);
   }
   assert.deepEqual([clientOf([]).publishAsks, clientOf([]).receiveAsks], [false, false]);
+});
+
+test('An answer about a topic that the table does not remember is not remembered either.', () => {
+  const cache = new VerdictCache();
+  const entry = new TopicTable(16, 2).intern('long');
+  cache.set(entry, VerdictClass.RECEIVE, 1);
+  assert.equal(cache.get(entry, VerdictClass.RECEIVE), 0);
 });

@@ -27,6 +27,8 @@ export class VerdictCache {
   }
 
   set(entry: TopicEntry, verdictClass: number, answer: 0 | 1 | 2): void {
+    // What the table does not remember is not kept alive here either.
+    if (entry.index < 0) return;
     if (this.#entries.length === 0) this.#resize(FIRST_SIZE);
     let slot = entry.hash & (this.#entries.length - 1);
     const holder = this.#entries[slot];

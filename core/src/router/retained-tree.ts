@@ -3,6 +3,8 @@ import type { Message } from '../gate/index.js';
 /** A retained message and who may answer for it. */
 export interface RetainedEntry {
   readonly message: Message;
+  /** Grows with every message that is retained. */
+  readonly serial: number;
 }
 
 class Node {
@@ -10,11 +12,21 @@ class Node {
   entry: RetainedEntry | null = null;
 }
 
+/** How far a walk has come on one level. */
+interface Place {
+  readonly nodes: Iterator<Node>;
+  readonly depth: number;
+  /** Whether everything here is meant, being below a `#`. */
+  readonly below: boolean;
+}
+
 /** Retained messages of one tenant by topic. */
 export class RetainedTree {
   #root = new Node();
   count = 0;
   bytes = 0;
+  /** That of the last message that was retained. */
+  serial = 0;
 
   get(topic: string): RetainedEntry | null {
     let node: Node | undefined = this.#root;
@@ -38,7 +50,8 @@ export class RetainedTree {
     if (node.entry === null) this.count += 1;
     else this.bytes -= node.entry.message.bytes;
     this.bytes += message.bytes;
-    node.entry = { message };
+    this.serial += 1;
+    node.entry = { message, serial: this.serial };
   }
 
   delete(topic: string): boolean {
@@ -62,37 +75,40 @@ export class RetainedTree {
     return true;
   }
 
-  /** Every retained message that the filter matches, in the order of the tree, at most `limit`. Walked without recursion. */
+  /** Every retained message that the filter matches, at most `limit`. */
   match(filter: string, limit = Number.POSITIVE_INFINITY): RetainedEntry[] {
-    const levels = filter.split('/');
     const found: RetainedEntry[] = [];
-    const stack: { node: Node; depth: number }[] = [{ node: this.#root, depth: 0 }];
-    while (stack.length > 0 && found.length < limit) {
-      const { node, depth } = stack.pop() as { node: Node; depth: number };
-      const level = levels[depth];
-      if (level === undefined) {
-        if (node.entry !== null) found.push(node.entry);
-      } else if (level === '#') {
-        this.#below(node, depth, found, limit);
-      } else if (level === '+') {
-        for (const [name, child] of node.children) if (!(depth === 0 && name.startsWith('$'))) stack.push({ node: child, depth: depth + 1 });
-      } else {
-        const child = node.children.get(level);
-        if (child !== undefined) stack.push({ node: child, depth: depth + 1 });
-      }
+    for (const entry of this.walk(filter)) {
+      if (found.length >= limit) break;
+      found.push(entry);
     }
     return found;
   }
 
-  /** A node (but not the root itself) and everything below it; at the top, topics that begin with $ stay hidden [MQTT-4.7.2-1]. */
-  #below(top: Node, depth: number, found: RetainedEntry[], limit: number): void {
-    const stack: Node[] = [];
-    if (depth > 0) stack.push(top);
-    else for (const [name, child] of top.children) if (!name.startsWith('$')) stack.push(child);
-    while (stack.length > 0 && found.length < limit) {
-      const node = stack.pop() as Node;
-      if (node.entry !== null) found.push(node.entry);
-      for (const child of node.children.values()) stack.push(child);
+  /**
+   * Finds them one after the other, in the order of the tree. What changes meanwhile is seen where the walk has not been. It holds one place a
+   * level, however many topics there are.
+   */
+  *walk(filter: string): IterableIterator<RetainedEntry> {
+    const levels = filter.split('/');
+    const stack: Place[] = [{ nodes: [this.#root].values(), depth: 0, below: false }];
+    for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+      const { depth, below } = top;
+      const { value: node, done } = top.nodes.next();
+      if (done === true) {
+        stack.pop();
+        continue;
+      }
+      const level = below ? '#' : levels[depth];
+      // `a/#` finds `a` too, but `#` is not about the root.
+      if (node.entry !== null && (level === undefined || (level === '#' && depth > 0))) yield node.entry;
+      if (level === '#' || level === '+') {
+        const nodes = depth === 0 ? withoutDollar(node.children) : node.children.values();
+        stack.push({ nodes, depth: depth + 1, below: level === '#' });
+      } else if (level !== undefined) {
+        const child = node.children.get(level);
+        if (child !== undefined) stack.push({ nodes: [child].values(), depth: depth + 1, below: false });
+      }
     }
   }
 
@@ -104,4 +120,9 @@ export class RetainedTree {
       for (const child of node.children.values()) stack.push(child);
     }
   }
+}
+
+/** [MQTT-4.7.2-1] A wildcard at the beginning does not show topics that begin with $. */
+function* withoutDollar(children: ReadonlyMap<string, Node>): IterableIterator<Node> {
+  for (const [name, child] of children) if (!name.startsWith('$')) yield child;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Check } from '../gate/index.js';
 import { clientOf, rules, standingOf } from '../gate/gate.test.support.js';
+import { Check } from '../gate/index.js';
 import { makeRoute, Target } from './route.js';
 import { FakeSubscriber, subscription } from './router.test.support.js';
 

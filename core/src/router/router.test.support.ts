@@ -1,7 +1,6 @@
-import { type AuthorizedRun, Check, type GateClient, type TopicTable } from '../gate/index.js';
 import { clientOf, gateRig, messageOf, rules } from '../gate/gate.test.support.js';
 import type { Message } from '../gate/index.js';
-import type { RetainedEntry } from './retained-tree.js';
+import { type AuthorizedRun, Check, type GateClient, type TopicTable } from '../gate/index.js';
 import type { Target } from './route.js';
 import type { Subscriber } from './subscriber.js';
 import { Subscription, type SubscriptionOptions } from './subscription.js';
@@ -16,7 +15,7 @@ export class FakeSubscriber implements Subscriber {
   asks = false;
   /** Topics that it does not accept from a shared group. */
   readonly closed = new Set<string>();
-  readonly got: { topic: string; qos: number; ids: readonly number[] | null; payloads: string[]; target: Target }[] = [];
+  readonly got: { topic: string; qos: number; ids: readonly number[] | null; payloads: string[]; divided: boolean; target: Target }[] = [];
   readonly offered: ((taken: boolean) => void)[] = [];
 
   constructor(clientId = 'c') {
@@ -25,7 +24,7 @@ export class FakeSubscriber implements Subscriber {
 
   deliver(run: AuthorizedRun, target: Target): void {
     const payloads = Array.from({ length: run.count }, (_, i) => run.copy(run.first + i).payload.toString());
-    this.got.push({ topic: run.entry.topic, qos: target.qos, ids: target.subscriptionIds, payloads, target });
+    this.got.push({ topic: run.entry.topic, qos: target.qos, ids: target.subscriptionIds, payloads, divided: run.divided, target });
   }
 
   accepts(run: AuthorizedRun): boolean {
@@ -38,11 +37,14 @@ export class FakeSubscriber implements Subscriber {
       taken(answer);
     });
   }
-
-  deliverRetained(_entry: RetainedEntry, _subscription: Subscription): void {}
 }
 
-export function subscription(subscriber: Subscriber, key: string, options: Partial<SubscriptionOptions> = {}, checks: number = Check.PROVEN): Subscription {
+export function subscription(
+  subscriber: Subscriber,
+  key: string,
+  options: Partial<SubscriptionOptions> = {},
+  checks: number = Check.PROVEN,
+): Subscription {
   const shared = /^\$share\/([^/]+)\/(.*)$/.exec(key);
   const made = new Subscription(subscriber, key, shared?.[2] ?? key, shared?.[1] ?? null, {
     qos: 2,

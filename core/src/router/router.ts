@@ -22,9 +22,9 @@ export class Domain {
   /** Whose turn it is in each shared group. */
   readonly turns = new Map<string, number>();
 
-  constructor(tenant: string, maxTopics: number) {
+  constructor(tenant: string, limits: Limits) {
     this.tenant = tenant;
-    this.topics = new TopicTable(maxTopics);
+    this.topics = new TopicTable(limits.maxTopicCacheEntries, limits.maxCachedTopicBytes);
   }
 }
 
@@ -49,7 +49,7 @@ export class Router {
     const name = tenant ?? '';
     let domain = this.#domains.get(name);
     if (domain === undefined) {
-      domain = new Domain(name, this.#limits.maxTopicCacheEntries);
+      domain = new Domain(name, this.#limits);
       this.#domains.set(name, domain);
     }
     return domain;
@@ -116,6 +116,15 @@ export class Router {
     });
   }
 
+  /** The same, found one after the other as they are asked for. */
+  *replay(domain: Domain, filter: string): IterableIterator<RetainedEntry> {
+    for (const entry of domain.retained.walk(filter)) {
+      const { expiresAt, topic } = entry.message;
+      if (expiresAt === 0 || expiresAt > this.#clock.now()) yield entry;
+      else this.#forget(domain, topic);
+    }
+  }
+
   /** Forgets retained messages that have expired; called now and then. */
   sweep(): void {
     const now = this.#clock.now();
@@ -173,6 +182,7 @@ export class Router {
   #share(domain: Domain, run: AuthorizedRun, members: readonly Target[]): void {
     const { first, last } = run;
     const key = (members[0] as Target).subscriptions[0]?.key ?? '';
+    run.divided = true;
     for (let i = first; i < last; i += 1) {
       run.first = i;
       run.last = i + 1;
@@ -189,6 +199,7 @@ export class Router {
     }
     run.first = first;
     run.last = last;
+    run.divided = false;
     run.view = null;
   }
 

@@ -1,5 +1,4 @@
 import type { AuthorizedRun, GateClient } from '../gate/index.js';
-import type { RetainedEntry } from './retained-tree.js';
 import type { Target } from './route.js';
 
 /** Whatever receives messages: a session, later a peer node. The router knows no more of it. */
@@ -16,6 +15,4 @@ export interface Subscriber {
   readonly asks: boolean;
   /** Takes one message of a shared group if it may have it; calls back, at once or later, with false if not. */
   offerShared(run: AuthorizedRun, index: number, target: Target, taken: (taken: boolean) => void): void;
-  /** Takes a retained message because of a new subscription. */
-  deliverRetained(entry: RetainedEntry, subscription: import('./subscription.js').Subscription): void;
 }

@@ -1,5 +1,6 @@
-import type { TopicEntry } from '../gate/index.js';
+import type { DeliveryVerdict, TopicEntry } from '../gate/index.js';
 import type { Pending } from '../hooks/index.js';
+import type { OpenCopy } from '../store/index.js';
 import type { Copy } from './copies.js';
 import { Fifo } from './delivery.js';
 import { countDrop, type SessionRoom } from './room.js';
@@ -10,6 +11,8 @@ interface Waiting {
   readonly copy: Copy;
   /** Told whether the copy was let through; null where a refusal is a drop. */
   readonly taken: ((taken: boolean) => void) | null;
+  /** What the publisher's acknowledgement waits for; null where it does not. */
+  readonly open: OpenCopy | null;
 }
 
 /** Copies for a receiver whose chain has code: asked one after the other, so that their order stays; bounded. */
@@ -34,7 +37,9 @@ export class AskedCopies {
   /** False when too many wait already. */
   add(entry: TopicEntry, copy: Copy, taken: ((taken: boolean) => void) | null = null): boolean {
     if (this.full) return false;
-    this.#waiting.push({ entry, copy, taken });
+    // A session that lasts must have the copy before its publisher is told that it was taken.
+    const open = copy.qos > 0 && this.#session.durable ? this.#room.custody.open() : null;
+    this.#waiting.push({ entry, copy, taken, open });
     this.#run();
     return true;
   }
@@ -47,9 +52,12 @@ export class AskedCopies {
     const left = this.#asked === null ? [] : [this.#asked];
     for (let next = this.#waiting.shift(); next !== null; next = this.#waiting.shift()) left.push(next);
     this.#asked = null;
-    for (const { copy, taken } of left) {
-      if (taken !== null) taken(false);
-      else countDrop(this.#room, 'session-ended', this.#session.clientId, this.#session.tenant, copy.message.topic, 1);
+    for (const { copy, taken, open } of left) {
+      if (taken !== null) this.#close(open, () => taken(false));
+      else {
+        this.#close(open, () => {});
+        countDrop(this.#room, 'session-ended', this.#session.clientId, this.#session.tenant, copy.message.topic, 1);
+      }
     }
   }
 
@@ -66,32 +74,37 @@ export class AskedCopies {
     if (this.#waiting.length === 0) this.#session.pump();
   }
 
+  #decided({ copy, taken }: Waiting, verdict: DeliveryVerdict): void {
+    if (verdict === 'deliver') {
+      this.#session.offer(copy);
+      taken?.(true);
+    } else if (taken !== null) taken(false);
+    else {
+      this.#room.stats.deliveriesDenied += 1;
+      countDrop(this.#room, verdict, this.#session.clientId, this.#session.tenant, copy.message.topic, 1);
+    }
+  }
+
+  #close(open: OpenCopy | null, decide: () => void): void {
+    if (open === null) decide();
+    else this.#room.custody.close(open, decide);
+  }
+
   #ask(next: Waiting): void {
     this.#busy = true;
     this.#asked = next;
     // All its checks, not those of when it came: the rights may have changed while it waited.
     const { message, qos, retain, recheck } = next.copy;
     const { client } = this.#session;
-    const pending = this.#room.gate.judgeDelivery(
-      client,
-      { message, entry: next.entry, checks: recheck, qos, retain },
-      (verdict) => {
-        this.#busy = false;
-        this.#asked = null;
-        this.#pending = null;
-        // Somebody came back to the session meanwhile: what was answered was about the one before.
-        if (this.#session.client !== client) this.#ask(next);
-        else if (verdict === 'deliver') {
-          this.#session.offer(next.copy);
-          next.taken?.(true);
-        } else if (next.taken !== null) next.taken(false);
-        else {
-          this.#room.stats.deliveriesDenied += 1;
-          countDrop(this.#room, verdict, this.#session.clientId, this.#session.tenant, message.topic, 1);
-        }
-        this.#run();
-      },
-    );
+    const pending = this.#room.gate.judgeDelivery(client, { message, entry: next.entry, checks: recheck, qos, retain }, (verdict) => {
+      this.#busy = false;
+      this.#asked = null;
+      this.#pending = null;
+      // Somebody came back to the session meanwhile: what was answered was about the one before.
+      if (this.#session.client !== client) this.#ask(next);
+      else this.#close(next.open, () => this.#decided(next, verdict));
+      this.#run();
+    });
     if (this.#busy) this.#pending = pending;
   }
 }

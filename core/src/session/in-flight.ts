@@ -13,17 +13,22 @@ export class InFlight {
   count = 0;
   /** Most that may be on their way: the client's Receive Maximum under the broker's own limit [MQTT-3.3.4-9]. */
   limit: number;
+  /** Messages that are kept for sending again also have a bound in bytes: a client that acknowledges nothing could hold any amount. */
+  readonly #maxBytes: number;
+  #bytes = 0;
   #ids = new Uint16Array(0);
   #states = new Uint8Array(0);
   #deliveries: (Delivery | null)[] = [];
   #lastId = 0;
 
-  constructor(limit: number) {
+  constructor(limit: number, maxBytes = Number.POSITIVE_INFINITY) {
     this.limit = limit;
+    this.#maxBytes = maxBytes;
   }
 
+  /** How many more may go on their way. The last one may go beyond the bound in bytes. */
   get room(): number {
-    return this.limit - this.count;
+    return this.#bytes > this.#maxBytes ? 0 : this.limit - this.count;
   }
 
   /** Gives out a free identifier. The caller has looked at `room`. */
@@ -38,6 +43,7 @@ export class InFlight {
     this.#ids[slot] = id;
     this.#states[slot] = qos === 1 ? Awaited.PUBACK : Awaited.PUBREC;
     this.#deliveries[slot] = delivery;
+    if (delivery !== null) this.#bytes += delivery.message.bytes;
     this.count += 1;
     return id;
   }
@@ -60,6 +66,8 @@ export class InFlight {
   /** The handshake is over; the identifier is free again. */
   free(id: number): void {
     const slot = id & (this.#ids.length - 1);
+    const delivery = this.#deliveries[slot];
+    if (delivery !== null && delivery !== undefined) this.#bytes -= delivery.message.bytes;
     this.#states[slot] = Awaited.NOTHING;
     this.#deliveries[slot] = null;
     this.count -= 1;
@@ -81,6 +89,7 @@ export class InFlight {
     this.#ids = new Uint16Array(0);
     this.#states = new Uint8Array(0);
     this.#deliveries = [];
+    this.#bytes = 0;
     this.count = 0;
   }
 

@@ -17,6 +17,9 @@ interface Held {
   will: Will | null;
   readonly willTimer: WheelTimer;
   readonly expiryTimer: WheelTimer;
+  /** Clients whose will is being judged, which may take its time; of these, those that have gone since: their rights are released after it. */
+  readonly judging: Set<GateClient>;
+  readonly gone: Set<GateClient>;
 }
 
 export type OpenResult =
@@ -109,14 +112,13 @@ export class SessionRegistry {
     if (held === undefined || held.session !== session) return;
     this.#held.delete(key);
     this.#room.wheel.cancel(held.expiryTimer);
-    this.#fireWill(held, () => {
-      if (session.outlet === null) session.client.binding.release();
-    });
+    this.#fireWill(held);
     if (session.durable) this.#room.custody.session({ kind: 'removed', session: session.key });
     session.discard();
     this.#countFor(session.client, -1);
     this.#room.stats.sessions = this.#held.size;
     this.#tell('sessionExpired', session);
+    if (session.outlet === null) release(held, session.client);
   }
 
   /** Sends the client away without ending the session's right to its will. */
@@ -142,7 +144,7 @@ export class SessionRegistry {
     session.client = client;
     this.#countFor(before, -1);
     this.#countFor(client, 1);
-    if (before !== client) before.binding.release();
+    if (before !== client) release(held, before);
     session.expirySeconds = client.info.sessionExpirySeconds;
     session.durable = session.durable || session.expirySeconds > 0;
     session.outlet = outlet;
@@ -160,6 +162,8 @@ export class SessionRegistry {
       will,
       willTimer: new WheelTimer(() => this.#fireWill(held)),
       expiryTimer: new WheelTimer(() => this.end(session)),
+      judging: new Set(),
+      gone: new Set(),
     };
     this.#held.set(key, held);
     this.#countFor(client, 1);
@@ -182,23 +186,31 @@ export class SessionRegistry {
     this.#room.custody.session({ kind: 'opened', session: session.key, owner: session.client.username, expirySeconds: session.expirySeconds });
   }
 
-  #fireWill(held: Held, judged: () => void = () => {}): void {
+  #fireWill(held: Held): void {
     const { will, session } = held;
+    const { client } = session;
     this.#room.wheel.cancel(held.willTimer);
-    if (will === null) return judged();
+    if (will === null) return;
     // [MQTT-3.1.2-10] Once, and then it is gone.
     held.will = null;
-    this.#publishWill(
-      session,
-      will.expirySeconds < 0 ? will.message : will.message.expiring(this.#room.wheel.clock.now() + will.expirySeconds * 1000),
-      judged,
-    );
+    const { message, expirySeconds } = will;
+    held.judging.add(client);
+    this.#publishWill(session, expirySeconds < 0 ? message : message.expiring(this.#room.wheel.clock.now() + expirySeconds * 1000), () => {
+      held.judging.delete(client);
+      if (held.gone.delete(client)) client.binding.release();
+    });
   }
 
   #tell(hook: 'sessionOpened' | 'sessionResumed' | 'sessionTakenOver' | 'sessionExpired', session: Session): void {
     if (!this.#room.gate.hears(hook)) return;
     this.#room.gate.tell(hook, { clientId: session.clientId, tenant: session.tenant, owner: session.client.username });
   }
+}
+
+/** The client is gone; its rights go with it, but not before its will was judged by them. */
+function release(held: Held, client: GateClient): void {
+  if (held.judging.has(client)) held.gone.add(client);
+  else client.binding.release();
 }
 
 /** A tenant's name cannot hold U+0000, nor can a client identifier: two pairs never share a key. */

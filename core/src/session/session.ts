@@ -1,6 +1,6 @@
 import { type DropReason, parseSharedFilter } from '@portcullis/sdk';
 import { type ApprovedMessage, type AuthorizedRun, Check, deliveryChecks, type GateClient, type LeaseKeeper, type Message } from '../gate/index.js';
-import type { Domain, RetainedEntry, Subscriber, SubscriptionOptions, Target } from '../router/index.js';
+import type { Domain, Subscriber, SubscriptionOptions, Target } from '../router/index.js';
 import { Subscription } from '../router/index.js';
 import { AskedCopies } from './asked-copies.js';
 import { type Copy, copyOf, isExpired, queuedChange, storedSubscription } from './copies.js';
@@ -8,7 +8,11 @@ import { Delivery, Fifo } from './delivery.js';
 import { InFlight } from './in-flight.js';
 import type { Outlet } from './outlet.js';
 import { Resending } from './resending.js';
+import { RetainedReplays } from './retained-replays.js';
 import { countDrop, type SessionRoom } from './room.js';
+
+/** Retained messages that one session looks at before others have their turn: of a million it may be allowed to receive none. */
+const REPLAYS_PER_TURN = 4096;
 
 /** The state of one client identifier: subscriptions, what is on its way out and in, and the connection, if there is one. */
 export class Session implements Subscriber {
@@ -30,7 +34,7 @@ export class Session implements Subscriber {
   readonly #queue = new Fifo<Delivery>();
   #queuedBytes = 0;
   #sequence = 0;
-  readonly #retained = new Fifo<{ entry: RetainedEntry; subscription: Subscription }>();
+  readonly #replays = new RetainedReplays();
   #asked: AskedCopies | null = null;
   #resending: Resending | null = null;
   #pumping = false;
@@ -43,7 +47,7 @@ export class Session implements Subscriber {
     this.domain = domain;
     this.expirySeconds = client.info.sessionExpirySeconds;
     this.durable = this.expirySeconds > 0;
-    this.inFlight = new InFlight(room.limits.maxInflight);
+    this.inFlight = new InFlight(room.limits.maxInflight, room.limits.maxQueuedBytes);
   }
 
   get key(): { tenant: string; clientId: string } {
@@ -112,8 +116,8 @@ export class Session implements Subscriber {
   }
 
   /** Retained messages go out as the peer takes them, not all at once. */
-  deliverRetained(entry: RetainedEntry, subscription: Subscription): void {
-    this.#retained.push({ entry, subscription });
+  replayRetained(subscription: Subscription): void {
+    this.#replays.start(subscription, this.#room.router.replay(this.domain, subscription.filter), this.domain.retained.serial);
   }
 
   /** Sends one copy, or lets it wait its turn. The copy has passed its checks. */
@@ -150,7 +154,10 @@ export class Session implements Subscriber {
     this.#pumping = true;
     try {
       while (this.#canSend && this.#queue.length > 0 && this.inFlight.room > 0 && this.outlet !== null) if (!this.#sendNext(this.outlet)) return;
-      while (this.#canSend && this.#retained.length > 0 && this.#queue.length === 0) if (!this.#replayNext()) return;
+      for (let i = 0; this.#canSend && this.#replays.waiting && this.#queue.length === 0 && !this.#replays.resting; i += 1) {
+        if (i === REPLAYS_PER_TURN) this.#replays.rest(() => this.pump());
+        else if (!this.#replayNext()) return;
+      }
     } finally {
       this.#pumping = false;
     }
@@ -177,7 +184,7 @@ export class Session implements Subscriber {
     this.inFlight.free(packetId);
     if (delivery !== null) this.#settle(delivery, null);
     this.#resending?.settled(packetId);
-    if (this.#queue.length > 0 || this.#retained.length > 0) this.pump();
+    if (this.#queue.length > 0 || this.#replays.waiting) this.pump();
   }
 
   /** PUBREC came with success. */
@@ -226,6 +233,7 @@ export class Session implements Subscriber {
     const subscription = this.subscriptions.get(key);
     if (subscription === undefined) return null;
     this.subscriptions.delete(key);
+    this.#replays.stop(subscription);
     this.#room.router.unsubscribe(this.domain, subscription);
     if (this.durable) this.#room.custody.session({ kind: 'unsubscribed', session: this.key, filter: key });
     return subscription;
@@ -242,7 +250,7 @@ export class Session implements Subscriber {
     for (const subscription of this.subscriptions.values()) this.#room.router.unsubscribe(this.domain, subscription);
     this.subscriptions.clear();
     for (let delivery = this.#dequeue(); delivery !== null; delivery = this.#dequeue()) this.#drop('session-ended', delivery.message.topic, 1);
-    this.#retained.clear();
+    this.#replays.clear();
     this.inFlight.clear();
     this.received.clear();
     this.#asked?.stop();
@@ -253,7 +261,7 @@ export class Session implements Subscriber {
   disconnected(): void {
     this.outlet = null;
     this.leases = null;
-    this.#retained.clear();
+    this.#replays.clear();
     this.#resending?.stop();
     this.#resending = null;
     if (!this.durable) this.inFlight.clear();
@@ -291,18 +299,14 @@ export class Session implements Subscriber {
   /** False when it must wait until questions that are out are answered. */
   #replayNext(): boolean {
     if (this.client.receiveAsks && this.#askedCopies().full) return false;
-    const next = this.#retained.shift();
+    const next = this.#replays.next();
     if (next === null) return false;
-    const { message } = next.entry;
-    const { subscription } = next;
-    if (this.subscriptions.get(subscription.key) !== subscription) return true;
+    const { subscription, message, live } = next;
     // [MQTT-3.8.3-3] Kept or not, its own message does not come back.
     if (subscription.noLocal && message.publisherClientId === this.clientId) return true;
-    if (isExpired(message, this.#room.wheel.clock.now())) {
-      this.#drop('expired', message.topic, 1);
-      return true;
-    }
     const qos = message.qos < subscription.qos ? message.qos : subscription.qos;
+    // It came, or waits, as what was published since; at QoS 0 it may have been dropped, and what is newest is worth a second copy.
+    if (live && qos > 0) return true;
     const subscriptionIds = subscription.id === 0 ? null : [subscription.id];
     const recheck = Check.RECEIVE | (subscription.byCode ? Check.SUBSCRIBE_NOT_DENY : Check.SUBSCRIBE_ALLOW);
     const copy: Copy = { message, qos, retain: true, subscriptionIds, recheck };

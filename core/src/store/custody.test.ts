@@ -18,7 +18,7 @@ test('An operation waits for its own changes in both stores, and is settled when
   custody.session(REMOVED);
   custody.retain(CLEARED);
   const mark = custody.end();
-  assert.deepEqual(mark, { sessions: 2, retained: 1 });
+  assert.deepEqual(mark, { sessions: 2, retained: 1, copies: null });
   assert.ok(mark !== null);
   assert.equal(custody.settled(mark), false);
   sessions.settle(1);
@@ -113,5 +113,5 @@ test('A store that comes with a past begins where it left off.', () => {
   assert.equal(custody.end(), NO_MARK);
   custody.begin();
   custody.session(REMOVED);
-  assert.deepEqual(custody.end(), { sessions: 3, retained: 0 });
+  assert.deepEqual(custody.end(), { sessions: 3, retained: 0, copies: null });
 });

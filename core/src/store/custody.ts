@@ -1,13 +1,21 @@
 import type { Journal, RetainedChange, RetainedStore, SessionChange, SessionStore } from '@portcullis/sdk';
 
+/** A copy that is still asked about: whether it will change a session that lasts is not known yet. */
+export interface OpenCopy {
+  /** Place of the change that it led to; -1 while it is open, 0 if it led to none, Infinity if the store refused it. */
+  place: number;
+}
+
 /** A point in both journals that must be settled; 0 where nothing is waited for. */
 export interface Mark {
   readonly sessions: number;
   readonly retained: number;
+  /** Copies that must be decided and settled too, or null. */
+  readonly copies: readonly OpenCopy[] | null;
 }
 
 /** Nothing to wait for. */
-export const NO_MARK: Mark = Object.freeze({ sessions: 0, retained: 0 });
+export const NO_MARK: Mark = Object.freeze({ sessions: 0, retained: 0, copies: null });
 
 /**
  * The seam between what the broker does and what its stores have made safe. An acknowledgement is given a mark, and may leave when the mark
@@ -22,6 +30,8 @@ export class Custody {
   #beganSessions = 0;
   #beganRetained = 0;
   #refused = false;
+  #operating = false;
+  #copies: OpenCopy[] | null = null;
   readonly #listeners = new Set<() => void>();
   readonly #changeRefused: (error: unknown) => void;
   #storeFailed: ((error: Error) => void) | null;
@@ -44,18 +54,50 @@ export class Custody {
   /** Begins an operation that an acknowledgement will depend on. */
   begin(): void {
     this.#refused = false;
+    this.#operating = true;
+    this.#copies = null;
     this.#beganSessions = this.#sessionsAt;
     this.#beganRetained = this.#retainedAt;
   }
 
   /** Ends it: what its acknowledgement waits for, or null when a store refused a change and there must be no success. */
   end(): Mark | null {
+    const copies = this.#copies;
+    this.#operating = false;
+    this.#copies = null;
     if (this.#refused) return null;
     const sessions = this.#sessionsAt === this.#beganSessions ? 0 : this.#sessionsAt;
     const retained = this.#retainedAt === this.#beganRetained ? 0 : this.#retainedAt;
-    if (sessions === 0 && retained === 0) return NO_MARK;
-    const mark = { sessions, retained };
+    if (sessions === 0 && retained === 0 && copies === null) return NO_MARK;
+    const mark = { sessions, retained, copies };
     return this.settled(mark) ? NO_MARK : mark;
+  }
+
+  /** A copy of the operation is decided later: its acknowledgement waits for that too. */
+  open(): OpenCopy {
+    const copy = { place: -1 };
+    if (this.#operating) {
+      this.#copies ??= [];
+      this.#copies.push(copy);
+    }
+    return copy;
+  }
+
+  /** Lets an open copy into its session, or not, and closes it. */
+  close(copy: OpenCopy, decide: () => void): void {
+    const sessionsAt = this.#sessionsAt;
+    const refusedBefore = this.#refused;
+    this.#refused = false;
+    decide();
+    copy.place = this.#refused ? Number.POSITIVE_INFINITY : this.#sessionsAt === sessionsAt ? 0 : this.#sessionsAt;
+    // Within the operation it belongs to, the refusal is that operation's.
+    this.#refused = this.#operating && (refusedBefore || this.#refused);
+    if (!this.#operating) for (const listener of [...this.#listeners]) listener();
+  }
+
+  /** Whether what the mark stands for will never be safe. */
+  lost(mark: Mark): boolean {
+    return mark.copies?.some((copy) => copy.place === Number.POSITIVE_INFINITY) === true;
   }
 
   /** Hands a change of a session to its store. A store that cannot take it spoils the operation, not the broker. */
@@ -77,7 +119,9 @@ export class Custody {
   }
 
   settled(mark: Mark): boolean {
-    return mark.sessions <= this.sessions.settled && mark.retained <= this.retained.settled;
+    const { settled } = this.sessions;
+    if (mark.sessions > settled || mark.retained > this.retained.settled) return false;
+    return mark.copies === null || mark.copies.every((copy) => copy.place >= 0 && copy.place <= settled);
   }
 
   get failed(): boolean {

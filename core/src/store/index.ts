@@ -1,2 +1,2 @@
-export { Custody, type Mark, NO_MARK } from './custody.js';
+export { Custody, type Mark, NO_MARK, type OpenCopy } from './custody.js';
 export { MemoryRetainedStore, MemorySessionStore } from './memory-store.js';

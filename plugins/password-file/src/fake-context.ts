@@ -24,6 +24,7 @@ export class FakeContext {
   readonly ticks: (() => void)[] = [];
   readonly later: (() => void)[] = [];
   readonly stop = new AbortController();
+  readonly disposers: (() => void | Promise<void>)[] = [];
   reload: () => void | Promise<void> = () => assertTapped('onReload');
   /** Runs while a password is being verified. */
   meanwhile: () => Promise<void> = async () => undefined;
@@ -52,6 +53,7 @@ export class FakeContext {
       log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
       timers: { after: (_, callback) => keep(this.later, callback), every: (_, callback) => keep(this.ticks, callback) },
       signal: this.stop.signal,
+      onDispose: (callback) => void this.disposers.push(callback),
       onReload: (callback) => {
         this.reload = callback;
       },

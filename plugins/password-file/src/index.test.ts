@@ -158,3 +158,16 @@ test('a lease is renewed for users of the file alone', async () => {
   assert.deepEqual(await host.refresh({ username: 'bob' }), ['deny', 'not-authorized']);
   assert.deepEqual(await host.refresh({ anonymous: true }), ['deny', 'not-authorized']);
 });
+
+test('the next generation disconnects whose password was changed since the one before it read the file', async () => {
+  await write(`${ALICE}\n${BOB}\n`);
+  await start();
+  await write(`${ALICE}\n${BOB.replace('HuSKjQSBqmZIW', 'HuSKjQSBqmZIX')}\n`);
+  const next = new FakeContext(folder);
+  await plugin.start(next.context, Object.freeze({ file: 'passwords', watch: false }));
+  assert.deepEqual(next.disconnected, [['bob', 0x87]]);
+  for (const dispose of [...host.disposers, ...next.disposers]) await dispose();
+  const later = new FakeContext(folder);
+  await plugin.start(later.context, Object.freeze({ file: 'passwords', watch: false }));
+  assert.deepEqual(later.disconnected, []);
+});

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { definePlugin, type PluginContext, WatchedFile } from '@portcullis/sdk';
+import { LastRead } from './last-read.js';
 import { Users } from './users.js';
 
 /** DISCONNECT "not authorized". */
@@ -7,6 +8,9 @@ const NOT_AUTHORIZED = 0x87;
 const OTHERS_MODE = 0o077;
 /** Disconnections between two turns of the event loop; a file may lose all its users at once. */
 const DISCONNECTS_PER_TURN = 100;
+
+/** The next configuration generation must see whose password has changed since this one read the file. */
+const lastRead = new LastRead();
 
 /** Knows users by a password file in the format of mosquitto_passwd. */
 export default definePlugin({
@@ -28,7 +32,8 @@ export default definePlugin({
   async start(context, config) {
     const { hooks, log, timers, signal } = context;
     const path = resolve(context.baseFolder, config.file);
-    let users = Users.NONE;
+    let users = lastRead.hold(path);
+    context.onDispose(() => lastRead.release(path));
 
     const file = new WatchedFile({
       path,
@@ -41,6 +46,7 @@ export default definePlugin({
         const next = Users.parse(path, text);
         const revoked = users.revokedBy(next);
         users = next;
+        lastRead.keep(path, next);
         report(context, path, next, mode);
         disconnect(context, revoked);
       },

@@ -156,11 +156,9 @@ describe('CONNECT', { concurrency: true }, () => {
     const ids = [...alphabet, ...[0, 13, 26, 39].map((from) => alphabet.slice(from, from + 23))];
     await eachLevel(LEVELS, async (level) => {
       for (const clientId of ids) {
-        const wire = await scene.wire();
-        const peer = new Peer(wire, level);
-        await peer.connect({ clientId: `${clientId.slice(0, 22)}${level}`, ...lasting(level) });
+        const peer = await scene.open(level, { clientId: `${clientId.slice(0, 22)}${level}`, ...lasting(level) });
         assert.equal(peer.sessionPresent, false);
-        wire.reset();
+        peer.wire.reset();
       }
     });
     const long = 'i'.repeat(65_535 - 200);

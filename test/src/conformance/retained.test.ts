@@ -154,9 +154,15 @@ describe('retained messages', { concurrency: true }, () => {
     await away.subscribe([[topic, 0x29]]);
     away.wire.reset();
     await publisher.publish1({ topic, payload: 'y', retain: true });
+    await publisher.publish1({ topic, payload: 'z' });
     const back = await scene.open(5, { clientId, ...lasting(5) });
-    const came = await back.next();
-    assert.deepEqual([came.payload, came.retain], ['y', true]);
+    for (const [payload, retain] of [
+      ['y', true],
+      ['z', false],
+    ]) {
+      const came = await back.next();
+      assert.deepEqual([came.payload, came.retain], [payload, retain]);
+    }
     for (const options of [0x00, 0x08]) {
       const late = await scene.open(5);
       await late.subscribe([[topic, options]]);
@@ -189,6 +195,15 @@ describe('retained messages', { concurrency: true }, () => {
         await peer.silence();
         await peer.leave();
       }
+      const all = await scene.open(level);
+      await all.subscribe([['#', 0]]);
+      all.send('c0 00');
+      let count = 0;
+      for (let came = await all.any(); came.type === 3; came = await all.any()) {
+        assert.ok(!came.topic.startsWith('$'), came.topic);
+        count += 1;
+      }
+      assert.ok(count >= topics.length);
     });
   });
 });

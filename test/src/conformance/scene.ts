@@ -57,6 +57,8 @@ function labelled(label: string, error: unknown): Error {
   return new Error(`${label}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
 }
 
+/** Who a client is unless told otherwise: only somebody with a name has a session that lasts. */
+export const MEMBER = { username: 'member', password: 'open' } as const;
 const USERS = { alice: 'secret', bob: 'hidden' };
 const ACL = `topic readwrite #
 topic readwrite $dollar/#
@@ -65,6 +67,9 @@ topic readwrite #
 topic deny closed/#
 user bob
 topic readwrite #
+user member
+topic readwrite #
+topic readwrite $dollar/#
 `;
 
 export interface SceneOptions {
@@ -77,7 +82,7 @@ export interface SceneOptions {
   readonly files?: FolderFiles;
 }
 
-/** One broker for the tests of a file: nobody needs a name, alice and bob have one. */
+/** One broker for the tests of a file. Nobody needs a name; member may do everything, alice all but `closed/#`, bob all. */
 export class Scene {
   readonly broker: BrokerProcess;
   #names = 0;
@@ -104,7 +109,7 @@ export class Scene {
         ...(options.sessions === undefined ? {} : { sessions: options.sessions }),
         ...(options.limits === undefined ? {} : { limits: options.limits }),
       },
-      'data/passwords': Object.entries(options.users ?? USERS)
+      'data/passwords': Object.entries({ [MEMBER.username]: MEMBER.password, ...(options.users ?? USERS) })
         .map(([name, password]) => passwordLine(name, password))
         .join(''),
       'data/acl': options.acl ?? ACL,
@@ -133,7 +138,8 @@ export class Scene {
   /** A client that was accepted. */
   async open(level: Level, fields: Partial<ConnectFields> = {}): Promise<Peer> {
     const peer = new Peer(await this.wire(), level);
-    await peer.connect({ clientId: this.name('c'), ...fields });
+    const who = fields.username === undefined && fields.password === undefined ? MEMBER : {};
+    await peer.connect({ clientId: this.name('c'), ...who, ...fields });
     return peer;
   }
 

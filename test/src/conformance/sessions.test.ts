@@ -207,6 +207,21 @@ describe('sessions', { concurrency: true }, () => {
     wire.reset();
   });
 
+  it('a client without a name has no session that lasts, and 5.0 is told so', async () => {
+    const clientId = scene.name();
+    for (let i = 0; i < 2; i += 1) {
+      const five = new Peer(await scene.wire(), 5);
+      await five.connect({ clientId, ...lasting(5) });
+      assert.equal(five.sessionPresent, false);
+      assert.equal(five.property(0x11), uint32(0));
+      await five.leave();
+      const four = new Peer(await scene.wire(), 4);
+      await four.connect({ clientId, cleanSession: false });
+      assert.equal(four.sessionPresent, false);
+      await four.leave();
+    }
+  });
+
   it('3.1.1 [MQTT-7.1.1-1] 5.0 [MQTT-4.2-1] a session of one level is taken up by another over the same transport', async () => {
     const clientId = scene.name();
     const topic = scene.name('levels/');

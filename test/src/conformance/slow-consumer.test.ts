@@ -7,7 +7,7 @@ import { connectOf, eachLevel, type Level, type Peer, Scene } from './scene.js';
 
 const PAYLOAD = 'y'.repeat(60_000);
 
-describe('a client that does not read', { concurrency: true }, () => {
+describe('a client that does not read', { concurrency: true, timeout: 45_000 }, () => {
   let scene: Scene;
   before(async () => {
     scene = await Scene.start({ limits: { maxSocketBufferBytes: 65_536, slowConsumerTimeoutMs: 1500, maxQueuedBytes: 2_000_000 } });

@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { WebSocket } from 'ws';
 import { field, packet, publish, subscribe, uint32, unsubscribe } from '../support/packets.js';
 import { fromHex, toHex, WireClient } from '../support/wire-client.js';
-import { connectOf, eachLevel, LEVELS, type Level, Scene } from './scene.js';
+import { connectOf, eachLevel, LEVELS, type Level, MEMBER, Scene } from './scene.js';
 
 /** A conversation in which every answer is known, and what the broker says in it. */
 function conversation(level: Level, clientId: string): { bytes: Buffer; answers: RegExp } {
@@ -42,7 +42,7 @@ async function collect(wire: WireClient): Promise<string> {
   }
 }
 
-describe('the byte stream', { concurrency: true }, () => {
+describe('the byte stream', { concurrency: true, timeout: 45_000 }, () => {
   let scene: Scene;
   before(async () => {
     scene = await Scene.start();
@@ -148,7 +148,7 @@ describe('the byte stream', { concurrency: true }, () => {
     const clientId = scene.name();
     const tcp = await scene.open(5, { clientId, cleanSession: false, properties: '1100000100' });
     const web = await WireClient.connectWebSocket(scene.broker.url('web'));
-    web.send(connectOf(5, { clientId, cleanSession: false, properties: '1100000100' }));
+    web.send(connectOf(5, { clientId, ...MEMBER, cleanSession: false, properties: '1100000100' }));
     assert.match(await web.readPacket(), /^20 [0-9a-f]{2} 01 00/);
     await tcp.expelled(0x8e);
     web.close();

@@ -107,7 +107,7 @@ describe('wills', { concurrency: true }, () => {
   });
 
   it('5.0 [MQTT-3.1.3-9] the will waits for its delay, but no longer than the session lasts; a client that is back in time takes it away', async () => {
-    const watch = async (delay: number, expiry: number): Promise<{ listener: Peer; clientId: string }> => {
+    const watch = async (delay: number, expiry: number): Promise<{ listener: Peer; clientId: string; topic: string }> => {
       const topic = scene.name('delay/');
       const listener = await listen(5, topic);
       const clientId = scene.name();
@@ -117,12 +117,12 @@ describe('wills', { concurrency: true }, () => {
         will: { topic, payload: 'late', properties: `18${uint32(delay)}` },
       });
       peer.wire.reset();
-      return { listener, clientId };
+      return { listener, clientId, topic };
     };
-    const back = async ({ clientId }: { clientId: string }): Promise<void> => {
-      const peer = await scene.open(5, { clientId, ...lasting(5) });
+    // It stays, with a will of its own for which the old delay means nothing.
+    const back = async ({ clientId, topic }: { clientId: string; topic: string }): Promise<void> => {
+      const peer = await scene.open(5, { clientId, ...lasting(5), will: { topic, payload: 'another', properties: `18${uint32(1000)}` } });
       assert.equal(peer.sessionPresent, true);
-      await peer.leave();
     };
     const [none, one, sessionFirst, noSession, returned, long] = await Promise.all([
       watch(0, 100),

@@ -52,6 +52,8 @@ export class MemoryBroker {
     } finally {
       prototype.listen = listen;
     }
+    // A test that fails leaves its broker behind; the process must end all the same.
+    memory.#server?.unref();
     return memory;
   }
 

@@ -18,7 +18,7 @@ const PACKETS_EACH = 10;
 const HEALTHY_EVERY = 50;
 const RSS_GROWTH_BYTES = 64 * 1024 * 1024;
 
-const ACL = ['a/#', 'b', '$x/#', 'é/#'].map((filter) => `pattern readwrite ${filter}\n`).join('') + 'user healthy\ntopic readwrite healthy/#\n';
+const ACL = `${['a/#', 'b', '$x/#', 'é/#'].map((filter) => `pattern readwrite ${filter}\n`).join('')}user healthy\ntopic readwrite healthy/#\n`;
 
 function startBroker(): Promise<BrokerProcess> {
   const files = standardFiles({ amy: 'p', bob: 'p', 'slow-cid': 'p', healthy: 'sound' }, ACL, {

@@ -20,6 +20,7 @@ export interface ActorEvent {
 type Command =
   | { readonly id: number; readonly script: Script }
   | { readonly id: number; readonly release: true }
+  | { readonly id: number; readonly ping: true }
   | { readonly id: number; readonly escape: 'throw' | 'reject' | 'emitter' | 'timer' }
   | { readonly id: number; readonly call: string; readonly args: readonly unknown[] };
 
@@ -92,7 +93,7 @@ class Actor {
     this.#tell(hook, news);
     const [what] = this.#script[hook] ?? [];
     if (what === 'throw') throw new Error('thrown by a listener');
-    if (what === 'reject') Promise.reject(new Error('rejected by a listener'));
+    if (what === 'reject') void Promise.reject(new Error('rejected by a listener'));
     if (what === 'change') (news as { clientId?: string }).clientId = 'changed';
   }
 
@@ -191,6 +192,7 @@ class Actor {
   #result(command: Command): unknown {
     if ('script' in command) this.#script = command.script;
     if ('script' in command || 'release' in command) return void this.#held.splice(0).map((go) => go());
+    if ('ping' in command) return undefined;
     if ('escape' in command) return this.#escape(command.escape);
     const [service = '', method = ''] = command.call.split('.');
     const target = service === 'store' ? this.#stores.get(String(command.args[0])) : this.#context[service as keyof PluginContext];
@@ -208,7 +210,7 @@ class Actor {
       return;
     }
     setTimeout(() => {
-      if (how === 'reject') Promise.reject(error);
+      if (how === 'reject') void Promise.reject(error);
       else if (how === 'emitter') new EventEmitter().emit('error', error);
       else throw error;
     }, 1);

@@ -65,7 +65,7 @@ describe('the order of asking', () => {
   it('ends at the first denial', async () => {
     await stage.script('one', { authenticate: ['deny', 'bad-credentials'] });
     await stage.script('two', { authenticate: as('from-two') });
-    stage.forget();
+    await stage.forget();
     await (await stage.knock('3.1.1', { clientId: 'c', username: 'u' }, 'forward')).expect(refusal('3.1.1', 4, 0x86));
     assert.equal(await askedOf('two', 'authenticate'), 0);
   });
@@ -75,7 +75,7 @@ describe('the order of asking', () => {
       for (const guard of ['one', 'two']) {
         await stage.script('one', guard === 'one' ? { admitClient: ['deny', 'rate'] } : {});
         await stage.script('two', guard === 'two' ? { admitClient: ['deny', 'rate'] } : {});
-        stage.forget();
+        await stage.forget();
         await (await stage.knock('5.0', { clientId: 'c', username: 'u' }, chain)).expect(refusal('5.0', 3, 0x9f));
         assert.equal((await askedOf('one', 'authenticate')) + (await askedOf('two', 'authenticate')), 0);
       }
@@ -85,7 +85,7 @@ describe('the order of asking', () => {
   it('is that of the file for hooks that no chain lists', async () => {
     await stage.script('one', { resolveTenant: ['tenant', { name: 'first' }], normalizeConnect: ['patch', { clientId: 'patched-once' }] });
     await stage.script('two', { resolveTenant: ['tenant', { name: 'second' }], normalizeConnect: ['nothing'] });
-    stage.forget();
+    await stage.forget();
     const client = await stage.login('5.0', { clientId: 'c' }, 'backward');
     const found = await stage.call('two', 'sessions.find', { tenant: 'first' });
     assert.deepEqual(
@@ -94,7 +94,10 @@ describe('the order of asking', () => {
     );
     // The first tenant counts, and the second source is not asked; each source of patches sees those before it.
     assert.equal(stage.of('two', 'resolveTenant').length, 0);
-    assert.equal((stage.of('two', 'normalizeConnect')[0]?.client as { id: string }).id, 'patched-once');
+    assert.deepEqual(
+      stage.of('two', 'normalizeConnect').map(({ client: info }) => (info as { id: string }).id),
+      ['patched-once'],
+    );
     client.close();
   });
 
@@ -106,7 +109,7 @@ describe('the order of asking', () => {
     }
     // An answer that its manifest rules out is final all the same.
     await stage.script('spare', { authenticate: ['deny', 'banned'] });
-    stage.forget();
+    await stage.forget();
     await (await stage.knock('5.0', { clientId: 'c', username: 'u' }, 'failover')).expect(refusal('5.0', 3, 0x88));
     assert.equal(await askedOf('two', 'authenticate'), 0);
   });
@@ -114,7 +117,7 @@ describe('the order of asking', () => {
   it('refuses as busy whom there is no room to ask about, and does not ask the next one', async () => {
     await stage.script('narrow', { authenticate: ['hold', as('narrow')] });
     await stage.script('two', {});
-    stage.forget();
+    await stage.forget();
     const asked = await stage.knock('5.0', { clientId: 'a', username: 'u' }, 'narrow');
     await stage.heard('narrow', 'authenticate');
     const queued = await stage.knock('5.0', { clientId: 'b', username: 'u' }, 'narrow');
@@ -132,7 +135,7 @@ describe('the order of asking', () => {
 
   it('gives the queue its turn when a slot becomes free', async () => {
     await stage.script('narrow', { 'authenticate a': ['hold', as('narrow')] });
-    stage.forget();
+    await stage.forget();
     const asked = await stage.knock('3.1.1', { clientId: 'a', username: 'u' }, 'narrow');
     await stage.heard('narrow', 'authenticate');
     const queued = await stage.knock('3.1.1', { clientId: 'b', username: 'u' }, 'narrow');

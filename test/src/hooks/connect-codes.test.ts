@@ -94,7 +94,7 @@ describe('the code by which a CONNECT is refused', () => {
     await watcher.expect('90 03 00 01 00');
     const first = await stage.login('3.1.1', { clientId: 'taken' });
     await stage.heard('mind', 'sessionOpened', (news: { clientId: string }) => news.clientId === 'taken');
-    stage.forget();
+    await stage.forget();
     for (const hook of STEPS) {
       await stage.script('mind', { [hook]: ['deny', 'banned'] });
       const client = await stage.knock('5.0', { clientId: 'taken', username: 'user', will: { topic: 'will/t', payload: 'w', retain: true } });

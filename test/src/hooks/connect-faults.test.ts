@@ -98,7 +98,7 @@ describe('a CONNECT whose plugin fails', () => {
     it(`is refused as unavailable, in time, whatever goes wrong in ${hook}, and other clients go on`, async () => {
       for (const [title, behaviour] of FAILURES) {
         await arrange(hook, fine, behaviour);
-        stage.forget();
+        await stage.forget();
         const fields = { clientId: 'ill', username: 'u', will: { topic: 't', payload: 'w' } };
         const clients = await Promise.all([stage.knock('3.1', fields), stage.knock('3.1.1', fields), stage.knock('5.0', fields)]);
         // While the question of the ill client hangs, others get their answers.
@@ -135,7 +135,7 @@ describe('a CONNECT whose plugin fails', () => {
 
   it('is refused when the answer is not among those that the manifest lists, and the next authority is not asked', async () => {
     await stage.script('strict', { authenticate: ['skip'] });
-    stage.forget();
+    await stage.forget();
     const client = await stage.knock('5.0', { clientId: 'c', username: 'u' }, 'strict');
     await client.expect(refusal('5.0', 3, 0x88));
     await stage.script('next', {});
@@ -155,7 +155,7 @@ describe('a CONNECT whose plugin fails', () => {
 
   it('tells the plugin through the signal that nobody waits for the answer any more', async () => {
     await stage.script('ill', { authenticate: ['hang'] });
-    stage.forget();
+    await stage.forget();
     const client = await stage.knock('5.0', { clientId: 'c', username: 'u' });
     await stage.heard('ill', 'authenticate');
     client.reset();

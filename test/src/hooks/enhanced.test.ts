@@ -61,7 +61,7 @@ describe('enhanced authentication', () => {
 
   beforeEach(async () => {
     await stage.script('mind', { 'authenticateEnhanced keep': ['keep', as('keeper')] });
-    stage.forget();
+    await stage.forget();
   });
 
   function knock(properties: string, clientId?: string, chain = 'main'): Promise<WireClient> {
@@ -114,7 +114,11 @@ describe('enhanced authentication', () => {
     await client.expect(PINGRESP);
     assert.deepEqual(
       stage.of('mind', 'authenticateEnhanced').map((request) => [request.step, request.data]),
-      [[1, null], [2, { $bytes: '6669727374' }], [3, { $bytes: '7365636f6e64' }]],
+      [
+        [1, null],
+        [2, { $bytes: '6669727374' }],
+        [3, { $bytes: '7365636f6e64' }],
+      ],
     );
     client.close();
   });
@@ -154,7 +158,11 @@ describe('enhanced authentication', () => {
   }
 
   it('by a method that nobody owns is refused with 0x8C, also where nobody owns any', async () => {
-    for (const [method, chain] of [['UNKNOWN', 'main'], ['plain', 'main'], ['SECOND', 'basic']] as const) {
+    for (const [method, chain] of [
+      ['UNKNOWN', 'main'],
+      ['plain', 'main'],
+      ['SECOND', 'basic'],
+    ] as const) {
       const client = await knock(`15 ${field(method)}`, undefined, chain);
       await client.expect(refusal('5.0', 0, 0x8c));
       await client.expectClosed();
@@ -186,7 +194,7 @@ describe('enhanced authentication', () => {
     it('confirms the same identity, in one step or more, and the client goes on', async () => {
       const client = await connected();
       await stage.script('mind', { authenticateEnhanced: as('user', { data: bytes('ok') }) });
-      stage.forget();
+      await stage.forget();
       client.send(auth(0x19, `${METHOD} ${data('again')}`));
       await client.expect(auth(0x00, `${METHOD} ${data('ok')}`));
       const { step, reauthentication, data: sent } = await stage.heard('mind', 'authenticateEnhanced');
@@ -213,7 +221,7 @@ describe('enhanced authentication', () => {
     it('may not change the method: 0x82, and nobody is asked', async () => {
       for (const properties of [`15 ${field('OTHER')}`, `15 ${field('UNKNOWN')}`]) {
         const client = await connected();
-        stage.forget();
+        await stage.forget();
         client.send(auth(0x19, properties));
         await client.expect('e0 01 82');
         await client.expectClosed();
@@ -237,7 +245,7 @@ describe('enhanced authentication', () => {
     it('holds back what the client sends meanwhile', async () => {
       const client = await connected();
       await stage.script('mind', { authenticateEnhanced: ['hold', as('other')] });
-      stage.forget();
+      await stage.forget();
       client.send(auth(0x19, METHOD) + publish({ topic: 't', qos: 1, packetId: 1, properties: '' }));
       await stage.heard('mind', 'authenticateEnhanced');
       assert.equal(client.unread, '');

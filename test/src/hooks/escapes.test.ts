@@ -38,10 +38,12 @@ describe('an error that escapes from a plugin', () => {
   }
 
   it('does not keep the broker from ending in good order', async () => {
-    const client = await stage.login('5.0', { clientId: 'last' });
-    const stopped = stage.broker.stop();
+    const ending = await Stage.start({ actors: { wild: { taps: ['authenticate'] } }, chains: { main: { authenticate: ['wild'] } } });
+    const client = await ending.login('5.0', { clientId: 'last' });
+    await ending.escape('wild', 'throw');
+    await ending.broker.waitForOutput(/escaped by throw/);
+    const stopped = ending.stop();
     await client.expect('e0 01 8b');
     assert.equal(await stopped, 0);
-    stage = await Stage.start({ actors: { one: { taps: ['authenticate'] } }, chains: { main: { authenticate: ['one'] } } });
   });
 });

@@ -61,7 +61,7 @@ describe('what does not last', () => {
 
   beforeEach(async () => {
     for (const actor of ['mind', 'once']) await stage.script(actor, {});
-    stage.forget();
+    await stage.forget();
   });
 
   function login(version: Version, chain = 'main'): Promise<WireClient> {
@@ -115,7 +115,7 @@ describe('what does not last', () => {
       const { identity, tenant, ageSeconds } = await stage.heard('mind', 'refreshIdentity');
       assert.deepEqual([identity, tenant], [{ username: 'user' }, null]);
       assert.ok(typeof ageSeconds === 'number' && ageSeconds >= 0 && ageSeconds < 5);
-      stage.forget();
+      await stage.forget();
       await stage.heard('mind', 'refreshIdentity');
       for (const [client] of clients) client.close();
     });
@@ -125,7 +125,7 @@ describe('what does not last', () => {
       const client = await login('5.0');
       await stage.heard('mind', 'refreshIdentity');
       await stage.script('mind', { refreshIdentity: ['deny', 'banned'] });
-      stage.forget();
+      await stage.forget();
       const other = await login('5.0', 'once');
       await other.silence();
       await client.silence(3 * LEASE * 1000);
@@ -162,7 +162,7 @@ describe('what does not last', () => {
         await client.silence();
       }
       await stage.script('mind', { refreshIdentity: ['allow'] });
-      stage.forget();
+      await stage.forget();
       await stage.heard('mind', 'refreshIdentity');
       for (const [client] of clients) await client.silence();
       await stage.script('mind', { refreshIdentity: ['deny', 'banned'] });
@@ -181,7 +181,11 @@ describe('what does not last', () => {
       const client = await login('5.0');
       client.send(publish({ topic: 't', qos: 1, packetId: 1, properties: '' }));
       await client.expect('40 03 00 01 10');
-      await stage.heard('mind', 'loadPolicy', ({ reason, knownVersion }: { reason: string; knownVersion: number }) => reason === 'lease' && knownVersion === 1);
+      await stage.heard(
+        'mind',
+        'loadPolicy',
+        ({ reason, knownVersion }: { reason: string; knownVersion: number }) => reason === 'lease' && knownVersion === 1,
+      );
       await stage.script('mind', { loadPolicy: policy(2, rules('deny', 't')) });
       // The lease of version 1 ends once more; from then on it is version 2.
       await eventually(client, 't', '87');
@@ -205,7 +209,7 @@ describe('what does not last', () => {
       const client = await login('5.0', 'grace');
       const short = await login('5.0', 'short');
       await stage.script('mind', { loadPolicy: ['unavailable'] });
-      stage.forget();
+      await stage.forget();
       await stage.heard('mind', 'loadPolicy', (request: { reason: string }) => request.reason === 'lease');
       client.send(publish({ topic: 'yes', qos: 1, packetId: 1, properties: '' }) + publish({ topic: 'no', qos: 1, packetId: 2, properties: '' }));
       await client.expect('40 03 00 01 10 40 03 00 02 87');

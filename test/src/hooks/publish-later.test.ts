@@ -31,7 +31,7 @@ describe('what happens to a message after its topic was allowed', () => {
 
   beforeEach(async () => {
     for (const actor of ['mind', 'guard', 'writer', 'rules']) await stage.script(actor, {});
-    stage.forget();
+    await stage.forget();
   });
 
   const login = (version: Version, chain = 'main', clientId?: string): Promise<WireClient> => {
@@ -210,7 +210,7 @@ describe('what happens to a message after its topic was allowed', () => {
       await sender.readPacket();
       for (const [index, behaviour] of ([['deny', 'not-authorized'], ...FAULTS] as const).entries()) {
         await stage.script('guard', { 'guardDelivery d': ['pass'] });
-        stage.forget();
+        await stage.forget();
         const good = await subscriber('d');
         await good.expect(publish({ topic: 'd', payload: 'kept', retain: true }));
         await stage.script('guard', { 'guardDelivery d': behaviour });

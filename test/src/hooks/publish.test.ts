@@ -71,7 +71,7 @@ describe('a PUBLISH', () => {
 
   beforeEach(async () => {
     for (const actor of ['mind', 'plain']) await stage.script(actor, {});
-    stage.forget();
+    await stage.forget();
   });
 
   const login = (version: Version, chain = 'main'): Promise<WireClient> => {

@@ -39,7 +39,7 @@ describe('guards of sockets', () => {
 
   beforeEach(async () => {
     for (const actor of ['door', 'second']) await stage.script(actor, {});
-    stage.forget();
+    await stage.forget();
   });
 
   /** The whole answer to a request for a WebSocket, until the broker closes or the headers end. */

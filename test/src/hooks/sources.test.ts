@@ -17,7 +17,7 @@ describe('what sources change about a client', () => {
 
   beforeEach(async () => {
     await stage.script('mind', {});
-    stage.forget();
+    await stage.forget();
   });
 
   it('is nothing when they give nothing', async () => {

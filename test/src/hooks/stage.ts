@@ -135,7 +135,9 @@ export class Stage {
     return find() as Readonly<Record<string, unknown>>;
   }
 
-  forget(): void {
+  /** Forgets what was heard, also what is still on its way: each actor has its own, and what clients see may be faster. */
+  async forget(): Promise<void> {
+    await Promise.all([...this.#links.keys()].map((actor) => this.#command(actor, { ping: true })));
     this.events.length = 0;
   }
 

@@ -68,7 +68,7 @@ describe('a SUBSCRIBE', () => {
 
   beforeEach(async () => {
     for (const actor of ['mind', 'guard', 'second', 'rules']) await stage.script(actor, {});
-    stage.forget();
+    await stage.forget();
   });
 
   function login(version: Version, chain = 'main') {
@@ -289,7 +289,7 @@ describe('a SUBSCRIBE', () => {
       await client.expect(suback(version, 1, 0));
       await stage.script('mind', { authorize: ['throw'] });
       await stage.script('guard', { guardSubscribe: ['deny', 'banned'] });
-      stage.forget();
+      await stage.forget();
       client.send(unsubscribe({ packetId: 2, filters: ['a'], ...props(version) }));
       await client.expect(version === '5.0' ? 'b0 04 00 02 00 00' : 'b0 02 00 02');
       await stage.script('mind', {});

@@ -3,7 +3,17 @@ import type { Version } from '../fuzz/corpus.js';
 import type { MemoryBroker } from '../fuzz/memory-broker.js';
 import type { Peer } from '../fuzz/peer.js';
 import { Reader } from '../fuzz/relay-rules.js';
-import { type ConnectFields, connect5, connect31, connect311, type PublishFields, publish, pubrel, type SubscribeFields, subscribe } from '../support/packets.js';
+import {
+  type ConnectFields,
+  connect5,
+  connect31,
+  connect311,
+  type PublishFields,
+  publish,
+  pubrel,
+  type SubscribeFields,
+  subscribe,
+} from '../support/packets.js';
 import { fromHex } from '../support/wire-client.js';
 
 export type Published = Packet & { cmd: 'publish' };
@@ -38,7 +48,7 @@ export class Member {
     member.read();
     const [first] = member.came;
     if (first?.cmd !== 'connack' || (first.returnCode ?? first.reasonCode) !== 0) throw new Error(`not accepted: ${JSON.stringify(first)}`);
-    member.came.length = 0;
+    member.came.shift();
     return member;
   }
 
@@ -90,9 +100,17 @@ export class Member {
   }
 
   #acknowledge(packet: Packet): void {
-    const first = packet.cmd === 'pubrel' ? 0x70 : packet.cmd !== 'publish' || packet.qos === 0 ? 0 : packet.qos === 1 ? 0x40 : 0x50;
-    const packetId = packet.messageId ?? 0;
-    if (first !== 0 && !this.peer.ended) this.peer.send(Buffer.from([first, 2, packetId >> 8, packetId & 0xff]));
+    if (packet.cmd === 'publish') this.acknowledge(packet);
+    else if (packet.cmd === 'pubrel') this.#answer(0x70, packet.messageId ?? 0);
+  }
+
+  /** PUBACK or PUBREC. */
+  acknowledge({ qos, messageId = 0 }: Pick<Published, 'qos' | 'messageId'>): void {
+    if (qos > 0) this.#answer(qos === 1 ? 0x40 : 0x50, messageId);
+  }
+
+  #answer(first: number, packetId: number): void {
+    if (!this.peer.ended) this.peer.send(Buffer.from([first, 2, packetId >> 8, packetId & 0xff]));
   }
 }
 

@@ -83,6 +83,42 @@ describe('what waits for sessions', () => {
     await broker.stop();
   });
 
+  it('is bounded in bytes also while somebody is there who reads and acknowledges nothing', async () => {
+    for (const qos of [1, 2] as const) {
+      const broker = await startBroker({ maxQueuedBytes: 100_000 });
+      const member = await Member.join(broker, { version: 5, properties: HOUR });
+      member.subscribe([['t/#', qos]]);
+      await quiet(broker, [member]);
+      member.acknowledges = false;
+      const publisher = await Member.join(broker);
+      for (let i = 0; i < 50; i += 1) {
+        publisher.publish({ topic: 't/x', payload: `${i}:`.padEnd(10_000, 'x'), qos: 2, packetId: 1 + i });
+        publisher.release(1 + i);
+      }
+      await quiet(broker, [publisher, member]);
+      // So much was sent, so much waits, and the rest is dropped.
+      assert.ok(member.published.length >= 9 && member.published.length <= 11, String(member.published.length));
+      assert.ok(broker.stats.queuedBytes <= 100_000);
+      const held = member.published.length + broker.stats.messagesQueued;
+      assert.equal(held + broker.stats.droppedQueueFull, 50);
+      member.acknowledges = true;
+      for (const { messageId = 0 } of [...member.published]) member.acknowledge({ qos, messageId });
+      await quiet(broker, [member]);
+      assert.deepEqual(
+        member.payloads.map((payload) => payload.split(':')[0]),
+        numbers(0, held),
+      );
+      assert.equal(broker.stats.queuedBytes, 0);
+      // And all of the room is there again.
+      const before = broker.stats.droppedQueueFull;
+      publisher.publish({ topic: 't/x', payload: 'again', qos: 1, packetId: 100 });
+      await quiet(broker, [publisher, member]);
+      assert.equal(member.payloads.at(-1), 'again');
+      assert.equal(broker.stats.droppedQueueFull, before);
+      await broker.stop();
+    }
+  });
+
   it('takes nothing at QoS 0 while nobody is there', async () => {
     const broker = await startBroker();
     await sleeper(broker, 'one');

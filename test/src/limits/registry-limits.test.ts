@@ -9,6 +9,7 @@ describe('retained messages', () => {
     const broker = await startBroker({ maxRetainedMessages: 10 });
     const [publisher, live] = [await Member.join(broker, { version: 5 }), await Member.join(broker)];
     live.subscribe([['r/#', 0]]);
+    await quiet(broker, [live]);
     for (let i = 0; i < 15; i += 1) publisher.publish({ topic: `r/${i}`, payload: 'old', retain: true, qos: 1, packetId: 1 + i });
     await quiet(broker, [publisher, live]);
     assert.equal(publisher.kinds('puback').length, 15);

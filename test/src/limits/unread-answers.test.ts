@@ -74,7 +74,9 @@ describe('QoS 2 messages that are never released', () => {
     const subscriber = await Member.join(broker);
     subscriber.subscribe([['t', 0]]);
     await quiet(broker, [subscriber]);
-    const round = Buffer.concat(Array.from({ length: 100 }, (_, index) => fromHex(publisher.publishBytes({ topic: 't', qos: 2, packetId: 1 + index }))));
+    const round = Buffer.concat(
+      Array.from({ length: 100 }, (_, index) => fromHex(publisher.publishBytes({ topic: 't', qos: 2, packetId: 1 + index }))),
+    );
     let answers = 0;
     for (let i = 0; i < 10_000; i += 1) {
       publisher.peer.send(Buffer.from(round));

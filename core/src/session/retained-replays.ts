@@ -1,0 +1,55 @@
+import type { Message } from '../gate/index.js';
+import type { RetainedEntry, Subscription } from '../router/index.js';
+
+interface Replay {
+  readonly entries: Iterator<RetainedEntry>;
+  /** Serial of the last message that was retained when the subscription was made. */
+  readonly until: number;
+}
+
+/**
+ * Retained messages on their way because of new subscriptions. Each subscription has one walk at most, and a walk holds no messages: a client
+ * that subscribes again and again, and acknowledges nothing, could else gather any number of them.
+ */
+export class RetainedReplays {
+  readonly #walks = new Map<Subscription, Replay>();
+  /** Whether it is the others' turn. */
+  resting = false;
+
+  get waiting(): boolean {
+    return this.#walks.size > 0;
+  }
+
+  /** Begins at the first message, also where an earlier walk of the subscription has not come to its end. */
+  start(subscription: Subscription, entries: Iterator<RetainedEntry>, until: number): void {
+    this.#walks.delete(subscription);
+    this.#walks.set(subscription, { entries, until });
+  }
+
+  stop(subscription: Subscription): void {
+    this.#walks.delete(subscription);
+  }
+
+  clear(): void {
+    this.#walks.clear();
+  }
+
+  /** Goes on in the next turn of the event loop. */
+  rest(goOn: () => void): void {
+    this.resting = true;
+    setImmediate(() => {
+      this.resting = false;
+      goOn();
+    });
+  }
+
+  /** The next message; `live` when it was retained since, so that the subscription has had it already. */
+  next(): { readonly message: Message; readonly subscription: Subscription; readonly live: boolean } | null {
+    for (const [subscription, { entries, until }] of this.#walks) {
+      const { value, done } = entries.next();
+      if (done !== true) return { message: value.message, subscription, live: value.serial > until };
+      this.#walks.delete(subscription);
+    }
+    return null;
+  }
+}

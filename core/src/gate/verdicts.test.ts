@@ -48,6 +48,15 @@ test('A topic that takes the place of another brings none of its answers.', () =
   assert.ok(remembered >= 20_000);
 });
 
+test('However many topics are asked, answers about 1,024 at most are kept.', () => {
+  const cache = new VerdictCache();
+  const table = new TopicTable(100_000);
+  const entries = Array.from({ length: 50_000 }, (_, i) => table.intern(`t/${i}`));
+  for (const entry of entries) cache.set(entry, 0, Answer.ALLOW);
+  const kept = entries.filter((entry) => cache.get(entry, 0) !== 0).length;
+  assert.ok(kept > 500 && kept <= 1024, `${kept}`);
+});
+
 test('An entry of an earlier epoch is another entry: nothing is remembered about it by name.', () => {
   const cache = new VerdictCache();
   const table = new TopicTable(16);

@@ -132,7 +132,7 @@ function somePublish(random: Random, version: Version): string {
   const aliased = version === 5 && random.oneIn(6);
   return publish({
     topic: aliased ? '' : random.pick(TOPICS),
-    payload: random.bytes(random.oneIn(30) ? 30_000 : random.below(40)),
+    payload: random.bytes(random.oneIn(80) ? 30_000 : random.below(40)),
     qos: random.below(3) as 0 | 1 | 2,
     retain: random.oneIn(4),
     dup: random.oneIn(10),

@@ -38,7 +38,7 @@ export class Member {
     this.version = version;
     this.peer = broker.connect();
     this.#reader = new Reader(version);
-    this.peer.send(fromHex(CONNECT[version]({ ...options, clientId })));
+    this.peer.send(fromHex(CONNECT[version]({ username: 'amy', password: 'p', ...options, clientId })));
   }
 
   /** Connects and waits for the CONNACK. */

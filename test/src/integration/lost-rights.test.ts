@@ -128,7 +128,11 @@ describe('rights that are lost', () => {
     delete document.plugins.everybody;
     Object.assign(document.chains.default ?? {}, { authenticate: ['passwords'] });
     writeFileSync(join(broker.folder, 'plugins.json'), JSON.stringify(document));
-    writeFileSync(join(broker.folder, 'data/passwords'), passwordLine('alice', 'secret'));
+    const passwords = join(broker.folder, 'data/passwords');
+    const kept = readFileSync(passwords, 'utf8')
+      .split('\n')
+      .filter((line) => line.startsWith('alice:'));
+    writeFileSync(passwords, kept.join('\n'));
     await reload(/reloaded the configuration/);
     await nobody.expectClosed();
     await bob.expectClosed();

@@ -7,7 +7,7 @@ import { field } from '../support/packets.js';
 import { type More, startBroker } from './broker.js';
 import { Member, quiet } from './member.js';
 
-const MESSAGES = 1000;
+const MESSAGES = 700;
 const FILTERS = ['#', 'a/#', 'a/+', '+/b', 'a/b', 'a/b/c', 'b', '+/+/c'];
 const TOPICS = ['a', 'a/b', 'a/b', 'a/b/c', 'b', 'b/b', 'a/x/c'];
 
@@ -70,16 +70,16 @@ async function traffic(seed: number, more: More): Promise<Traffic> {
   const random = new Random(seed);
   const broker = await startBroker({ maxInflight: 20, maxQueuedMessages: 100_000 }, more);
   const members: Member[] = [];
-  for (let i = 0; i < 9; i += 1) {
+  for (let i = 0; i < 18; i += 1) {
     const version = VERSIONS[i % 3] as 3 | 4 | 5;
-    const durable = i % 2 === 0;
+    const durable = random.oneIn(3);
     const member = await Member.join(broker, {
       version,
       clientId: `s${i}`,
       cleanSession: version === 5 || !durable,
       properties: `${durable ? '11 00 00 00 3c' : ''} ${i === 5 ? '21 00 05 27 00 00 00 60' : ''}`,
     });
-    for (let count = 1 + random.below(3); count > 0; count -= 1) {
+    for (let count = random.oneIn(2) ? 1 : 3; count > 0; count -= 1) {
       const options = version === 5 ? random.pick([0, 0x08, 0x20, 0x04]) : 0;
       const properties = version === 5 && random.oneIn(2) ? `0b ${(1 + random.below(100)).toString(16).padStart(2, '0')}` : '';
       member.subscribe([[random.pick(FILTERS), random.below(3) | options]], version === 5 ? { properties } : {});

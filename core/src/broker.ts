@@ -42,6 +42,9 @@ export class Broker {
   #generations = 0;
   #stopping = false;
   #busy: Promise<void> = Promise.resolve();
+  /** Starts, stops and reloads that have not begun; and the plugins that a reload waits for. */
+  #queued = 0;
+  #awaited: PluginHost | null = null;
 
   constructor(options: BrokerOptions) {
     this.#initial = options;
@@ -113,7 +116,13 @@ export class Broker {
 
   /** Starts and stops and reloads never overlap. */
   #exclusive(work: () => Promise<void>): Promise<void> {
-    const next = this.#busy.then(work);
+    this.#queued += 1;
+    // A reload that waits for a backend would hold up everything behind it for as long as that is down, the end of the broker, too.
+    void this.#awaited?.dispose();
+    const next = this.#busy.then(() => {
+      this.#queued -= 1;
+      return work();
+    });
     this.#busy = next.catch(() => {});
     return next;
   }
@@ -144,6 +153,19 @@ export class Broker {
     });
     await host.prepare();
     return { number: this.#generations, config, host, engine };
+  }
+
+  /** Waits for the plugins of a reload, but not while something else is to be done. */
+  async #readyAlone(host: PluginHost): Promise<void> {
+    this.#awaited = host;
+    try {
+      if (this.#queued === 0) await host.ready;
+    } catch (error) {
+      if (this.#queued === 0) throw error;
+    } finally {
+      this.#awaited = null;
+    }
+    if (this.#queued > 0) throw new PortcullisError(ERRORS.config, 'overtaken by what came after it');
   }
 
   #provide(plugin: string, stores: { sessions?: SessionStore; retained?: RetainedStore }): void {
@@ -243,7 +265,7 @@ export class Broker {
     const generation = await this.#prepare(input);
     let listeners: Map<string, Listener>;
     try {
-      await generation.host.ready;
+      await this.#readyAlone(generation.host);
       listeners = await this.#bind(generation, this.#listeners);
     } catch (error) {
       await generation.host.dispose();

@@ -28,7 +28,13 @@ export const LIMITS = {
   maxFiltersPerPacket: limit(1024, 1, 65_535, 'count', 'Topic filters of one SUBSCRIBE or UNSUBSCRIBE.'),
   maxSubscriptions: limit(20_000, 1, 10_000_000, 'count', 'Subscriptions of one session.'),
   topicAliasMaximum: limit(64, 0, 65_535, 'count', 'Topic aliases that a client may set up on one connection.'),
-  receiveMaximum: limit(1024, 1, 65_535, 'count', 'QoS 1 and 2 messages of a client that the broker holds unacknowledged.'),
+  receiveMaximum: limit(
+    1024,
+    1,
+    65_535,
+    'count',
+    'QoS 1 and 2 messages of a 5.0 client that the broker holds unacknowledged; those of a 3.x client are bounded by maxQueuedBytes.',
+  ),
   maxInflight: limit(
     1024,
     1,
@@ -37,7 +43,13 @@ export const LIMITS = {
     'QoS 1 and 2 messages that the broker sends before a client acknowledges; the client may ask for fewer.',
   ),
   maxQueuedMessages: limit(10_000, 0, 10_000_000, 'count', 'Messages that wait for one session; newer ones are dropped.'),
-  maxQueuedBytes: limit(16 * MIB, 0, 16_384 * MIB, 'bytes', 'Bytes that wait for one session, and that it was sent and has not acknowledged; newer messages are dropped.'),
+  maxQueuedBytes: limit(
+    16 * MIB,
+    0,
+    16_384 * MIB,
+    'bytes',
+    'Bytes that wait for one session, and that it was sent and has not acknowledged; newer messages are dropped. As many of its own QoS 2 messages may wait for their PUBREL.',
+  ),
   maxTotalQueuedBytes: limit(512 * MIB, 0, 1_048_576 * MIB, 'bytes', 'Bytes that wait for all sessions together; newer messages are dropped.'),
   maxSocketBufferBytes: limit(
     4 * MIB,

@@ -2,6 +2,8 @@ import { run } from './run.js';
 
 // "portcullis schema | head" closes the pipe early; that is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+// Whoever read the log is gone, or its disk is full: the broker goes on without. Uncaught, each failure would be logged, and fail again.
+process.stderr.on('error', () => {});
 
 const status = await run(
   process.argv.slice(2),

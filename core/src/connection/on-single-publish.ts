@@ -47,6 +47,7 @@ function decided(connection: Connection, session: Session, qos: 0 | 1 | 2, packe
 function accepted(connection: Connection, session: Session, packetId: number, approved: ApprovedMessage): void {
   const { room, version } = connection;
   const { qos } = approved.message;
+  if (qos === 2 && !session.received.takes(approved.message)) return full(connection, packetId);
   room.custody.begin();
   let code: number = ReasonCode.Success;
   if (qos === 2) session.hold(packetId, approved);
@@ -61,6 +62,12 @@ function accepted(connection: Connection, session: Session, packetId: number, ap
     return connection.acknowledgements.send(NO_MARK, encodeAck(5, type, packetId, ReasonCode.QuotaExceeded));
   }
   send(connection, mark, encodeAck(version, type, packetId, version === 5 ? code : 0));
+}
+
+/** Too much of the client's waits for its PUBREL: it keeps this one. */
+function full(connection: Connection, packetId: number): void {
+  if (connection.version !== 5) return connection.fail(ERRORS.receiveMaximum, 'too many bytes of QoS 2 messages wait for their PUBREL');
+  send(connection, NO_MARK, encodeAck(5, PacketType.PUBREC, packetId, ReasonCode.QuotaExceeded));
 }
 
 /** Hands an approved message to the router, and retains it. Returns whether somebody subscribes to its topic. */

@@ -203,6 +203,18 @@ test('A patch of payload and properties changes these and nothing else, and is c
   assert.deepEqual([message.topic, message.qos, message.retain, message.publisherClientId, message.publisher], ['a', 1, true, 'who', 'ann']);
 });
 
+test('A message that stays on its topic is not asked about twice.', () => {
+  for (const patches of [[], [{ payload: Buffer.from('x') }], [{ topic: 'b' }, { topic: 'a' }]]) {
+    const { judge, standing } = scene(['+a'], (given) => {
+      rewriting(...patches)(given);
+      given.hooks.tapped.add('code authorize');
+      given.hooks.script.set('code authorize', SKIP);
+    });
+    assert.equal(judge('a').verdict?.outcome, 'route');
+    assert.equal(standing.hooks.asked.length, 1);
+  }
+});
+
 test('The expiry of a message survives a patch that says nothing about properties, and ends with one that leaves it out.', () => {
   const kept = scene(['+a'], rewriting({ payload: Buffer.from('x') }));
   assert.equal(routed(kept.judge('a', { expiresAt: kept.clock.now() + 5000 }).verdict).message.expiresAt, kept.clock.now() + 5000);

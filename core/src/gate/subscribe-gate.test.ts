@@ -175,6 +175,11 @@ test('The first verdict comes once, later, and not at all after it was cancelled
   late.standing.hooks.asked[0]?.answer(SKIP);
   pending?.cancel();
   assert.equal(late.standing.hooks.asked[1]?.cancelled, true);
+  // A host that answers although it was told not to.
+  for (const question of [...early.standing.hooks.asked, ...late.standing.hooks.asked]) {
+    question.cancelled = false;
+    question.answer(PASS);
+  }
   assert.deepEqual([early.verdicts.length, late.verdicts.length], [0, 0]);
 });
 

@@ -3,7 +3,8 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ConnectionInfo } from '@portcullis/sdk';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { openConnection, type Transport } from '../connection/index.js';
+import { type Connection, openConnection, type Transport } from '../connection/index.js';
+import { ERRORS } from '../errors.js';
 import { bind } from './bind.js';
 import { Doorkeeper, type InForce, LINGER_MS, type Listener, type ListenerOptions, type ListenerRoom, urlOf } from './listener.js';
 import { pathOf, refusalOf, requestOf } from './upgrade.js';
@@ -97,11 +98,27 @@ function accept(room: ListenerRoom, options: ListenerOptions, webSocket: WebSock
       connection.closed(failure);
     } else connection.received(data);
   });
+  countEarly(room, connection, webSocket, socket);
   socket.on('drain', () => connection.drained());
   webSocket.on('close', () => {
     connection.closed(failure);
     gone();
   });
+}
+
+/** A message is handed on when it is whole. What a stranger has sent of it must be bounded before; framing may double what the limit means. */
+function countEarly(room: ListenerRoom, connection: Connection, webSocket: WebSocket, socket: Duplex): void {
+  const limit = room.connections.limits.preAuthBytes * 2;
+  let bytes = 0;
+  const count = (chunk: Buffer): void => {
+    if (connection.client !== null) return void socket.off('data', count);
+    bytes += chunk.length;
+    if (bytes <= limit) return;
+    socket.off('data', count);
+    connection.fail(ERRORS.preAuthBytes, 'too much was sent before the CONNECT was accepted');
+    webSocket.terminate();
+  };
+  socket.on('data', count);
 }
 
 class WebSocketTransport implements Transport {

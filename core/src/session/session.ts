@@ -7,6 +7,7 @@ import { type Copy, copyOf, isExpired, queuedChange, storedSubscription } from '
 import { Delivery, Fifo } from './delivery.js';
 import { InFlight } from './in-flight.js';
 import type { Outlet } from './outlet.js';
+import { Received } from './received.js';
 import { Resending } from './resending.js';
 import { RetainedReplays } from './retained-replays.js';
 import { countDrop, type SessionRoom } from './room.js';
@@ -28,8 +29,7 @@ export class Session implements Subscriber {
   expirySeconds: number;
   readonly subscriptions = new Map<string, Subscription>();
   readonly inFlight: InFlight;
-  /** QoS 2 messages of the client that wait for their PUBREL, by packet identifier; null where the message was refused. */
-  readonly received = new Map<number, ApprovedMessage | null>();
+  readonly received: Received;
   readonly #room: SessionRoom;
   readonly #queue = new Fifo<Delivery>();
   #queuedBytes = 0;
@@ -47,6 +47,7 @@ export class Session implements Subscriber {
     this.domain = domain;
     this.expirySeconds = client.info.sessionExpirySeconds;
     this.durable = this.expirySeconds > 0;
+    this.received = new Received(room);
     this.inFlight = new InFlight(room.limits.maxInflight, room.limits.maxQueuedBytes);
   }
 
@@ -191,9 +192,8 @@ export class Session implements Subscriber {
   released(packetId: number): void {
     const delivery = this.inFlight.delivery(packetId);
     this.inFlight.released(packetId);
-    if (delivery?.stored === true) {
-      this.#room.custody.session({ kind: 'released', session: this.key, sequence: delivery.sequence, packetId });
-    }
+    if (delivery?.stored !== true) return;
+    this.#room.custody.session({ kind: 'released', session: this.key, sequence: delivery.sequence, packetId });
   }
 
   /** Keeps a QoS 2 message of the client until its PUBREL; null for one that was refused without the client's knowing. */

@@ -108,14 +108,14 @@ test('Within the grace it is tried again every half second, and the connection e
 });
 
 test('A confirmation within the grace begins the lease anew, and the next failure has the whole grace again.', () => {
-  const { clock, asked, ended } = scene({ leaseSeconds: 60, chain: { staleGraceMs: 600 } });
+  const { clock, asked, ended, client } = scene({ leaseSeconds: 60, chain: { staleGraceMs: 600 } });
   clock.advance(60_025);
   asked[0]?.answer(FAULT);
   clock.advance(550);
   asked[1]?.answer(refreshed(null));
   clock.advance(60_025);
   asked[2]?.answer(FAULT);
-  assert.deepEqual(ended, []);
+  assert.deepEqual([ended, client.barred], [[], false]);
 });
 
 test('An identity that was confirmed by another way is not asked about until its new lease ends.', () => {
@@ -303,7 +303,11 @@ test('Whatever was asked is cancelled when the connection ends, and an answer th
   for (const question of asked) (question as { cancelled: boolean }).cancelled = false;
   asked[0]?.answer(DENY);
   asked[1]?.answer(policy(1, '+new'));
+  asked[1]?.answer(FAULT);
   invalidate(keeper);
+  const next = standingOf({ authenticate: ['others'] });
+  renew(keeper, next);
+  assert.equal(next.hooks.asked.length, 0);
   clock.advance(1_000_000);
   assert.deepEqual([may('new'), ended.length, changes(), asked.length], [false, 0, 0, 2]);
 });

@@ -265,6 +265,20 @@ test('The retain guard sees the message after rewriting.', () => {
   assert.equal((standing.hooks.asked[0]?.request.message as { topic: string } | undefined)?.topic, 'b');
 });
 
+test('A fault is counted as a fault and told as one.', () => {
+  const { judge, stats, standing } = scene(['+a'], ({ hooks, global }) => {
+    global.tapped.add('decisionMade');
+    hooks.tapped.add('code authorize');
+    hooks.script.set('code authorize', FAULT);
+  });
+  judge('a');
+  assert.deepEqual([stats.publishesDenied, stats.publishesFaulted], [0, 1]);
+  assert.deepEqual(
+    standing.global.told.map(({ news }) => [news.outcome, news.plugin, news.reasonCode]),
+    [['fault', 'code', 0x83]],
+  );
+});
+
 test('Each verdict is counted, and told with its rule to those who listen.', () => {
   const { judge, stats, standing } = scene(['+a', '-b'], ({ global }) => {
     global.tapped.add('decisionMade');

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { CompiledRules } from '../policy/index.js';
 import { Check } from './client.js';
 import { ALLOW, clientOf, DENY, FAULT, type FakeStanding, gateRig, PASS, rules, SKIP, standingOf } from './gate.test.support.js';
 import type { GateChain } from './options.js';
@@ -181,6 +182,29 @@ test('The first verdict comes once, later, and not at all after it was cancelled
     question.answer(PASS);
   }
   assert.deepEqual([early.verdicts.length, late.verdicts.length], [0, 0]);
+});
+
+test('Under first-match a source that says nothing about a filter does not lower what another grants.', () => {
+  const standing = standingOf({ combine: 'first-match', authorize: ['rules', 'more'] });
+  const { gate } = gateRig({ standing });
+  const client = clientOf(rules('+other'), standing);
+  const variables = { username: 'ann', clientId: 'c1', tenant: null, commonName: null, attributes: null };
+  const [allow] = rules('+a');
+  const grants = [rules('+other'), allow === undefined ? [] : [{ ...allow, maxQos: 1 as const }]];
+  const sources = grants.map((own, i) => ({ plugin: i === 0 ? 'rules' : 'more', templates: [], rules: CompiledRules.compile(own) }));
+  for (const order of [sources, [...sources].reverse()]) {
+    const names = order.map(({ plugin }) => plugin);
+    client.stand(
+      { ...standing, chain: { ...standing.chain, authorize: names } },
+      standing.engine.bind({ combine: 'first-match', variables, sources: order }),
+      names,
+    );
+    let qos = -1;
+    gate.judgeSubscribe(client, { filter: 'a', qos: 2, shareName: null }, (verdict) => {
+      qos = granted(verdict).qos;
+    });
+    assert.equal(qos, 1);
+  }
 });
 
 test('Under first-match a deny of an earlier plugin stands against an allow of a later one.', () => {

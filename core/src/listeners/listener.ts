@@ -62,8 +62,7 @@ export class Doorkeeper {
       port: port ?? 0,
     });
     nextConnection += 1;
-    const full =
-      stats.connectionsOpen >= limits.maxConnections || (maxConnections !== null && this.#open >= maxConnections);
+    const full = stats.connectionsOpen >= limits.maxConnections || (maxConnections !== null && this.#open >= maxConnections);
     if (full || address === undefined || !gate.acceptConnection(info)) {
       stats.connectionsRefused += 1;
       return null;

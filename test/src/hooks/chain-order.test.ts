@@ -50,7 +50,7 @@ describe('the order of asking', () => {
   /** Whom an actor was asked about; the script is a round trip behind which nothing is outstanding. */
   async function askedOf(actor: string, hook: string): Promise<number> {
     await stage.script(actor, {});
-    return stage.of(actor, hook).length;
+    return (await stage.asked(actor, hook)).length;
   }
 
   it('is that of the chain: the first authority that does not skip decides', async () => {
@@ -93,9 +93,9 @@ describe('the order of asking', () => {
       ['patched-once'],
     );
     // The first tenant counts, and the second source is not asked; each source of patches sees those before it.
-    assert.equal(stage.of('two', 'resolveTenant').length, 0);
+    assert.equal((await stage.asked('two', 'resolveTenant')).length, 0);
     assert.deepEqual(
-      stage.of('two', 'normalizeConnect').map(({ client: info }) => (info as { id: string }).id),
+      (await stage.asked('two', 'normalizeConnect')).map(({ client: info }) => (info as { id: string }).id),
       ['patched-once'],
     );
     client.close();

@@ -105,7 +105,7 @@ describe('the code by which a CONNECT is refused', () => {
     // A refusal that had opened or taken over a session would have told of it before this one's.
     const last = await stage.login('3.1.1', { clientId: 'last' });
     await stage.heard('mind', 'sessionOpened');
-    assert.deepEqual(stage.of('mind', 'sessionOpened'), [{ clientId: 'last', tenant: null, owner: 'user' }]);
+    assert.deepEqual(await stage.asked('mind', 'sessionOpened'), [{ clientId: 'last', tenant: null, owner: 'user' }]);
     await first.silence();
     await watcher.silence();
     for (const client of [first, watcher, last]) client.close();

@@ -115,7 +115,7 @@ describe('a CONNECT whose plugin fails', () => {
         other.close();
         if (hook === 'authenticate') {
           await stage.script('next', {});
-          const asked = stage.of('next', 'authenticate').map(({ client }) => (client as { id: string }).id);
+          const asked = (await stage.asked('next', 'authenticate')).map(({ client }) => (client as { id: string }).id);
           assert.ok(!asked.includes('ill'), `the next authority was asked after one that ${title}`);
         }
       }
@@ -139,7 +139,7 @@ describe('a CONNECT whose plugin fails', () => {
     const client = await stage.knock('5.0', { clientId: 'c', username: 'u' }, 'strict');
     await client.expect(refusal('5.0', 3, 0x88));
     await stage.script('next', {});
-    assert.deepEqual(stage.of('next', 'authenticate'), []);
+    assert.deepEqual(await stage.asked('next', 'authenticate'), []);
     await stage.broker.waitForOutput(/PCL_PLUGIN_FAULT.*plugin=strict.*undeclared/);
   });
 

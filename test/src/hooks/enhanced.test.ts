@@ -95,7 +95,7 @@ describe('enhanced authentication', () => {
       tenant: null,
       tls: null,
     });
-    assert.equal(stage.of('mind', 'authenticate').length, 0);
+    assert.equal((await stage.asked('mind', 'authenticate')).length, 0);
     client.close();
   });
 
@@ -113,7 +113,7 @@ describe('enhanced authentication', () => {
     assert.match(await client.readPacket(), /^20 [0-9a-f]{2} 00 00 .*16 00 03 65 6e 64$/);
     await client.expect(PINGRESP);
     assert.deepEqual(
-      stage.of('mind', 'authenticateEnhanced').map((request) => [request.step, request.data]),
+      (await stage.asked('mind', 'authenticateEnhanced')).map((request) => [request.step, request.data]),
       [
         [1, null],
         [2, { $bytes: '6669727374' }],
@@ -174,7 +174,7 @@ describe('enhanced authentication', () => {
     const client = await knock(`15 ${field('SECOND')}`);
     assert.match(await client.readPacket(), /^20 [0-9a-f]{2} 00 00 /);
     await stage.script('mind', {});
-    assert.deepEqual(stage.of('mind', 'authenticateEnhanced'), []);
+    assert.deepEqual(await stage.asked('mind', 'authenticateEnhanced'), []);
     client.close();
   });
 
@@ -226,7 +226,7 @@ describe('enhanced authentication', () => {
         await client.expect('e0 01 82');
         await client.expectClosed();
         await stage.script('mind', {});
-        assert.deepEqual(stage.of('mind', 'authenticateEnhanced'), []);
+        assert.deepEqual(await stage.asked('mind', 'authenticateEnhanced'), []);
       }
     });
 

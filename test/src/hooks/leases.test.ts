@@ -129,7 +129,7 @@ describe('what does not last', () => {
       const other = await login('5.0', 'once');
       await other.silence();
       await client.silence(3 * LEASE * 1000);
-      assert.deepEqual(stage.of('mind', 'refreshIdentity'), []);
+      assert.deepEqual(await stage.asked('mind', 'refreshIdentity'), []);
       client.close();
       other.close();
     });
@@ -151,7 +151,7 @@ describe('what does not last', () => {
     it('is as old as it may be when the plugin cannot confirm it: 0x87, and no other plugin is asked', async () => {
       await stage.script('once', { authenticate: leased(LEASE) });
       for (const [client, version] of await all('once')) await ends(client, version, 0x87);
-      assert.deepEqual(stage.of('mind', 'refreshIdentity'), []);
+      assert.deepEqual(await stage.asked('mind', 'refreshIdentity'), []);
     });
 
     it('stands while the grace lasts, and is asked for until it is confirmed or denied', async () => {

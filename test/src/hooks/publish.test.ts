@@ -189,7 +189,7 @@ describe('a PUBLISH', () => {
     client.send(publish({ topic: 'alias/x', payload: 'one', qos: 0, retain: false, properties: '23 00 01' }));
     client.send(publish({ topic: '', payload: 'two', qos: 1, packetId: 9, properties: `23 00 01 ${properties.replaceAll(/;[^\n]*/g, '')}` }));
     assert.match(await client.readPacket(), /^40 02 00 09/);
-    const authorized = stage.of('mind', 'authorize');
+    const authorized = await stage.asked('mind', 'authorize');
     assert.deepEqual(
       authorized.map(({ action, topic, qos, retain, will }) => [action, topic, qos, retain, will]),
       [
@@ -197,7 +197,7 @@ describe('a PUBLISH', () => {
         ['publish', 'alias/x', 1, false, false],
       ],
     );
-    const guarded = stage.of('mind', 'guardPublish')[1] as { message: Record<string, unknown>; identity: unknown; will: boolean };
+    const guarded = (await stage.asked('mind', 'guardPublish'))[1] as { message: Record<string, unknown>; identity: unknown; will: boolean };
     assert.deepEqual(guarded.message, {
       topic: 'alias/x',
       payload: { $bytes: '74776f' },
@@ -232,7 +232,7 @@ describe('a PUBLISH', () => {
       client.reset();
     }
     await receiver.expect(publish({ topic: 'will/good', payload: 'gone' }));
-    const asked = stage.of('mind', 'authorize').filter(({ will }) => will === true);
+    const asked = (await stage.asked('mind', 'authorize')).filter(({ will }) => will === true);
     assert.deepEqual(
       asked.map(({ topic }) => topic),
       ['will/bad', 'will/bad', 'will/good', 'will/good'],

@@ -234,7 +234,7 @@ describe('the services of a plugin', () => {
       await stage.call('mind', 'policy.removeTemplate', 'shared');
       await send('4');
       await receiver.silence();
-      assert.equal(stage.of('mind', 'loadPolicy').length, 0);
+      assert.equal((await stage.asked('mind', 'loadPolicy')).length, 0);
       receiver.close();
       sender.close();
     });

@@ -92,8 +92,8 @@ describe('guards of sockets', () => {
       }
       await stage.script(actor, {});
     }
-    assert.equal(stage.of('door', 'authenticate').length, 0);
-    assert.equal(stage.of('door', 'upgradeWebSocket').length, 0);
+    assert.equal((await stage.asked('door', 'authenticate')).length, 0);
+    assert.equal((await stage.asked('door', 'upgradeWebSocket')).length, 0);
     // Nothing of that has stayed.
     (await stage.login('5.0', { clientId: 'c' })).close();
   });
@@ -124,6 +124,6 @@ describe('guards of sockets', () => {
   it('are not asked about a request that is wrong anyway', async () => {
     assert.match(await upgrade('/elsewhere'), /^HTTP\/1\.1 404 /);
     await stage.script('door', {});
-    assert.equal(stage.of('door', 'upgradeWebSocket').length, 0);
+    assert.equal((await stage.asked('door', 'upgradeWebSocket')).length, 0);
   });
 });

@@ -61,7 +61,7 @@ describe('what sources change about a client', () => {
     blue?.send(subscribe({ packetId: 2, filters: [['t', 0]] }));
     await blue?.expect(`90 03 00 02 00 ${publish({ topic: 't', payload: 'x', retain: true })}`);
     assert.deepEqual(
-      stage.of('mind', 'loadPolicy').map(({ tenant }) => tenant),
+      (await stage.asked('mind', 'loadPolicy')).map(({ tenant }) => tenant),
       ['red', 'blue', null, 'blue'],
     );
     for (const client of [...clients, publisher]) client.close();

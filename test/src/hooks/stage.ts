@@ -115,6 +115,12 @@ export class Stage {
     return this.events.filter((event) => event.actor === actor && event.hook === hook).map((event) => event.request);
   }
 
+  /** The same, behind a round trip to the actor: what clients see may be faster than what it reports. */
+  async asked(actor: string, hook: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
+    await this.#command(actor, { ping: true });
+    return this.of(actor, hook);
+  }
+
   /** Waits until an actor was asked or told on a hook, so that it fits. */
   async heard(actor: string, hook: string, fits: (request: never) => boolean = () => true): Promise<Readonly<Record<string, unknown>>> {
     const find = (): Readonly<Record<string, unknown>> | undefined => this.of(actor, hook).find((request) => fits(request as never));

@@ -273,7 +273,7 @@ describe('a store that a plugin provides', () => {
       'removed',
     ]);
     const session = { tenant: '', clientId };
-    const all = stage.of('vault', 'append').map(({ change }) => change as Record<string, unknown>);
+    const all = (await stage.asked('vault', 'append')).map(({ change }) => change as Record<string, unknown>);
     assert.ok(all.every((change) => JSON.stringify(change.session) === JSON.stringify(session)));
     assert.deepEqual(all[0], { kind: 'opened', session, owner: 'user', expirySeconds: 60 });
     const { message, ...queued } = all[2] as { message: Record<string, unknown> };

@@ -44,6 +44,8 @@ export class Broker {
   #busy: Promise<void> = Promise.resolve();
   /** Starts, stops and reloads that have not begun; and the plugins that a reload waits for. */
   #queued = 0;
+  /** Plugins that are being started. */
+  #preparing: PluginHost | null = null;
   #awaited: PluginHost | null = null;
 
   constructor(options: BrokerOptions) {
@@ -68,11 +70,20 @@ export class Broker {
   }
 
   /** Starts the plugins, then binds the listeners. Rejects, with nothing left running, when one of them cannot. */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    const started = this.#start();
+    // A stop that comes meanwhile waits until this has given up.
+    this.#busy = started.catch(() => {});
+    return started;
+  }
+
+  async #start(): Promise<void> {
     let generation: Generation | null = null;
     try {
       generation = await this.#prepare(this.#initial);
+      this.#awaited = generation.host;
       await generation.host.ready;
+      this.#awaited = null;
       this.#compose(generation);
       this.#install(generation);
       this.#listeners = await this.#bind(generation, new Map());
@@ -86,12 +97,14 @@ export class Broker {
   }
 
   /** Puts another configuration in force, whole; rejects and changes nothing when it cannot be. */
-  reload(input: GenerationInput): Promise<void> {
+  async reload(input: GenerationInput): Promise<void> {
+    this.#mustRun();
     return this.#exclusive(() => this.#switch(input));
   }
 
   /** The configuration is as before: plugins read again what they keep outside of it. */
-  reloadPlugins(): Promise<void> {
+  async reloadPlugins(): Promise<void> {
+    this.#mustRun();
     return this.#exclusive(async () => this.#generation?.host.reload());
   }
 
@@ -100,6 +113,10 @@ export class Broker {
     if (this.#stopping) return this.#busy;
     this.#stopping = true;
     return this.#exclusive(() => this.#stop());
+  }
+
+  #mustRun(): void {
+    if (this.#generation === null) throw new PortcullisError(ERRORS.config, 'the broker is still starting');
   }
 
   async #stop(): Promise<void> {
@@ -119,6 +136,7 @@ export class Broker {
     this.#queued += 1;
     // A reload that waits for a backend would hold up everything behind it for as long as that is down, the end of the broker, too.
     void this.#awaited?.dispose();
+    if (this.#stopping) void this.#preparing?.dispose();
     const next = this.#busy.then(() => {
       this.#queued -= 1;
       return work();
@@ -151,7 +169,12 @@ export class Broker {
       verify: verifyPassword,
       changed: () => this.#tapsChanged(host),
     });
-    await host.prepare();
+    this.#preparing = host;
+    try {
+      await host.prepare();
+    } finally {
+      this.#preparing = null;
+    }
     return { number: this.#generations, config, host, engine };
   }
 

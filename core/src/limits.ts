@@ -27,6 +27,7 @@ export const LIMITS = {
   maxUserProperties: limit(64, 0, 10_000, 'count', 'User properties of one packet.'),
   maxFiltersPerPacket: limit(1024, 1, 65_535, 'count', 'Topic filters of one SUBSCRIBE or UNSUBSCRIBE.'),
   maxSubscriptions: limit(20_000, 1, 10_000_000, 'count', 'Subscriptions of one session.'),
+  maxSubscriptionBytes: limit(4 * MIB, 1024, 1024 * MIB, 'bytes', 'Topic filters of one session together.'),
   topicAliasMaximum: limit(64, 0, 65_535, 'count', 'Topic aliases that a client may set up on one connection.'),
   receiveMaximum: limit(
     1024,
@@ -75,7 +76,14 @@ export const LIMITS = {
     'count',
     'Acknowledgements of one connection that wait for the store before its socket is no longer read.',
   ),
-  maxPendingDeliveries: limit(1000, 1, 1_000_000, 'count', 'Copies for one receiver that wait for an asynchronous answer.'),
+  maxTopicAliasBytes: limit(262_144, 1024, 64 * MIB, 'bytes', 'Topics behind the aliases of one connection together.'),
+  maxPendingDeliveries: limit(
+    1000,
+    1,
+    1_000_000,
+    'count',
+    'Copies for one receiver that wait for an asynchronous answer; their bytes are bounded by maxQueuedBytes.',
+  ),
   maxWaitMs: limit(60_000, 1000, 3_600_000, 'milliseconds', 'Time that one packet of a connection may wait for answers of plugins in all.'),
   maxTopicCacheEntries: limit(65_536, 16, 10_000_000, 'count', 'Topics whose route is remembered; the memory is emptied when full.'),
   maxCachedTopicBytes: limit(512, 16, 65_535, 'bytes', 'Longest topic whose route is remembered; longer ones are looked up each time.'),

@@ -12,40 +12,49 @@ export class Logger {
   readonly #sink: LogSink;
   readonly #fields: Readonly<Record<string, unknown>>;
   readonly #wall: () => number;
-  readonly #threshold: number;
-  readonly level: LogLevel;
+  /** Shared with all children. */
+  readonly #threshold: { at: number };
 
-  constructor(sink: LogSink, level: LogLevel = 'info', fields: Readonly<Record<string, unknown>> = {}, wall: () => number = Date.now) {
+  constructor(
+    sink: LogSink,
+    level: LogLevel | { at: number } = 'info',
+    fields: Readonly<Record<string, unknown>> = {},
+    wall: () => number = Date.now,
+  ) {
     this.#sink = sink;
-    this.level = level;
-    this.#threshold = ORDER[level];
+    this.#threshold = typeof level === 'string' ? { at: ORDER[level] } : level;
     this.#fields = fields;
     this.#wall = wall;
   }
 
+  /** Sets the level from which on lines are written, here and in all children. */
+  setLevel(level: LogLevel): void {
+    this.#threshold.at = ORDER[level];
+  }
+
   /** A log whose lines carry these fields too. */
   child(fields: Readonly<Record<string, unknown>>): Logger {
-    return new Logger(this.#sink, this.level, { ...this.#fields, ...fields }, this.#wall);
+    return new Logger(this.#sink, this.#threshold, { ...this.#fields, ...fields }, this.#wall);
   }
 
   enabled(level: LogLevel): boolean {
-    return ORDER[level] >= this.#threshold;
+    return ORDER[level] >= this.#threshold.at;
   }
 
   debug(fields: Readonly<Record<string, unknown>>, message: string): void {
-    if (this.#threshold <= 10) this.#write('debug', fields, message);
+    if (this.#threshold.at <= 10) this.#write('debug', fields, message);
   }
 
   info(fields: Readonly<Record<string, unknown>>, message: string): void {
-    if (this.#threshold <= 20) this.#write('info', fields, message);
+    if (this.#threshold.at <= 20) this.#write('info', fields, message);
   }
 
   warn(fields: Readonly<Record<string, unknown>>, message: string): void {
-    if (this.#threshold <= 30) this.#write('warn', fields, message);
+    if (this.#threshold.at <= 30) this.#write('warn', fields, message);
   }
 
   error(fields: Readonly<Record<string, unknown>>, message: string): void {
-    if (this.#threshold <= 40) this.#write('error', fields, message);
+    if (this.#threshold.at <= 40) this.#write('error', fields, message);
   }
 
   #write(level: LogLevel, fields: Readonly<Record<string, unknown>>, message: string): void {

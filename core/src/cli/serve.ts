@@ -23,18 +23,11 @@ export async function serve(options: ServeOptions): Promise<number> {
   const log = new Logger(complain, everything.config.logLevel);
   const broker = new Broker({ ...everything, log });
   const uninstall = installEscapeHandlers(log, broker.stats, () => broker.pluginRoots);
-  try {
-    await broker.start();
-  } catch (error) {
-    uninstall();
-    if (error instanceof StartError) for (const line of startLines(options.configFile, everything, error)) complain(line);
-    else complain(printable(`portcullis: ${errorText(error)}`));
-    if (!(error instanceof PortcullisError) && error instanceof Error) complain(printable(error.stack ?? ''));
-    return 1;
-  }
-  // Signals are ours before anybody reads that they may be sent.
+  let stopped = false;
+  // Signals are ours before anything is started that would have to be ended, and before anybody reads that they may be sent.
   const over = new Promise<number>((done) => {
     const stop = (): void => {
+      stopped = true;
       broker.stop().then(
         () => {
           uninstall();
@@ -57,6 +50,16 @@ export async function serve(options: ServeOptions): Promise<number> {
       );
     });
   });
+  try {
+    await broker.start();
+  } catch (error) {
+    if (stopped) return over;
+    uninstall();
+    if (error instanceof StartError) for (const line of startLines(options.configFile, everything, error)) complain(line);
+    else complain(printable(`portcullis: ${errorText(error)}`));
+    if (!(error instanceof PortcullisError) && error instanceof Error) complain(printable(error.stack ?? ''));
+    return 1;
+  }
   for (const listener of broker.listeners) print(`listening name=${listener.name} url=${listener.url}`);
   if (created !== null) printQuickstart(created, broker.listeners.map(addressOf), print);
   print('Portcullis is ready');
@@ -96,6 +99,7 @@ async function reload(broker: Broker, log: Logger, options: ServeOptions, config
     if (error instanceof StartError) for (const line of startLines(options.configFile, everything, error)) complain(line);
     throw error;
   }
+  log.setLevel(everything.config.logLevel);
   log.info({ file: options.configFile }, 'reloaded the configuration');
   return text;
 }

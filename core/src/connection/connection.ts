@@ -16,6 +16,9 @@ export const Phase = { NEW: 0, ADMITTING: 1, CHALLENGED: 2, OPEN: 3, CLOSED: 4 }
 /** Handles the packets in a buffer as far as they may be handled; returns how far it came. */
 export type PacketReader = (connection: Connection, buffer: Buffer) => number;
 
+/** Chunks of a packet that are kept apart before they are joined. */
+const MAX_PARTS = 64;
+
 /** So many bytes of a packet that is not whole count as a sign of life. */
 const KEEP_ALIVE_BYTES = 1024;
 
@@ -42,6 +45,7 @@ export class Connection implements OutletOwner {
   /** Topic of the last PUBLISH, and those behind topic aliases. */
   lastTopic: TopicEntry | null = null;
   aliases: (TopicEntry | undefined)[] | null = null;
+  aliasBytes = 0;
   authenticationMethod: string | null = null;
   reauthentication: object | null = null;
   reauthenticationStep = 0;
@@ -58,6 +62,8 @@ export class Connection implements OutletOwner {
   /** Bytes of a packet on its way since the last that counted for the keep alive. */
   #unheardBytes = 0;
   #parts: Buffer[] = [];
+  /** How many of the parts, from the first on, were joined from smaller ones. */
+  #joined = 0;
   #partBytes = 0;
   #needed = 0;
   #reading = false;
@@ -90,8 +96,7 @@ export class Connection implements OutletOwner {
     if (this.phase === Phase.CLOSED) return;
     this.room.stats.bytesReceived += chunk.length;
     if (this.#partBytes > 0 || this.held || this.#reading) {
-      this.#parts.push(chunk);
-      this.#partBytes += chunk.length;
+      this.#keep(chunk);
       this.#partHeard(chunk.length);
       if (this.#bufferedTooMuch() || this.#partBytes < this.#needed) return;
       this.#resume();
@@ -252,7 +257,20 @@ export class Connection implements OutletOwner {
     return true;
   }
 
+  /** Many small chunks of one packet are joined now and then: each Buffer costs far more than a byte. */
+  #keep(chunk: Buffer): void {
+    this.#parts.push(chunk);
+    this.#partBytes += chunk.length;
+    if (this.#parts.length - this.#joined < MAX_PARTS) return;
+    this.#parts.push(Buffer.concat(this.#parts.splice(this.#joined)));
+    this.#joined += 1;
+    if (this.#joined < MAX_PARTS) return;
+    this.#parts = [Buffer.concat(this.#parts)];
+    this.#joined = 1;
+  }
+
   #forgetParts(): void {
+    this.#joined = 0;
     this.#parts = [];
     this.#partBytes = 0;
     this.#needed = 0;

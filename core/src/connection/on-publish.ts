@@ -82,6 +82,11 @@ function resolveTopic(connection: Connection, buffer: Buffer, view: PublishView,
     return null;
   }
   connection.aliases ??= [];
+  connection.aliasBytes += topic.bytes.length - (connection.aliases[topicAlias]?.bytes.length ?? 0);
+  if (connection.aliasBytes > connection.room.limits.maxTopicAliasBytes) {
+    connection.fail(ERRORS.topicAlias, 'the topics behind the aliases are too large', 0x97);
+    return null;
+  }
   connection.aliases[topicAlias] = topic;
   return topic;
 }

@@ -24,6 +24,7 @@ class Subscribing {
   readonly #granted: Granted[] = [];
   /** Filters granted so far that are new to the session. */
   readonly #added = new Set<string>();
+  #addedLength = 0;
   #running = false;
   #waiting = false;
 
@@ -65,7 +66,11 @@ class Subscribing {
     const { limits } = this.#connection.room;
     const { filter, qos } = requested;
     if (levelsOf(filter) > limits.maxTopicLevels) return ReasonCode.TopicFilterInvalid;
-    if (this.#isNew(filter) && this.#session.subscriptions.size + this.#added.size >= limits.maxSubscriptions) return ReasonCode.QuotaExceeded;
+    if (this.#isNew(filter)) {
+      const { subscriptions } = this.#session;
+      if (subscriptions.size + this.#added.size >= limits.maxSubscriptions) return ReasonCode.QuotaExceeded;
+      if (subscriptions.filterLength + this.#addedLength + filter.length > limits.maxSubscriptionBytes) return ReasonCode.QuotaExceeded;
+    }
     const shared = parseSharedFilter(filter);
     if (shared === 'invalid') return ReasonCode.TopicFilterInvalid;
     return shared === null ? { filter, shareName: null, qos } : { filter: shared.filter, shareName: shared.shareName, qos };
@@ -78,7 +83,10 @@ class Subscribing {
 
   #take(requested: RequestedFilter, verdict: SubscribeVerdict): void {
     if (verdict.outcome === 'grant') {
-      if (this.#isNew(requested.filter)) this.#added.add(requested.filter);
+      if (this.#isNew(requested.filter)) {
+        this.#added.add(requested.filter);
+        this.#addedLength += requested.filter.length;
+      }
       this.#granted.push({ requested, verdict });
       this.#codes.push(verdict.qos);
     } else this.#codes.push(verdict.outcome === 'deny' ? refusalCode(verdict.reason, 'suback') : ReasonCode.UnspecifiedError);

@@ -138,9 +138,10 @@ test('A refusal comes out the same when the answer takes its time.', () => {
 });
 
 test('Cancelled at any step, the open question is cancelled and nothing is ever said.', () => {
-  for (const step of ['resolveTenant', 'admitClient', 'authenticate', 'admitIdentity', 'loadPolicy', 'code authorize']) {
+  const steps = ['resolveTenant', 'admitClient', 'authenticate', 'admitIdentity', 'loadPolicy', 'code authorize'];
+  for (const [step, will] of [...steps.map((step) => [step, WILL] as const), ['loadPolicy', null] as const]) {
     const { results, hooks, global, admission, stats } = scene({
-      request: { will: WILL },
+      request: { will },
       script: (fakeHooks, fakeGlobal) => {
         fakeHooks.script.delete(step);
         fakeGlobal.script.delete(step);
@@ -386,4 +387,48 @@ test('A decision about a CONNECT is told with its outcome.', () => {
     global.told.map(({ news }) => [news.hook, news.outcome, news.action, news.reasonCode, news.plugin]),
     [['authenticate', 'deny', 'connect', 0x8a, 'code']],
   );
+});
+
+test('A CONNECT whose identity is meant is dismissed on its way; one that nobody knows yet is not.', () => {
+  const isAnn = (clientId: string, username: string | null): boolean => username === 'ann' && clientId === 'c1';
+  const waiting = (step: string) => scene({ request: { will: WILL }, script: (hooks) => hooks.script.delete(step) });
+  const early = waiting('authenticate');
+  assert.equal(early.admission?.dismiss(isAnn, 0x98), false);
+  for (const step of ['admitIdentity', 'loadPolicy', 'code authorize']) {
+    const { admission, results, hooks } = waiting(step);
+    assert.equal(
+      admission?.dismiss(() => false, 0x98),
+      false,
+    );
+    assert.deepEqual(results, []);
+    assert.equal(admission?.dismiss(isAnn, 0x8a), true, step);
+    assert.equal(hooks.asked.at(-1)?.cancelled, true);
+    refusedWith(results, 0x8a, step);
+    admission?.dismiss(isAnn, 0x98);
+    assert.equal(results.length, 1);
+  }
+});
+
+test('The gate knows the CONNECTs that are on their way, and none that are over.', () => {
+  const { gate, admission, hooks } = scene({ script: (fake) => fake.script.delete('loadPolicy') });
+  assert.deepEqual([...gate.admissions], [admission]);
+  hooks.asked.at(-1)?.answer(POLICY);
+  assert.equal([...gate.admissions].length, 0);
+  const cancelled = scene({ script: (fake) => fake.script.delete('loadPolicy') });
+  cancelled.admission?.cancel();
+  assert.equal([...cancelled.gate.admissions].length, 0);
+  const refused = scene({ script: set('authenticate', DENY) });
+  assert.equal([...refused.gate.admissions].length, 0);
+});
+
+test('An anonymous session ends with its connection, unless identifiers are shared anyway.', () => {
+  const expiry = (username: string | null, clientIdOwnership: 'principal' | 'shared'): number => {
+    const { results } = scene({
+      request: { sessionExpirySeconds: 50 },
+      sessionRules: { clientIdOwnership },
+      script: set('authenticate', identified(username)),
+    });
+    return accepted(results).client.info.sessionExpirySeconds;
+  };
+  assert.deepEqual([expiry(null, 'principal'), expiry(null, 'shared'), expiry('ann', 'principal')], [0, 50, 50]);
 });

@@ -294,3 +294,20 @@ test('Each verdict is counted, and told with its rule to those who listen.', () 
     ],
   );
 });
+
+test('What is lost to a publisher is told as dropped; what it keeps, and a will, are not.', () => {
+  const lost = (outcome: typeof DENY, hook: string, qos: 0 | 1, will = false): unknown[] => {
+    const { judge, standing } = scene(['+a'], ({ hooks, global }) => {
+      global.tapped.add('messageDropped');
+      hooks.tapped.add(hook);
+      hooks.script.set(hook, outcome);
+    });
+    judge('a', { qos }, will);
+    return standing.global.told.map(({ news }) => [news.reason, news.topic, news.count]);
+  };
+  assert.deepEqual(lost(DENY, 'code authorize', 1), [['not-authorized', 'a', 1]]);
+  assert.deepEqual(lost(DENY, 'guardPublish', 0), [['guard', 'a', 1]]);
+  assert.deepEqual(lost(FAULT, 'code authorize', 0), [['fault', 'a', 1]]);
+  assert.deepEqual(lost(FAULT, 'code authorize', 1), []);
+  assert.deepEqual([lost(DENY, 'code authorize', 0, true), lost(FAULT, 'code authorize', 0, true)], [[], []]);
+});

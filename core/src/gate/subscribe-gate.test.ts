@@ -218,3 +218,29 @@ test('Under first-match a deny of an earlier plugin stands against an allow of a
   });
   assert.equal(outcome, 'deny');
 });
+
+test('Each verdict about a filter is counted and told, and only a partial grant is logged as one.', () => {
+  const { judge, stats, standing, lines } = scene(['+a', '+b/c'], {}, ({ hooks, global }) => {
+    global.tapped.add('decisionMade');
+    hooks.tapped.add('code authorize');
+    hooks.script.set('code authorize', SKIP);
+  });
+  judge('a');
+  judge('refused');
+  standing.hooks.script.set('code authorize', FAULT);
+  judge('a');
+  assert.deepEqual([stats.subscribesDenied, stats.subscribesFaulted], [1, 1]);
+  assert.deepEqual(
+    standing.global.told.map(({ news }) => [news.outcome, news.topic, news.reasonCode]),
+    [
+      ['allow', 'a', 0],
+      ['deny', 'refused', 0x87],
+      ['fault', 'a', 0x80],
+    ],
+  );
+  const partial = (): number => lines.filter((line) => line.includes('partly allowed')).length;
+  assert.equal(partial(), 0);
+  standing.hooks.script.set('code authorize', SKIP);
+  judge('b/+');
+  assert.equal(partial(), 1);
+});

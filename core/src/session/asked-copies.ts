@@ -22,6 +22,7 @@ export class AskedCopies {
   readonly #waiting = new Fifo<Waiting>();
   #pending: Pending | null = null;
   #asked: Waiting | null = null;
+  #bytes = 0;
   #busy = false;
   #running = false;
 
@@ -31,7 +32,8 @@ export class AskedCopies {
   }
 
   get full(): boolean {
-    return this.#waiting.length >= this.#room.limits.maxPendingDeliveries;
+    const { maxPendingDeliveries, maxQueuedBytes } = this.#room.limits;
+    return this.#waiting.length >= maxPendingDeliveries || this.#bytes > maxQueuedBytes;
   }
 
   /** False when too many wait already. */
@@ -40,6 +42,7 @@ export class AskedCopies {
     // A session that lasts must have the copy before its publisher is told that it was taken.
     const open = copy.qos > 0 && this.#session.durable ? this.#room.custody.open() : null;
     this.#waiting.push({ entry, copy, taken, open });
+    this.#bytes += copy.message.bytes;
     this.#run();
     return true;
   }
@@ -52,6 +55,7 @@ export class AskedCopies {
     const left = this.#asked === null ? [] : [this.#asked];
     for (let next = this.#waiting.shift(); next !== null; next = this.#waiting.shift()) left.push(next);
     this.#asked = null;
+    this.#bytes = 0;
     for (const { copy, taken, open } of left) {
       if (taken !== null) this.#close(open, () => taken(false));
       else {
@@ -67,6 +71,7 @@ export class AskedCopies {
     while (!this.#busy) {
       const next = this.#waiting.shift();
       if (next === null) break;
+      this.#bytes -= next.copy.message.bytes;
       this.#ask(next);
     }
     this.#running = false;

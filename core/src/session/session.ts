@@ -1,7 +1,6 @@
 import { type DropReason, parseSharedFilter } from '@portcullis/sdk';
 import { type ApprovedMessage, type AuthorizedRun, Check, deliveryChecks, type GateClient, type LeaseKeeper, type Message } from '../gate/index.js';
-import type { Domain, Subscriber, SubscriptionOptions, Target } from '../router/index.js';
-import { Subscription } from '../router/index.js';
+import { type Domain, type Subscriber, Subscription, type SubscriptionOptions, type Target } from '../router/index.js';
 import { AskedCopies } from './asked-copies.js';
 import { type Copy, copyOf, isExpired, queuedChange, storedSubscription } from './copies.js';
 import { Delivery, Fifo } from './delivery.js';
@@ -11,6 +10,7 @@ import { Received } from './received.js';
 import { Resending } from './resending.js';
 import { RetainedReplays } from './retained-replays.js';
 import { countDrop, type SessionRoom } from './room.js';
+import { SubscriptionMap } from './subscription-map.js';
 
 /** Retained messages that one session looks at before others have their turn: of a million it may be allowed to receive none. */
 const REPLAYS_PER_TURN = 4096;
@@ -27,7 +27,7 @@ export class Session implements Subscriber {
   /** Whether the session outlives its connection. */
   durable: boolean;
   expirySeconds: number;
-  readonly subscriptions = new Map<string, Subscription>();
+  readonly subscriptions = new SubscriptionMap();
   readonly inFlight: InFlight;
   readonly received: Received;
   readonly #room: SessionRoom;
@@ -108,8 +108,7 @@ export class Session implements Subscriber {
   offerShared(run: AuthorizedRun, index: number, target: Target, taken: (taken: boolean) => void): void {
     if (!this.accepts(run, target)) return taken(false);
     const message = run.copy(index);
-    const qos = run.qos < target.qos ? run.qos : target.qos;
-    const copy = copyOf(message, qos, target.retainAsPublished && message.retain, target);
+    const copy = copyOf(message, run.qos < target.qos ? run.qos : target.qos, target.retainAsPublished && message.retain, target);
     if (!this.asks) {
       this.offer(copy);
       taken(true);
@@ -211,8 +210,8 @@ export class Session implements Subscriber {
 
   /** Adds or replaces a subscription. Returns whether its filter is new to the session. */
   subscribe(key: string, options: SubscriptionOptions): { subscription: Subscription; isNew: boolean } {
-    const known = this.subscriptions.get(key);
-    let subscription = known;
+    let subscription = this.subscriptions.get(key);
+    const isNew = subscription === undefined;
     if (subscription === undefined) {
       const shared = parseSharedFilter(key);
       const inner = shared === null || shared === 'invalid' ? { shareName: null, filter: key } : shared;
@@ -226,7 +225,7 @@ export class Session implements Subscriber {
       this.domain.tree.touch();
     }
     if (this.durable) this.#room.custody.session({ kind: 'subscribed', session: this.key, subscription: storedSubscription(subscription) });
-    return { subscription, isNew: known === undefined };
+    return { subscription, isNew };
   }
 
   unsubscribe(key: string): Subscription | null {

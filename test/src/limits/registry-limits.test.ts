@@ -100,6 +100,41 @@ describe('subscriptions of one session', () => {
       await broker.stop();
     }
   });
+
+  it('are bounded in the length of their filters together, and a replaced filter counts once', async () => {
+    const broker = await startBroker({ maxSubscriptionBytes: 1024 });
+    const member = await Member.join(broker, { version: 5 });
+    const codes = async (filters: readonly string[]): Promise<number[]> => {
+      member.subscribe(filters.map((filter) => [filter, 0] as const));
+      await quiet(broker, [member]);
+      const suback = member.kinds('suback').at(-1);
+      return suback?.cmd === 'suback' ? (suback.granted as number[]) : [];
+    };
+    const [one, other, third] = ['a'.repeat(500), 'b'.repeat(500), 'c'.repeat(500)];
+    assert.deepEqual(await codes([one, other, third, 'short', one]), [0, 0, 0x97, 0, 0]);
+    assert.deepEqual(await codes([third, 'd'.repeat(20)]), [0x97, 0x97]);
+    await broker.stop();
+  });
+});
+
+describe('topic aliases', () => {
+  it('are bounded in the bytes of their topics: the connection ends, and an alias that is set again counts once', async () => {
+    const broker = await startBroker({ maxTopicAliasBytes: 1024 });
+    const member = await Member.join(broker, { version: 5 });
+    for (let i = 0; i < 5; i += 1) member.publish({ topic: String(i).repeat(500), properties: '23 00 01' });
+    member.publish({ topic: 'x'.repeat(500), properties: '23 00 02' });
+    await quiet(broker, [member]);
+    assert.equal(member.peer.ended, false);
+    member.publish({ topic: 'y'.repeat(500), properties: '23 00 03' });
+    await broker.settle();
+    member.read();
+    assert.deepEqual(
+      member.kinds('disconnect').map((packet) => packet.cmd === 'disconnect' && packet.reasonCode),
+      [0x97],
+    );
+    assert.equal(member.peer.ended, true);
+    await broker.stop();
+  });
 });
 
 describe('connections', () => {

@@ -89,3 +89,15 @@ test('The lines of a child carry its fields too.', () => {
     .warn({ x: 1 }, 'm');
   assert.ok(lines[0]?.endsWith('warn  m plugin=p chain=c x=1'));
 });
+
+test('A level that is set later is that of all children, those that are there included.', () => {
+  const lines: string[] = [];
+  const log = new Logger((line) => lines.push(line), 'error');
+  const child = log.child({ a: 1 });
+  child.info({}, 'before');
+  log.setLevel('info');
+  child.info({}, 'after');
+  log.child({}).info({}, 'new');
+  assert.equal(lines.length, 2);
+  assert.equal(child.enabled('debug'), false);
+});

@@ -10,7 +10,7 @@ const PLUGIN = `
 import { BackendUnavailable, definePlugin } from ${JSON.stringify(SDK)};
 export default definePlugin({
   name: 'down', sdk: '^1.0.0', config: { type: 'object', additionalProperties: false, properties: {} },
-  start({ log }) { log.warn({}, 'asked for its backend'); throw new BackendUnavailable('the database is down'); },
+  start({ log, onDispose }) { onDispose(() => log.warn({}, 'let go')); log.warn({}, 'asked for its backend'); throw new BackendUnavailable('the database is down'); },
 });`;
 
 /** Reloads with a plugin for which the broker is to wait, and whose backend stays down. */
@@ -45,5 +45,31 @@ describe('a reload that waits for a backend', () => {
     broker.signal('SIGHUP');
     await broker.waitForOutput(/reloaded the configuration/);
     assert.equal(await broker.stop(), 0);
+  });
+});
+
+describe('a start that waits for a backend', () => {
+  async function starting(): Promise<BrokerProcess> {
+    const files = standardFiles({ alice: 'secret' }, 'user alice\ntopic readwrite t/#\n');
+    const document = files['plugins.json'] as { plugins: Record<string, unknown> };
+    document.plugins.down = { use: './down', isolation: 'inProcess', startup: 'wait' };
+    const broker = new BrokerProcess({
+      files: {
+        ...files,
+        'down/package.json': { name: 'down', version: '1.0.0', type: 'module', exports: './index.js' },
+        'down/index.js': PLUGIN,
+      },
+    });
+    await broker.waitForOutput(/asked for its backend[\s\S]*asked for its backend/);
+    return broker;
+  }
+
+  it('binds nothing, is not hurt by SIGHUP, and ends at SIGTERM with everything let go', async () => {
+    const broker = await starting();
+    assert.doesNotMatch(broker.output, /listening name=/);
+    broker.signal('SIGHUP');
+    await broker.waitForOutput(/reload refused.*still starting/);
+    assert.equal(await broker.stop(), 0);
+    assert.match(broker.output, /let go/);
   });
 });

@@ -15,7 +15,6 @@ export type SubscribeVerdict =
   | {
       readonly outcome: 'grant';
       readonly qos: 0 | 1 | 2;
-      readonly checks: number;
       readonly partial: boolean;
       readonly byCode: boolean;
       readonly plugin: string | null;
@@ -107,7 +106,7 @@ function granted(
     }
   }
   const qos = question.qos < maxQos ? question.qos : maxQos;
-  return { outcome: 'grant', qos, checks: deliveryChecks(client, question.filter, byCode), partial, byCode, plugin, rule };
+  return { outcome: 'grant', qos, partial, byCode, plugin, rule };
 }
 
 function guard(

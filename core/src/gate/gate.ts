@@ -3,15 +3,14 @@ import type { TimerWheel } from '../clock.js';
 import type { GlobalHooks, NewsHookName, Pending } from '../hooks/index.js';
 import type { Limits } from '../limits.js';
 import type { Logger } from '../log.js';
-import { Answer } from '../policy/index.js';
 import type { Stats } from '../stats.js';
 import { Admission } from './admission.js';
 import type { AdmissionResult, ConnectRequest } from './admission-types.js';
 import { type AuthorizedRun, MAX_RUN, RunDraft } from './authorized-run.js';
-import { type GateClient, isInternal, type Standing } from './client.js';
+import type { GateClient, Standing } from './client.js';
 import { FAULT_CODE, refusalCode } from './codes.js';
 import { type DeliveryVerdict, judgeDelivery } from './delivery-gate.js';
-import { foldAuthorize, type Judgement } from './fold.js';
+import type { Judgement } from './fold.js';
 import type { Message } from './message.js';
 import type { SessionRules } from './options.js';
 import { type ApprovedMessage, type PropertyCodec, PublishGate, type PublishVerdict } from './publish-gate.js';
@@ -125,25 +124,7 @@ export class Gate {
    * QoS 2 message at its PUBREL, which has met them.
    */
   authorizeMessage(client: GateClient, message: Message, will: boolean, deadlineAt: number, done: (judgement: Judgement) => void): Pending | null {
-    const { topic, qos, retain } = message;
-    if (isInternal(topic)) {
-      done({ outcome: 'deny', reason: 'not-authorized', plugin: null, rule: null, detail: 'the topic belongs to the broker', byCode: false });
-      return null;
-    }
-    const request = {
-      client: client.info,
-      identity: client.identity,
-      tenant: client.tenant,
-      action: 'publish',
-      topic,
-      qos,
-      retain,
-      shareName: null,
-      will,
-    };
-    const rules = (source: number): 0 | 1 | 2 =>
-      source >= client.sources.length ? Answer.NONE : client.binding.check('publish', topic, qos, retain, source);
-    return foldAuthorize(client, { action: 'publish', request, rules }, deadlineAt, done);
+    return this.#publish.authorize(client, message, will, deadlineAt, done);
   }
 
   /**

@@ -52,7 +52,7 @@ export class PublishGate {
 
   judge(client: GateClient, message: Message, will: boolean, deadlineAt: number, done: (verdict: PublishVerdict) => void): Pending | null {
     let again: Pending | null = null;
-    const first = this.#authorize(client, message, will, deadlineAt, (judgement) => {
+    const first = this.authorize(client, message, will, deadlineAt, (judgement) => {
       if (judgement.outcome !== 'allow') done(unauthorized(judgement));
       else again = this.#guard(client, message, will, deadlineAt, judgement, done);
     });
@@ -80,7 +80,8 @@ export class PublishGate {
     };
   }
 
-  #authorize(client: GateClient, message: Message, will: boolean, deadlineAt: number, done: (judgement: Judgement) => void): Pending | null {
+  /** Rules and code alone. */
+  authorize(client: GateClient, message: Message, will: boolean, deadlineAt: number, done: (judgement: Judgement) => void): Pending | null {
     if (isInternal(message.topic)) {
       done({ outcome: 'deny', reason: 'not-authorized', plugin: null, rule: null, detail: 'the topic belongs to the broker', byCode: false });
       return null;
@@ -123,7 +124,7 @@ export class PublishGate {
     if (!rewritten.changed) return end(done, this.#retain(client, message, allowed));
     const changed = this.#rebuild(client, message, rewritten.request.message);
     if (changed.topic === message.topic) return end(done, this.#retain(client, changed, allowed));
-    return this.#authorize(client, changed, will, deadlineAt, (judgement) => {
+    return this.authorize(client, changed, will, deadlineAt, (judgement) => {
       done(judgement.outcome === 'allow' ? this.#retain(client, changed, judgement) : unauthorized(judgement));
     });
   }

@@ -50,6 +50,7 @@ export interface QuestionHook<Request, Verbs> {
 
 /** A question that must be answered before the handler returns; a promise is a fault. */
 export interface SyncQuestionHook<Request, Verbs> {
+  /** Registers the one handler of this plugin. Possible until `start` has settled; a second handler is an error. */
   tap(handler: (request: Request, decide: Verbs) => Decision): void;
 }
 
@@ -61,6 +62,7 @@ export interface EnhancedHook {
 
 /** News of something that has happened. It is queued and bounded: it cannot delay or change traffic, and a listener that throws is logged. */
 export interface NewsHook<News> {
+  /** Registers the one listener of this plugin. Possible until `start` has settled; a second one is an error. */
   tap(listener: (news: News) => void): void;
 }
 

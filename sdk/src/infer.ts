@@ -26,6 +26,11 @@ export interface ConfigSchema {
   readonly oneOf?: readonly ConfigSchema[];
   /** Marks a string as a secret: `plugins.json` must give it as `{"$env": …}` or `{"$file": …}`, and it is never printed. */
   readonly secret?: boolean;
+  /**
+   * Marks a string as the path of a file that must be there, relative to the configuration file. The text says what to do when it is not;
+   * `<file>` in it stands for the path.
+   */
+  readonly existingFile?: string;
 }
 
 type Present<P, R> = { [K in keyof P]: K extends R ? K : P[K] extends { readonly default: unknown } ? K : never }[keyof P];

@@ -76,7 +76,7 @@ describe('loading everything', () => {
         '} },\n    "gone": { "use": "./gone", "isolation": "inProcess" },\n    "open": { "use": "./open", "isolation": "inProcess" }\n  },',
       );
     assert.deepEqual(await problems(text), [
-      'plugins.json:2:14  version: must be 1',
+      'plugins.json:2:14  version: must be 1 — write 1 there',
       'plugins.json:5:60  plugins.users.config.file: "file" is missing',
       'plugins.json:5:72  plugins.users.config.fiel: unknown key "fiel" — did you mean "file"?',
       'plugins.json:6:22  plugins.gone.use: cannot find ./gone: is it installed?\\u001b[31m',

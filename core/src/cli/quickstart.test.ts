@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { verifyPassword } from '@portcullis/sdk/passwords';
 import { parseConfigFile, validateDocument } from '../config/index.js';
-import { DEFAULT_CONFIG, ensureQuickstart, printQuickstart } from './quickstart.js';
+import { DEFAULT_CONFIG, ensureQuickstart, printAdministrator, printFirstSteps } from './quickstart.js';
 
 const hash = async (password: Uint8Array): Promise<string> => `hash-of-${password.length}-bytes`;
 
@@ -95,7 +95,8 @@ test('what to try first is printed with the ports that hold', () => {
     { scheme: 'mqtt', host: '0.0.0.0', port: 40001, path: '' },
     { scheme: 'ws', host: '::', port: 40002, path: '/mqtt' },
   ] as const;
-  printQuickstart({ username: 'admin', password: 'abc' }, listeners, (line) => lines.push(line));
+  printAdministrator({ username: 'admin', password: 'abc' }, (line) => lines.push(line));
+  printFirstSteps({ username: 'admin', password: 'abc' }, listeners, (line) => lines.push(line));
   assert.deepEqual(lines, [
     'An administrator was made. The password is shown only this once; the broker keeps a hash.',
     '  username: admin',

@@ -110,15 +110,19 @@ async function writeNew(path: string, text: string, mode: number): Promise<boole
   }
 }
 
-/** Prints what to try first. Called once, since the password is kept nowhere. */
-export function printQuickstart(
+/** Prints who was made. Called at once: whatever fails afterwards, the password must not be lost, since it is kept nowhere. */
+export function printAdministrator({ username, password }: Administrator, print: (line: string) => void): void {
+  print('An administrator was made. The password is shown only this once; the broker keeps a hash.');
+  print(`  username: ${username}`);
+  print(`  password: ${password}`);
+}
+
+/** Prints what to try first. */
+export function printFirstSteps(
   { username, password }: Administrator,
   listeners: readonly Pick<ListenerConfig, 'scheme' | 'host' | 'port' | 'path'>[],
   print: (line: string) => void,
 ): void {
-  print('An administrator was made. The password is shown only this once; the broker keeps a hash.');
-  print(`  username: ${username}`);
-  print(`  password: ${password}`);
   const mqtt = listeners.find((listener) => listener.scheme === 'mqtt');
   if (mqtt !== undefined) {
     const common = `-h ${reachable(mqtt.host)} -p ${mqtt.port} -u ${username} -P ${password}`;

@@ -6,7 +6,7 @@ import { installEscapeHandlers, StartError } from '../hooks/index.js';
 import { Logger } from '../log.js';
 import { type Everything, loadEverything, type NotLoaded } from './load-all.js';
 import { printable, problemLines } from './print-problems.js';
-import { ensureQuickstart, printQuickstart } from './quickstart.js';
+import { ensureQuickstart, printAdministrator, printFirstSteps } from './quickstart.js';
 import type { ServeOptions } from './run.js';
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -16,6 +16,7 @@ const complain = (line: string): void => void process.stderr.write(`${line}\n`);
 export async function serve(options: ServeOptions): Promise<number> {
   const configFile = resolve(options.configFile);
   const created = options.quickstart ? (await ensureQuickstart(dirname(configFile), { fileName: basename(configFile) })).created : null;
+  if (created !== null) printAdministrator(created, print);
   let text = await readText(configFile);
   const everything = await loadEverything(configFile, options.env);
   if ('problems' in everything) return report(options.configFile, everything);
@@ -61,7 +62,7 @@ export async function serve(options: ServeOptions): Promise<number> {
     return 1;
   }
   for (const listener of broker.listeners) print(`listening name=${listener.name} url=${listener.url}`);
-  if (created !== null) printQuickstart(created, broker.listeners.map(addressOf), print);
+  if (created !== null) printFirstSteps(created, broker.listeners.map(addressOf), print);
   print('Portcullis is ready');
   return over;
 }

@@ -4,7 +4,7 @@ import { CHAIN, changed, LOCAL, mistakes, PASSWORDS } from './document.test.supp
 
 describe('a mistake is named with its place:', () => {
   const cases: readonly (readonly [string, string, readonly string[]])[] = [
-    ['not an object', '[]', ['1:1 : expected an object in { }, found a list']],
+    ['not an object', '[]', ['1:1 : expected an object in { }, found a list — Configuration of the Portcullis MQTT broker']],
     [
       'an empty object',
       '{}',
@@ -15,7 +15,7 @@ describe('a mistake is named with its place:', () => {
         '1:1 version: "version" is missing — Version of this format: 1',
       ],
     ],
-    ['another version', changed('"version": 1', '"version": 2'), ['2:14 version: must be 1']],
+    ['another version', changed('"version": 1', '"version": 2'), ['2:14 version: must be 1 — write 1 there']],
     [
       'a misspelt key at the top',
       changed('"plugins": {', '"pluginz": {}, "plugins": {'),
@@ -145,18 +145,20 @@ describe('a mistake is named with its place:', () => {
     [
       'a time-out as text',
       changed(PASSWORDS, `"timeoutMs": "2s", ${PASSWORDS}`),
-      ['8:33 plugins.passwords.timeoutMs: expected a whole number, found text'],
+      ['8:33 plugins.passwords.timeoutMs: expected a whole number, found text — Milliseconds that the plugin has for an answer; silence is a fault'],
     ],
     [
       'a fraction',
       changed(PASSWORDS, `"timeoutMs": 1.5, ${PASSWORDS}`),
-      ['8:33 plugins.passwords.timeoutMs: expected a whole number, found a fraction'],
+      [
+        '8:33 plugins.passwords.timeoutMs: expected a whole number, found a fraction — Milliseconds that the plugin has for an answer; silence is a fault',
+      ],
     ],
     ['a time-out too long', changed(PASSWORDS, `"timeoutMs": 600001, ${PASSWORDS}`), ['8:33 plugins.passwords.timeoutMs: must be at most 600000']],
     [
       'true for a number',
       changed(PASSWORDS, `"maxQueue": true, ${PASSWORDS}`),
-      ['8:32 plugins.passwords.maxQueue: expected a whole number, found true or false'],
+      ['8:32 plugins.passwords.maxQueue: expected a whole number, found true or false — Questions that wait; further ones are refused as busy'],
     ],
     [
       'a misspelt key of the breaker',
@@ -196,7 +198,11 @@ describe('a mistake is named with its place:', () => {
       changed('"authorize": ["rules"]', '"authorize": ["rules", "rules"]'),
       ['12:72 chains.default.authorize[1]: this entry stands in the list already'],
     ],
-    ['a name instead of a list', changed('["passwords"]', '"passwords"'), ['12:34 chains.default.authenticate: expected a list in [ ], found text']],
+    [
+      'a name instead of a list',
+      changed('["passwords"]', '"passwords"'),
+      ['12:34 chains.default.authenticate: expected a list in [ ], found text — a list is written in [ ], also when it has one entry'],
+    ],
     [
       'an unknown combine',
       changed(CHAIN, CHAIN.replace('{', '{ "combine": "deny-override",')),

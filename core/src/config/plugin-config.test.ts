@@ -58,7 +58,11 @@ describe('a mistake in the options of a plugin:', () => {
   const cases: readonly (readonly [string, string, readonly string[]])[] = [
     ['a misspelt key', `{ ${GOOD}, "prot": 1 }`, ['2:66 plugins.db.config.prot: unknown key "prot" — did you mean "port"?']],
     ['a missing key', '{ "password": { "$env": "PG_PASSWORD" } }', ['2:1 plugins.db.config.host: "host" is missing — Name of the server']],
-    ['a wrong type', `{ ${GOOD}, "port": "5432" }`, ['2:74 plugins.db.config.port: expected a whole number, found text']],
+    [
+      'a wrong type',
+      `{ ${GOOD}, "port": "5432" }`,
+      ['2:74 plugins.db.config.port: expected a whole number, found text — numbers are written without quotes'],
+    ],
     [
       'no coercion of 1 to true',
       `{ ${GOOD}, "tls": { "verify": 1 } }`,

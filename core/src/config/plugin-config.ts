@@ -1,6 +1,7 @@
 import type { ConfigSchema } from '@portcullis/sdk';
 import { Ajv, type ValidateFunction } from 'ajv';
 import { errorText } from '../errors.js';
+import { missingFiles } from './existing-files.js';
 import { isRecord, mapTexts, openPlaces, type RawSchema, validatedReference } from './plugin-schema.js';
 import { type Problem, type Segment, sortProblems } from './problem.js';
 import { REFERENCE_KEYWORD, referenceFault, resolveReferences } from './references.js';
@@ -38,7 +39,8 @@ export function validatePluginConfig(
   const [resolved, problems] = resolveReferences(given, base, { env, folder: document.folder }, document.json);
   if (problems.length > 0) return refused(problems);
   if (!validators.values(resolved)) return refused(schemaProblems(validators.values.errors, document.json, base));
-  return { value: sealed(resolved), problems: [] };
+  const missing = missingFiles(schema, resolved, base, document);
+  return missing.length > 0 ? refused(missing) : { value: sealed(resolved), problems: [] };
 }
 
 function refused(problems: readonly Problem[]): PluginConfigResult {
@@ -89,5 +91,6 @@ function newAjv(): Ajv {
     logger: false,
   });
   ajv.addKeyword({ keyword: 'secret', schemaType: 'boolean' });
+  ajv.addKeyword({ keyword: 'existingFile', schemaType: 'string' });
   return ajv;
 }

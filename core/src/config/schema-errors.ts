@@ -101,11 +101,11 @@ function words(error: ErrorObject): Explanation {
   const limit = error.params.limit;
   switch (error.keyword) {
     case 'type':
-      return { message: `expected ${typeWords(error.params.type)}, found ${foundWords(error)}`, hint: null };
+      return { message: `expected ${typeWords(error.params.type)}, found ${foundWords(error)}`, hint: typeHint(error) ?? ownDescription(error) };
     case 'enum':
       return { message: `must be one of ${list(error.params.allowedValues)}`, hint: closeValue(error) };
     case 'const':
-      return { message: `must be ${JSON.stringify(error.params.allowedValue)}`, hint: null };
+      return { message: `must be ${JSON.stringify(error.params.allowedValue)}`, hint: `write ${JSON.stringify(error.params.allowedValue)} there` };
     case 'minimum':
       return { message: `must be at least ${limit}`, hint: null };
     case 'maximum':
@@ -140,6 +140,16 @@ function words(error: ErrorObject): Explanation {
     default:
       return { message: error.message ?? 'is not valid', hint: ownDescription(error) };
   }
+}
+
+/** How the value is written so that it has the type; never quotes the value. */
+function typeHint({ data, params }: ErrorObject): string | null {
+  const wanted = String(params.type).split(',');
+  const asks = (type: string): boolean => wanted.includes(type);
+  if (typeof data === 'string' && (asks('number') || asks('integer')) && /^-?\d+(\.\d+)?$/.test(data)) return 'numbers are written without quotes';
+  if (typeof data === 'string' && asks('boolean') && /^(true|false)$/i.test(data)) return 'true and false are written without quotes';
+  if ((typeof data === 'number' || typeof data === 'boolean') && asks('string')) return 'text is written in double quotes';
+  return asks('array') && !Array.isArray(data) ? 'a list is written in [ ], also when it has one entry' : null;
 }
 
 const TYPE_WORDS: Readonly<Record<string, string>> = {

@@ -5,6 +5,7 @@ import { PortcullisError } from '../errors.js';
 import { CONNECT, chain, IDENTIFIED, MESSAGE, makeRig, type Plugin, plugin, preparedRig, turn } from './hooks.test.support.js';
 import type { Outcome } from './outcome.js';
 import type { ChainSpec } from './specs.js';
+import { StartError } from './start-error.js';
 
 const AUTH = chain({ authenticate: ['p'] });
 const letIn = (hooks: BrokerHooks) => hooks.authenticate.tap((_request, decide) => decide.allow({ identity: { username: 'u' } }));
@@ -135,8 +136,24 @@ test("a start that fails ends the broker's start, in one line with the plugin's 
   const third = plugin('third', () => void order.push('third started'));
   const { host, services } = makeRig([first, second, third], [chain({ authenticate: ['first'] })]);
   await assert.rejects(host.prepare(), /^PortcullisError: plugin second could not start: users.txt:3: no such format$/);
-  assert.deepEqual(order, ['second', 'first true']);
+  assert.deepEqual(order, ['second', 'third started', 'first true']);
   assert.ok(services.calls.some(([name, plugin]) => name === 'removePlugin' && plugin === 'first'));
+});
+
+test('every plugin that cannot start is named, each at its entry', async () => {
+  const broken = (name: string) =>
+    plugin(name, () => {
+      throw new InvalidPluginConfig(`${name}.txt is missing`);
+    });
+  const { host } = makeRig([broken('one'), plugin('fine', letIn), broken('other')], [chain({ authenticate: ['fine'] })]);
+  await assert.rejects(host.prepare(), (error) => {
+    assert.ok(error instanceof StartError);
+    assert.deepEqual(error.problems, [
+      { path: ['plugins', 'one'], message: 'plugin one could not start: one.txt is missing' },
+      { path: ['plugins', 'other'], message: 'plugin other could not start: other.txt is missing' },
+    ]);
+    return true;
+  });
 });
 
 test("a start that does not settle in time ends the broker's start", async () => {

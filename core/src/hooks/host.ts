@@ -77,7 +77,7 @@ export class PluginHost {
   }
 
   /**
-   * Starts every plugin, one after the other. Rejects with the first thing that is wrong, after what was started has been stopped.
+   * Starts every plugin, one after the other. Rejects with everything that is wrong, after what was started has been stopped.
    * Until it has resolved, every question is a fault.
    */
   async prepare(): Promise<void> {
@@ -85,7 +85,7 @@ export class PluginHost {
     this.#stage = 'preparing';
     try {
       refuse([...nameProblems(this.#options.chains, this.#plugins), ...this.#failoverProblems()]);
-      for (const life of this.#lives) await this.#begin(life);
+      await this.#beginAll();
       refuse(this.#problems());
     } catch (error) {
       await this.dispose();
@@ -114,6 +114,21 @@ export class PluginHost {
   #makeLife(spec: PluginSpec, { definition }: LoadedPlugin): PluginLife {
     const { baseFolder, services } = this.#options;
     return new PluginLife({ spec, definition, baseFolder, services, tools: this.#tools }, (life) => this.#adopt(life));
+  }
+
+  /** All of them, also behind one that could not: whoever mends one mistake should not meet the next only then. */
+  async #beginAll(): Promise<void> {
+    const problems: StartProblem[] = [];
+    for (const life of this.#lives) {
+      try {
+        await this.#begin(life);
+      } catch (error) {
+        if (!(error instanceof StartError) || this.#stage === 'ended') throw error;
+        if (this.#lives.length === 1) throw error;
+        problems.push(...error.problems);
+      }
+    }
+    refuse(problems);
   }
 
   async #begin(life: PluginLife): Promise<void> {

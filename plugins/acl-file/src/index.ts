@@ -22,7 +22,12 @@ export default definePlugin({
     required: ['file'],
     additionalProperties: false,
     properties: {
-      file: { type: 'string', minLength: 1, description: 'ACL file in the syntax of Mosquitto' },
+      file: {
+        type: 'string',
+        minLength: 1,
+        existingFile: 'create it; an empty one denies everything',
+        description: 'ACL file in the syntax of Mosquitto',
+      },
       watch: { type: 'boolean', default: true, description: 'read the file again when it has changed (SIGHUP reads it in any case)' },
     },
   },

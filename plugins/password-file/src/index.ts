@@ -24,7 +24,12 @@ export default definePlugin({
     required: ['file'],
     additionalProperties: false,
     properties: {
-      file: { type: 'string', minLength: 1, description: 'password file, as portcullis-passwd or mosquitto_passwd writes it' },
+      file: {
+        type: 'string',
+        minLength: 1,
+        existingFile: 'create it with: portcullis-passwd -c <file> <username>',
+        description: 'password file, as portcullis-passwd or mosquitto_passwd writes it',
+      },
       watch: { type: 'boolean', default: true, description: 'read the file again when it has changed (SIGHUP reads it in any case)' },
     },
   },

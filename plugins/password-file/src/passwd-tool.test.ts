@@ -102,7 +102,7 @@ test('wrong arity and unknown switches change nothing', async () => {
     ['-H'],
     ['-cb', path, 'al', 'pw'],
     ['-x', path, 'al'],
-    ['--help'],
+    ['--help', path],
     ['-b', '-b', path, 'al', 'pw'],
     ['', 'al'],
   ];

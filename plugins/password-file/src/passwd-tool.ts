@@ -16,6 +16,10 @@ const MAX_PASSWORD_BYTES = 65_535;
 
 /** Runs `portcullis-passwd` and gives its exit status. A failure leaves the file as it was. */
 export async function runPasswdTool(args: readonly string[], terminal: PasswdTerminal): Promise<number> {
+  if (args.length === 1 && (args[0] === '--help' || args[0] === '-h')) {
+    terminal.out(USAGE);
+    return 0;
+  }
   const command = parsePasswdArguments(args);
   if (command === null) {
     terminal.error(USAGE);

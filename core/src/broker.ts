@@ -222,7 +222,7 @@ export class Broker {
     const publishWill = (session: Session, message: Message, judged: () => void): void => this.#publishWill(session, message, judged);
     const registry = new SessionRegistry(shared, publishWill);
     const forget = (connection: object): void => void this.#connections.delete(connection as Connection);
-    const room: ConnectionRoom = { ...shared, registry, flusher: new Flusher(), scratch: new Scratch(), forget, publishWill };
+    const room: ConnectionRoom = { ...shared, registry, flusher: new Flusher(), scratch: new Scratch(), forget };
     this.#parts = { ...shared, registry, room, rechecks: new Rechecks(room) };
     const sweep = (): void => {
       router.sweep();

@@ -18,6 +18,11 @@ export const systemClock: Clock = {
   },
 };
 
+/** What turns monotonic milliseconds into milliseconds since the epoch. */
+export function wallOffset(clock: Clock): number {
+  return clock.wall() - clock.now();
+}
+
 /** A clock that stands still until it is told. */
 export class ManualClock implements Clock {
   #now = 1_000_000;

@@ -122,7 +122,6 @@ export function connectionRig(
     flusher,
     scratch: new Scratch(),
     forget: (connection) => void forgotten.push(connection),
-    publishWill: () => {},
   };
   const connect = (version: 3 | 4 | 5): Peer => {
     const transport = new FakeTransport();

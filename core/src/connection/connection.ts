@@ -53,7 +53,6 @@ export class Connection implements OutletOwner {
   publishWill = true;
   /** Session expiry that a DISCONNECT asked for, or null. */
   newExpirySeconds: number | null = null;
-  problemInformation = true;
   readonly #keepAliveTimer = new WheelTimer(() => this.#checkKeepAlive());
   readonly #deadlineTimer = new WheelTimer(() => this.#deadlinePassed());
   readonly #slowTimer = new WheelTimer(() => this.fail(ERRORS.slowConsumer, 'the peer does not read'));
@@ -99,7 +98,7 @@ export class Connection implements OutletOwner {
       this.#keep(chunk);
       this.#partHeard(chunk.length);
       if (this.#bufferedTooMuch() || this.#partBytes < this.#needed) return;
-      this.#resume();
+      this.resume();
     } else this.#read(chunk);
   }
 
@@ -158,11 +157,6 @@ export class Connection implements OutletOwner {
   takes(bytes: number): boolean {
     const { maxPacketBytes } = this.outlet;
     return maxPacketBytes === 0 || bytes <= maxPacketBytes;
-  }
-
-  /** Handles what waits, if it may be handled now. */
-  resume(): void {
-    this.#resume();
   }
 
   /** The client broke the protocol, or has to go: it is told why, as far as its version can, and the connection ends. */
@@ -239,7 +233,8 @@ export class Connection implements OutletOwner {
     this.#needed = bytes;
   }
 
-  #resume(): void {
+  /** Handles what waits, if it may be handled now. */
+  resume(): void {
     while (this.#partBytes > 0 && !this.held && !this.#reading && this.phase !== Phase.CLOSED && this.phase !== Phase.ADMITTING) {
       const bytes = this.#partBytes;
       const buffer = this.#parts.length === 1 ? (this.#parts[0] as Buffer) : Buffer.concat(this.#parts, bytes);
@@ -278,7 +273,7 @@ export class Connection implements OutletOwner {
 
   #unpause(): void {
     this.transport.resume();
-    this.#resume();
+    this.resume();
   }
 
   #written(): void {

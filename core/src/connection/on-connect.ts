@@ -9,7 +9,6 @@ export function onConnect(connection: Connection, packet: ConnectPacket): void {
   const { room, transport } = connection;
   connection.version = packet.protocolVersion;
   connection.phase = Phase.ADMITTING;
-  connection.problemInformation = packet.requestProblemInformation;
   connection.authenticationMethod = packet.authenticationMethod;
   connection.outlet = new ConnectionOutlet(connection, packet.maximumPacketSize);
   const admission = room.gate.admit(connection.chain, { ...packet, connection: transport.info, tls: transport.tls }, (result) =>

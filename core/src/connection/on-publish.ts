@@ -1,7 +1,7 @@
 import { ReasonCode } from '@portcullis/sdk';
 import { encodeAck, isValidTopicName, PacketType, type PublishView, readFrame, readPublish, writeAck } from '../codec/index.js';
 import { ERRORS, type ErrorKind } from '../errors.js';
-import { type GateClient, MAX_RUN, type RunDraft, type TopicEntry } from '../gate/index.js';
+import { type GateClient, MAX_RUN, type RunDraft, sameBytes, type TopicEntry } from '../gate/index.js';
 import type { Session } from '../session/index.js';
 import { NO_MARK } from '../store/index.js';
 import type { Connection } from './connection.js';
@@ -64,7 +64,7 @@ function resolveTopic(connection: Connection, buffer: Buffer, view: PublishView,
     topic = known;
   } else {
     const last = connection.lastTopic;
-    if (last !== null && last.epoch === topics.epoch && sameTopic(last.bytes, buffer, topicStart, topicEnd)) topic = last;
+    if (last !== null && last.epoch === topics.epoch && sameBytes(last.bytes, buffer, topicStart, topicEnd)) topic = last;
     else topic = topics.find(buffer, topicStart, topicEnd);
     if (topic === null) {
       if (!isValidTopicName(buffer, topicStart, topicEnd, connection.room.limits.maxTopicLevels)) {
@@ -89,13 +89,6 @@ function resolveTopic(connection: Connection, buffer: Buffer, view: PublishView,
   }
   connection.aliases[topicAlias] = topic;
   return topic;
-}
-
-function sameTopic(bytes: Buffer, buffer: Buffer, start: number, end: number): boolean {
-  const length = end - start;
-  if (bytes.length !== length) return false;
-  for (let i = 0; i < length; i += 1) if (bytes[i] !== buffer[start + i]) return false;
-  return true;
 }
 
 function begin(
@@ -141,7 +134,7 @@ function extend(connection: Connection, run: RunDraft, buffer: Buffer, from: num
     const length = readFrame(buffer, position, buffer.length, room.limits.maxPacketBytes, frame);
     if (length <= 0) break;
     if (readPublish(buffer, position, frame.bodyStart, position + length, version, view) !== 0) break;
-    if (view.topicAlias !== 0 || !view.forwardable || !sameTopic(topic, buffer, view.topicStart, view.topicEnd)) break;
+    if (view.topicAlias !== 0 || !view.forwardable || !sameBytes(topic, buffer, view.topicStart, view.topicEnd)) break;
     position += length;
     append(run, packetIds, position, length, view);
   }

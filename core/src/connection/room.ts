@@ -1,6 +1,5 @@
 import { Frame, PublishView } from '../codec/index.js';
-import type { Message } from '../gate/index.js';
-import type { Session, SessionRegistry, SessionRoom } from '../session/index.js';
+import type { SessionRegistry, SessionRoom } from '../session/index.js';
 import type { Flusher } from './out-buffer.js';
 
 /** What all connections share. */
@@ -10,8 +9,6 @@ export interface ConnectionRoom extends SessionRoom {
   readonly scratch: Scratch;
   /** Called when a connection is over, whatever it was. */
   forget(connection: object): void;
-  /** Routes a will when its time has come. */
-  publishWill(session: Session, message: Message, judged: () => void): void;
 }
 
 /** Values that are filled anew for each packet: one set for all connections, since only one packet is handled at a time. */

@@ -12,4 +12,4 @@ export type { GateChain, SessionRules } from './options.js';
 export { loadPolicy } from './policy-loader.js';
 export type { ApprovedMessage, PropertyCodec, PublishVerdict } from './publish-gate.js';
 export { deliveryChecks, type SubscribeQuestion, type SubscribeVerdict } from './subscribe-gate.js';
-export { type TopicEntry, TopicTable } from './topic-table.js';
+export { sameBytes, type TopicEntry, TopicTable } from './topic-table.js';

@@ -19,7 +19,7 @@ export class Message {
   readonly publisher: string | null;
   /** What the message costs in memory, about. */
   readonly bytes: number;
-  /** Finished packets by protocol form, QoS and RETAIN; the connection room fills them, so that a fan-out encodes once. */
+  /** Finished packets of QoS 0 by protocol form and RETAIN; the connection room fills them, so that a fan-out encodes once. */
   readonly encodings: (Buffer | null)[] = [null, null, null, null];
 
   constructor(fields: MessageFields) {
@@ -58,14 +58,8 @@ export class Message {
   }
 }
 
-export interface MessageFields {
-  readonly topic: string;
-  readonly topicBytes: Buffer;
-  readonly payload: Buffer;
-  readonly qos: 0 | 1 | 2;
-  readonly retain: boolean;
-  readonly properties: Buffer | null;
-  readonly expiresAt: number;
-  readonly publisherClientId: string;
-  readonly publisher: string | null;
-}
+/** What a message is made from. */
+export type MessageFields = Pick<
+  Message,
+  'topic' | 'topicBytes' | 'payload' | 'qos' | 'retain' | 'properties' | 'expiresAt' | 'publisherClientId' | 'publisher'
+>;

@@ -101,7 +101,8 @@ export class TopicTable {
   }
 }
 
-function sameBytes(bytes: Uint8Array, buffer: Uint8Array, start: number, end: number): boolean {
+/** Whether a range of a buffer is these bytes. */
+export function sameBytes(bytes: Uint8Array, buffer: Uint8Array, start: number, end: number): boolean {
   const length = end - start;
   if (bytes.length !== length) return false;
   for (let i = 0; i < length; i += 1) if (bytes[i] !== buffer[start + i]) return false;

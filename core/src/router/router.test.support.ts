@@ -31,7 +31,7 @@ export class FakeSubscriber implements Subscriber {
     return !this.closed.has(run.entry.topic);
   }
 
-  offerShared(run: AuthorizedRun, _index: number, target: Target, taken: (taken: boolean) => void): void {
+  offerShared(run: AuthorizedRun, target: Target, taken: (taken: boolean) => void): void {
     this.offered.push((answer) => {
       if (answer) this.deliver(run, target);
       taken(answer);

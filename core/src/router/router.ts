@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import { type Clock, wallOffset } from '../clock.js';
 import { type AuthorizedRun, type Message, type TopicEntry, TopicTable } from '../gate/index.js';
 import type { Limits } from '../limits.js';
 import type { Stats } from '../stats.js';
@@ -55,10 +55,6 @@ export class Router {
     return domain;
   }
 
-  get domains(): IterableIterator<Domain> {
-    return this.#domains.values();
-  }
-
   /** Hands the messages of the run to every subscriber of their topic. Returns whether there was one. */
   route(domain: Domain, run: AuthorizedRun): boolean {
     const route = this.#route(domain, run.entry);
@@ -93,8 +89,7 @@ export class Router {
       if (retained.delete(message.topic)) this.#custody.retain({ kind: 'cleared', tenant: domain.tenant, topic: message.topic });
     } else if (this.#hasRoom(domain, message)) {
       retained.set(message);
-      const offset = this.#clock.wall() - this.#clock.now();
-      this.#custody.retain({ kind: 'set', tenant: domain.tenant, message: message.stored(offset) });
+      this.#custody.retain({ kind: 'set', tenant: domain.tenant, message: message.stored(wallOffset(this.#clock)) });
     } else {
       kept = false;
       this.#stats.retainRefused += 1;
@@ -106,33 +101,24 @@ export class Router {
 
   /** Retained messages that match, without those that have expired, which are forgotten on the way. */
   retained(domain: Domain, filter: string, limit?: number): RetainedEntry[] {
-    const found = domain.retained.match(filter, limit);
-    const now = this.#clock.now();
-    return found.filter((entry) => {
-      const { expiresAt, topic } = entry.message;
-      if (expiresAt === 0 || expiresAt > now) return true;
-      this.#forget(domain, topic);
-      return false;
-    });
+    return domain.retained.match(filter, limit).filter((entry) => this.#stands(domain, entry));
   }
 
   /** The same, found one after the other as they are asked for. */
   *replay(domain: Domain, filter: string): IterableIterator<RetainedEntry> {
-    for (const entry of domain.retained.walk(filter)) {
-      const { expiresAt, topic } = entry.message;
-      if (expiresAt === 0 || expiresAt > this.#clock.now()) yield entry;
-      else this.#forget(domain, topic);
-    }
+    for (const entry of domain.retained.walk(filter)) if (this.#stands(domain, entry)) yield entry;
   }
 
   /** Forgets retained messages that have expired; called now and then. */
   sweep(): void {
-    const now = this.#clock.now();
-    for (const domain of this.#domains.values()) {
-      for (const { message } of [...domain.retained.entries()]) {
-        if (message.expiresAt !== 0 && message.expiresAt <= now) this.#forget(domain, message.topic);
-      }
-    }
+    for (const domain of this.#domains.values()) for (const entry of [...domain.retained.entries()]) this.#stands(domain, entry);
+  }
+
+  /** Whether a retained message has not expired; one that has is forgotten. */
+  #stands(domain: Domain, { message: { expiresAt, topic } }: RetainedEntry): boolean {
+    if (expiresAt === 0 || expiresAt > this.#clock.now()) return true;
+    this.#forget(domain, topic);
+    return false;
   }
 
   #forget(domain: Domain, topic: string): void {
@@ -182,20 +168,19 @@ export class Router {
   #share(domain: Domain, run: AuthorizedRun, members: readonly Target[]): void {
     const { first, last } = run;
     const key = (members[0] as Target).subscriptions[0]?.key ?? '';
+    const asks = members.some((member) => member.subscriber.asks);
     run.divided = true;
     for (let i = first; i < last; i += 1) {
       run.first = i;
       run.last = i + 1;
       run.view = null;
-      if (members.some((candidate) => candidate.subscriber.asks)) {
+      if (asks) {
         this.#shareAsked(domain, run.one(i), members, key);
         continue;
       }
       const member = this.#member(domain, run, members, key);
       if (member !== null) member.subscriber.deliver(run, member);
-      else {
-        this.onGroupDrop?.(domain, run.entry.topic, 1);
-      }
+      else this.onGroupDrop?.(domain, run.entry.topic, 1);
     }
     run.first = first;
     run.last = last;
@@ -223,7 +208,7 @@ export class Router {
           break;
         }
         refused = false;
-        member.subscriber.offerShared(run, 0, member, (taken) => {
+        member.subscriber.offerShared(run, member, (taken) => {
           refused = !taken;
           if (refused) next();
         });

@@ -13,6 +13,6 @@ export interface Subscriber {
   accepts(run: AuthorizedRun, target: Target): boolean;
   /** Whether code has to be asked for each copy; then nobody knows in advance who of a shared group may have a message. */
   readonly asks: boolean;
-  /** Takes one message of a shared group if it may have it; calls back, at once or later, with false if not. */
-  offerShared(run: AuthorizedRun, index: number, target: Target, taken: (taken: boolean) => void): void;
+  /** Takes the one message of a shared group's run if it may have it; calls back, at once or later, with false if not. */
+  offerShared(run: AuthorizedRun, target: Target, taken: (taken: boolean) => void): void;
 }

@@ -1,4 +1,5 @@
 import { type DropReason, parseSharedFilter } from '@portcullis/sdk';
+import { wallOffset } from '../clock.js';
 import { type ApprovedMessage, type AuthorizedRun, Check, deliveryChecks, type GateClient, type LeaseKeeper, type Message } from '../gate/index.js';
 import { type Domain, type Subscriber, Subscription, type SubscriptionOptions, type Target } from '../router/index.js';
 import { AskedCopies } from './asked-copies.js';
@@ -105,9 +106,9 @@ export class Session implements Subscriber {
     return this.client.receiveAsks;
   }
 
-  offerShared(run: AuthorizedRun, index: number, target: Target, taken: (taken: boolean) => void): void {
+  offerShared(run: AuthorizedRun, target: Target, taken: (taken: boolean) => void): void {
     if (!this.accepts(run, target)) return taken(false);
-    const message = run.copy(index);
+    const message = run.copy(run.first);
     const copy = copyOf(message, run.qos < target.qos ? run.qos : target.qos, target.retainAsPublished && message.retain, target);
     if (!this.asks) {
       this.offer(copy);
@@ -143,7 +144,7 @@ export class Session implements Subscriber {
       binding: this.client.binding,
       stored: this.durable,
     });
-    if (this.durable) this.#room.custody.session(queuedChange(this.key, delivery, this.#wallOffset()));
+    if (this.durable) this.#room.custody.session(queuedChange(this.key, delivery, wallOffset(this.#room.wheel.clock)));
     if (direct) this.#send(outlet, delivery);
     else this.#enqueue(delivery);
   }
@@ -199,7 +200,7 @@ export class Session implements Subscriber {
   hold(packetId: number, approved: ApprovedMessage | null): void {
     this.received.set(packetId, approved);
     if (!this.durable || approved === null) return;
-    const message = approved.message.stored(this.#wallOffset());
+    const message = approved.message.stored(wallOffset(this.#room.wheel.clock));
     this.#room.custody.session({ kind: 'received', session: this.key, packetId, message });
   }
 
@@ -390,10 +391,5 @@ export class Session implements Subscriber {
     if (!this.#room.gate.tellsDeliveries) return;
     const news = { clientId: this.clientId, tenant: this.tenant, topic: message.topic, qos, retain, payloadBytes: message.payload.length };
     this.#room.gate.tell('messageDelivered', news);
-  }
-
-  #wallOffset(): number {
-    const { clock } = this.#room.wheel;
-    return clock.wall() - clock.now();
   }
 }

@@ -43,6 +43,7 @@ export class Doorkeeper {
   readonly #room: ListenerRoom;
   readonly #inForce: InForce;
   #open = 0;
+  readonly #waiting: (() => void)[] = [];
 
   constructor(room: ListenerRoom, inForce: InForce) {
     this.#room = room;
@@ -76,6 +77,13 @@ export class Doorkeeper {
   left(): void {
     this.#open -= 1;
     this.#room.connections.stats.connectionsOpen -= 1;
+    if (this.#open > 0) return;
+    for (const tell of this.#waiting.splice(0)) tell();
+  }
+
+  /** Resolves when no socket of the listener is open. */
+  empty(): Promise<void> {
+    return this.#open === 0 ? Promise.resolve() : new Promise((resolve) => this.#waiting.push(resolve));
   }
 }
 

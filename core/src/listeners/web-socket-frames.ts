@@ -35,7 +35,7 @@ export class FrameWriter {
   #copied(socket: Duplex, buffers: readonly Buffer[], bytes: number): void {
     // Where a peer is slow already, its frame must not keep a whole slab.
     const shared = socket.writableLength === 0;
-    const target = shared ? this.#room(bytes + LONGEST_HEADER) : Buffer.allocUnsafe(bytes + LONGEST_HEADER);
+    const target = shared ? this.#room(bytes + LONGEST_HEADER) : Buffer.allocUnsafeSlow(bytes + LONGEST_HEADER);
     const start = shared ? this.#used : 0;
     let end = writeHeader(target, start, bytes);
     for (const buffer of buffers) end += buffer.copy(target, end);

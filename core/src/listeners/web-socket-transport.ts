@@ -66,10 +66,18 @@ class WebSocketTransport implements Transport {
     if (this.#reader.end !== null) this.#framesEnded(connection, this.#reader.end);
   }
 
-  /** The peer closed its side of the socket. No close frame can come any more. */
+  /**
+   * The peer has said its last. Packets of its that wait for an answer are handled first, for it may have said goodbye in them. Node tells of
+   * the end of a socket also while it is paused.
+   */
   endedByPeer(connection: Connection): void {
     this.#peerDone = true;
+    if (this.#paused) {
+      this.#resumed = () => this.endedByPeer(connection);
+      return;
+    }
     connection.closed(null);
+    // If the connection was closed before, its close frame waited for this.
     this.#socket.end();
   }
 
@@ -126,15 +134,10 @@ class WebSocketTransport implements Transport {
 
   /** The peer closed, or broke the protocol of frames. */
   #framesEnded(connection: Connection, end: FrameEnd): void {
-    this.#peerDone = true;
     if (!this.#closeSent) this.#closeCode = end.code;
-    if (end.fault !== null) connection.fail(end.code === CloseCode.TOO_BIG ? ERRORS.tooLarge : ERRORS.protocol, end.fault);
-    else if (this.#paused) {
-      // Packets that came before the close frame wait for an answer, and are handled first, as they would be before the end of a TCP stream.
-      this.#resumed = () => this.#framesEnded(connection, end);
-      return;
-    } else connection.closed(null);
-    // If the connection was closed before, its close frame waited for this.
+    if (end.fault === null) return this.endedByPeer(connection);
+    this.#peerDone = true;
+    connection.fail(end.code === CloseCode.TOO_BIG ? ERRORS.tooLarge : ERRORS.protocol, end.fault);
     this.#socket.end();
   }
 

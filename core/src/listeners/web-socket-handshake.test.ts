@@ -75,6 +75,24 @@ test('An upgrade that is not one is refused and the socket closed.', async () =>
   }
 });
 
+test('Whatever `ws` does with its stand-in afterwards, the socket is not touched.', async () => {
+  const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => 'mqtt' });
+  const upgrade = sockets.handleUpgrade.bind(sockets);
+  let standIn: Duplex | null = null;
+  sockets.handleUpgrade = (request, socket, head, callback) => {
+    standIn = socket;
+    upgrade(request, socket, head, callback);
+  };
+  for (const act of [(duplex: Duplex) => duplex.write('more'), (duplex: Duplex) => duplex.end('more'), (duplex: Duplex) => duplex.destroy()]) {
+    const { socket } = tryHandshake(HEADERS, sockets);
+    const { written } = socket;
+    assert.ok(standIn !== null);
+    act(standIn);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual([socket.written, socket.destroyed, socket.writableEnded], [written, false, false], String(act));
+  }
+});
+
 test('A socket whose peer is gone is not answered.', () => {
   const gone = new Socket();
   gone.destroy();

@@ -37,8 +37,6 @@ class WebSocketTransport implements Transport {
   /** What a close frame of ours says. */
   #closeCode: number | null = CloseCode.NORMAL;
   #closeSent = false;
-  /** Whether the peer will send no more frames, so that there is none to wait for. */
-  #peerDone = false;
   #paused = false;
   /** What waits until the socket is read again. */
   #resumed: (() => void) | null = null;
@@ -71,7 +69,6 @@ class WebSocketTransport implements Transport {
    * the end of a socket also while it is paused.
    */
   endedByPeer(connection: Connection): void {
-    this.#peerDone = true;
     if (this.#paused) {
       this.#resumed = () => this.endedByPeer(connection);
       return;
@@ -114,7 +111,6 @@ class WebSocketTransport implements Transport {
     this.#closeSent = true;
     this.#nextPong = null;
     socket.write(closeFrame(this.#closeCode));
-    if (this.#peerDone) socket.end();
     // What the peer still sends is read: its close frame may be among it, and closing with unread bytes would reset the connection.
     this.resume();
     const timer = this.#room.connections.wheel.after(LINGER_MS, () => socket.destroy());
@@ -136,7 +132,6 @@ class WebSocketTransport implements Transport {
   #framesEnded(connection: Connection, end: FrameEnd): void {
     if (!this.#closeSent) this.#closeCode = end.code;
     if (end.fault === null) return this.endedByPeer(connection);
-    this.#peerDone = true;
     connection.fail(end.code === CloseCode.TOO_BIG ? ERRORS.tooLarge : ERRORS.protocol, end.fault);
     this.#socket.end();
   }

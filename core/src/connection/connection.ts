@@ -79,7 +79,8 @@ export class Connection implements OutletOwner {
     this.acknowledgements = new Acknowledgements(this.out, room.custody, () => this.#acknowledged());
     this.outlet = new ConnectionOutlet(this, 0);
     this.#lastReceivedAt = room.wheel.clock.now();
-    room.wheel.schedule(this.#deadlineTimer, room.limits.connectTimeoutMs);
+    const { acceptedAt = this.#lastReceivedAt } = transport;
+    room.wheel.schedule(this.#deadlineTimer, acceptedAt + room.limits.connectTimeoutMs - this.#lastReceivedAt);
   }
 
   now(): number {

@@ -4,6 +4,8 @@ import type { ConnectionInfo, TlsEvidence } from '@portcullis/sdk';
 export interface Transport {
   readonly info: ConnectionInfo;
   readonly tls: TlsEvidence | null;
+  /** When the socket was accepted, in monotonic milliseconds, where that was long before now: behind a TLS handshake or an upgrade. */
+  readonly acceptedAt?: number;
   /** Writes; true when the kernel took everything, so that the buffer may be used again. */
   write(buffer: Buffer): boolean;
   /** Writes several buffers as one; they are not used again. */

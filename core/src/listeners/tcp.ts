@@ -1,8 +1,8 @@
 import { createServer, type Socket } from 'node:net';
-import type { ConnectionInfo } from '@portcullis/sdk';
-import { openConnection, type Transport } from '../connection/index.js';
+import { openConnection } from '../connection/index.js';
 import { bind } from './bind.js';
-import { Doorkeeper, type InForce, LINGER_MS, type Listener, type ListenerOptions, type ListenerRoom, urlOf } from './listener.js';
+import { Doorkeeper, type InForce, type Listener, type ListenerOptions, type ListenerRoom, urlOf } from './listener.js';
+import { SocketTransport } from './socket-transport.js';
 
 /** Binds an `mqtt://` listener. */
 export async function listenTcp(room: ListenerRoom, options: ListenerOptions): Promise<Listener> {
@@ -31,7 +31,9 @@ function accept(room: ListenerRoom, inForce: InForce, doorkeeper: Doorkeeper, so
     socket.destroy();
     return;
   }
-  const connection = openConnection(room.connections, new TcpTransport(socket, info, room), inForce.options.chain);
+  const acceptedAt = room.connections.wheel.clock.now();
+  const transport = new SocketTransport({ socket, info, tls: null, acceptedAt }, room);
+  const connection = openConnection(room.connections, transport, inForce.options.chain);
   const gone = room.opened(connection);
   let failure: Error | null = null;
   socket.on('error', (error) => {
@@ -44,56 +46,4 @@ function accept(room: ListenerRoom, inForce: InForce, doorkeeper: Doorkeeper, so
     connection.closed(failure);
     gone();
   });
-}
-
-class TcpTransport implements Transport {
-  readonly info: ConnectionInfo;
-  readonly tls = null;
-  readonly #socket: Socket;
-  readonly #room: ListenerRoom;
-
-  constructor(socket: Socket, info: ConnectionInfo, room: ListenerRoom) {
-    this.#socket = socket;
-    this.info = info;
-    this.#room = room;
-  }
-
-  write(buffer: Buffer): boolean {
-    const { stats } = this.#room.connections;
-    stats.bytesSent += buffer.length;
-    this.#socket.write(buffer);
-    return this.#socket.writableLength === 0;
-  }
-
-  writeAll(buffers: readonly Buffer[]): void {
-    this.#socket.cork();
-    for (const buffer of buffers) this.write(buffer);
-    this.#socket.uncork();
-  }
-
-  get buffered(): number {
-    return this.#socket.writableLength;
-  }
-
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  resume(): void {
-    this.#socket.resume();
-  }
-
-  end(): void {
-    const socket = this.#socket;
-    if (socket.destroyed) return;
-    socket.end();
-    // Closing with unread bytes would reset the connection, and the peer might never see why it was closed: they are read and thrown away.
-    socket.resume();
-    const timer = this.#room.connections.wheel.after(LINGER_MS, () => socket.destroy());
-    socket.once('close', () => this.#room.connections.wheel.cancel(timer));
-  }
-
-  destroy(): void {
-    this.#socket.destroy();
-  }
 }

@@ -1,20 +1,19 @@
 import { createServer } from 'node:http';
-import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { ConnectionInfo } from '@portcullis/sdk';
+import type { ConnectionInfo, TlsEvidence } from '@portcullis/sdk';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { type Connection, openConnection, type Transport } from '../connection/index.js';
 import { ERRORS } from '../errors.js';
-import { bind } from './bind.js';
-import { Doorkeeper, type InForce, LINGER_MS, type Listener, type ListenerOptions, type ListenerRoom, urlOf } from './listener.js';
+import { type InForce, LINGER_MS, type Listener, type ListenerOptions, type ListenerRoom } from './listener.js';
+import type { Arrival } from './socket-transport.js';
+import { listenStreams } from './stream-listener.js';
 import { pathOf, refusalOf, requestOf } from './upgrade.js';
 
-/** Binds a `ws://` listener: HTTP for the upgrade, then MQTT in binary frames. */
-export async function listenWebSocket(room: ListenerRoom, options: ListenerOptions): Promise<Listener> {
-  const { limits, log } = room.connections;
+/** Binds a `ws://` or `wss://` listener: HTTP for the upgrade, then MQTT in binary frames. */
+export function listenWebSocket(room: ListenerRoom, options: ListenerOptions): Promise<Listener> {
+  const { limits } = room.connections;
   const inForce: InForce = { options };
-  const doorkeeper = new Doorkeeper(room, inForce);
-  const admitted = new WeakMap<Duplex, ConnectionInfo>();
+  const arrivals = new WeakMap<Duplex, Arrival>();
   const sockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -24,22 +23,7 @@ export async function listenWebSocket(room: ListenerRoom, options: ListenerOptio
     // [MQTT-6.0.0-4] `mqttv3.1` is what clients of MQTT 3.1 ask for.
     handleProtocols: (protocols) => (protocols.has('mqtt') ? 'mqtt' : protocols.has('mqttv3.1') ? 'mqttv3.1' : false),
   });
-  const server = createServer({
-    noDelay: true,
-    headersTimeout: limits.connectTimeoutMs,
-    requestTimeout: limits.connectTimeoutMs,
-    connectionsCheckingInterval: 1000,
-  });
-  server.on('connection', (socket: Socket) => {
-    socket.on('error', () => {});
-    const info = doorkeeper.admit('ws', socket.remoteAddress, socket.remotePort);
-    if (info === null) {
-      socket.destroy();
-      return;
-    }
-    admitted.set(socket, info);
-    socket.once('close', () => doorkeeper.left());
-  });
+  const server = createServer();
   server.on('clientError', (_error, socket) => {
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
     else socket.destroy();
@@ -50,30 +34,17 @@ export async function listenWebSocket(room: ListenerRoom, options: ListenerOptio
     response.writeHead(status, headers).end();
   });
   server.on('upgrade', (request, socket, head) => {
-    const info = admitted.get(socket);
-    if (info === null || info === undefined) return void socket.destroy();
-    const status = refusalOf(request, inForce.options) ?? room.connections.gate.upgradeWebSocket(requestOf(request, info));
+    const arrival = arrivals.get(socket);
+    if (arrival === undefined) return void socket.destroy();
+    const status = refusalOf(request, inForce.options) ?? room.connections.gate.upgradeWebSocket(requestOf(request, arrival.info));
     if (status !== 101) return refuse(socket, status);
-    sockets.handleUpgrade(request, socket, head, (webSocket) => accept(room, inForce.options, webSocket, socket, info));
+    sockets.handleUpgrade(request, socket, head, (webSocket) => accept(room, inForce.options, webSocket, socket, arrival));
   });
-  const port = await bind(server, options, log);
-  return {
-    get options() {
-      return inForce.options;
-    },
-    adopt: (adopted) => {
-      inForce.options = adopted;
-    },
-    get url() {
-      return urlOf('ws', inForce.options.host, port, inForce.options.path);
-    },
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        // Upgraded sockets are no longer the server's; what is left are requests that never became one.
-        server.closeAllConnections();
-      }),
-  };
+  // Node's server is bound to nothing: sockets come to it when all that stands before HTTP is done.
+  return listenStreams(room, inForce, (arrival) => {
+    arrivals.set(arrival.socket, arrival);
+    server.emit('connection', arrival.socket);
+  });
 }
 
 const STATUS_TEXT: Record<number, string> = { 400: 'Bad Request', 403: 'Forbidden', 404: 'Not Found', 503: 'Service Unavailable' };
@@ -83,9 +54,10 @@ function refuse(socket: Duplex, status: number): void {
   socket.end(`HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
-function accept(room: ListenerRoom, options: ListenerOptions, webSocket: WebSocket, socket: Duplex, info: ConnectionInfo): void {
-  const connection = openConnection(room.connections, new WebSocketTransport(webSocket, socket, info, room), options.chain);
+function accept(room: ListenerRoom, options: ListenerOptions, webSocket: WebSocket, socket: Duplex, arrival: Arrival): void {
+  const connection = openConnection(room.connections, new WebSocketTransport(webSocket, socket, arrival, room), options.chain);
   const gone = room.opened(connection);
+  arrival.settled();
   let failure: Error | null = null;
   webSocket.on('error', (error) => {
     failure = error;
@@ -123,15 +95,18 @@ function countEarly(room: ListenerRoom, connection: Connection, webSocket: WebSo
 
 class WebSocketTransport implements Transport {
   readonly info: ConnectionInfo;
-  readonly tls = null;
+  readonly tls: TlsEvidence | null;
+  readonly acceptedAt: number;
   readonly #webSocket: WebSocket;
   readonly #socket: Duplex;
   readonly #room: ListenerRoom;
 
-  constructor(webSocket: WebSocket, socket: Duplex, info: ConnectionInfo, room: ListenerRoom) {
+  constructor(webSocket: WebSocket, socket: Duplex, { info, tls, acceptedAt }: Arrival, room: ListenerRoom) {
     this.#webSocket = webSocket;
     this.#socket = socket;
     this.info = info;
+    this.tls = tls;
+    this.acceptedAt = acceptedAt;
     this.#room = room;
   }
 

@@ -1,0 +1,100 @@
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import type { ConnectionInfo, TlsEvidence } from '@portcullis/sdk';
+import { openConnection, type Transport } from '../connection/index.js';
+import { LINGER_MS, type ListenerRoom } from './listener.js';
+
+/** A socket that was let in, ready to carry MQTT or HTTP: a TLS one has its handshake behind it. */
+export interface Arrival {
+  readonly socket: Socket;
+  readonly info: ConnectionInfo;
+  readonly tls: TlsEvidence | null;
+  /** When the socket was accepted, in monotonic milliseconds; every deadline before the CONNACK counts from there. */
+  readonly acceptedAt: number;
+  /** To be called when a connection looks after the socket; until then the deadline closes it. */
+  readonly settled: () => void;
+}
+
+/** Carries MQTT over a socket from now on. */
+export function serveMqtt(room: ListenerRoom, chain: string, arrival: Arrival): void {
+  const { socket } = arrival;
+  const connection = openConnection(room.connections, new SocketTransport(arrival, room), chain);
+  const gone = room.opened(connection);
+  arrival.settled();
+  let failure: Error | null = null;
+  socket.on('error', (error) => {
+    failure = error;
+  });
+  socket.on('data', (chunk: Buffer) => connection.received(chunk));
+  socket.on('drain', () => connection.drained());
+  socket.on('close', () => {
+    connection.closed(failure);
+    gone();
+  });
+}
+
+/** Up to this size a copy costs less than a buffer that cannot be used again. */
+const COPIED_BYTES = 4096;
+
+/** The stream of a socket of any kind: TCP, TLS, Unix. */
+export class SocketTransport implements Transport {
+  readonly info: ConnectionInfo;
+  readonly tls: TlsEvidence | null;
+  readonly acceptedAt: number;
+  readonly #socket: Socket;
+  readonly #room: ListenerRoom;
+  readonly #encrypted: boolean;
+
+  constructor({ socket, info, tls, acceptedAt }: Omit<Arrival, 'settled'>, room: ListenerRoom) {
+    this.#socket = socket;
+    this.#room = room;
+    this.#encrypted = socket instanceof TLSSocket;
+    this.info = info;
+    this.tls = tls;
+    this.acceptedAt = acceptedAt;
+  }
+
+  write(buffer: Buffer): boolean {
+    const { stats } = this.#room.connections;
+    stats.bytesSent += buffer.length;
+    // TLS never says at once that a write is done, whatever the kernel took: each small packet would cost the caller a large buffer.
+    if (this.#encrypted && buffer.length <= COPIED_BYTES) {
+      this.#socket.write(Buffer.from(buffer));
+      return true;
+    }
+    this.#socket.write(buffer);
+    return this.#socket.writableLength === 0;
+  }
+
+  writeAll(buffers: readonly Buffer[]): void {
+    this.#socket.cork();
+    for (const buffer of buffers) this.write(buffer);
+    this.#socket.uncork();
+  }
+
+  get buffered(): number {
+    return this.#socket.writableLength;
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    const socket = this.#socket;
+    if (socket.destroyed) return;
+    socket.end();
+    // Closing with unread bytes would reset the connection, and the peer might never see why it was closed: they are read and thrown away.
+    socket.resume();
+    const timer = this.#room.connections.wheel.after(LINGER_MS, () => socket.destroy());
+    socket.once('close', () => this.#room.connections.wheel.cancel(timer));
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+}

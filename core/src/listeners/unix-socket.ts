@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, type Stats, unlinkSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, type Stats, unlinkSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { ERRORS, errorText, PortcullisError } from '../errors.js';
@@ -88,12 +88,12 @@ function explain({ path }: ListenerOptions, error: NodeJS.ErrnoException): strin
   switch (error.code) {
     case 'EADDRINUSE':
       return 'the socket is in use; stop the program that listens on it, or choose another path';
-    case 'ENOENT':
-      return `there is no folder ${dirname(path)}; make it first`;
     case 'ENOTDIR':
       return `${dirname(path)} is not a folder`;
     case 'EACCES':
     case 'EPERM':
+      // Node says EACCES also for a folder that is not there.
+      if (!existsSync(dirname(path))) return `there is no folder ${dirname(path)}; make it first`;
       return `no permission to make a socket in ${dirname(path)}`;
     default:
       return errorText(error);

@@ -75,7 +75,7 @@ export class ListenerOptionsCheck {
     }
     if (node === null || node.items?.length === 0) {
       const hint = 'the addresses of your proxies, such as ["10.0.0.5", "10.1.0.0/16"]; every other peer is closed';
-      this.#problems.push(json.problemAtKey(node === null ? at : trusted, '"trusted" must name at least one address or network', hint));
+      this.#problems.push(json.problemAtKey(trusted, '"trusted" must name at least one address or network', hint));
     }
     for (const [index, item] of (node?.items ?? []).entries()) {
       if (typeof item.value !== 'string') continue;

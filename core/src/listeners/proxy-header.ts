@@ -35,16 +35,16 @@ export function readProxyHeader(
   socket.on('end', ended);
 }
 
-/** Whether a peer is among the addresses and networks of a list. */
+/** Whether a peer is among the addresses and networks of a list. IPv4 and IPv6 apart: a list of Node's takes `::/0` to hold IPv4, too. */
 export function trustedPeers(networks: readonly string[]): (address: string) => boolean {
-  const list = new BlockList();
+  const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const network of networks) {
     const [address = '', prefix] = network.split('/');
     const family = familyOf(address);
-    if (prefix === undefined) list.addAddress(address, family);
-    else list.addSubnet(address, Number(prefix), family);
+    if (prefix === undefined) lists[family].addAddress(address, family);
+    else lists[family].addSubnet(address, Number(prefix), family);
   }
-  return (address) => address !== '' && list.check(address, familyOf(address));
+  return (address) => address !== '' && lists[familyOf(address)].check(address, familyOf(address));
 }
 
 function familyOf(address: string): 'ipv4' | 'ipv6' {

@@ -1,4 +1,5 @@
-import { connect as connectTcp, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { type BrokerOptions, BrokerProcess, type FolderFiles, standardFiles } from '../support/broker-process.js';
 import { type ConnectFields, connect311 } from '../support/packets.js';
@@ -88,4 +89,20 @@ export function rawSocket(port: number, bytes: Uint8Array = new Uint8Array(), ea
   };
   send(0);
   return socket;
+}
+
+/** The ClientHello that Node sends, as bytes. */
+export async function clientHello(): Promise<Buffer> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const accepted = once(server, 'connection') as Promise<[Socket]>;
+  const client = connectTls(tlsOptions((server.address() as AddressInfo).port));
+  client.on('error', () => {});
+  const [socket] = await accepted;
+  const [bytes] = (await once(socket, 'data')) as [Buffer];
+  client.destroy();
+  socket.destroy();
+  server.close();
+  return bytes;
 }

@@ -1,32 +1,16 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import type { BrokerProcess } from '../support/broker-process.js';
 import { Authority } from '../support/certificates.js';
 import { connect311 } from '../support/packets.js';
 import { WireClient } from '../support/wire-client.js';
-import { ACCEPTED, LOGIN, outcome, rawSocket, startWith, tlsLogin, tlsOptions } from './scene.js';
+import { ACCEPTED, clientHello, LOGIN, outcome, rawSocket, startWith, tlsLogin, tlsOptions } from './scene.js';
 
 const CONNECT_TIMEOUT_MS = 1500;
 const STALLED = 200;
-
-/** The ClientHello that Node sends, as bytes. */
-async function clientHello(): Promise<Buffer> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const accepted = once(server, 'connection') as Promise<[Socket]>;
-  const client = connectTls(tlsOptions((server.address() as AddressInfo).port));
-  client.on('error', () => {});
-  const [socket] = await accepted;
-  const [bytes] = (await once(socket, 'data')) as [Buffer];
-  client.destroy();
-  socket.destroy();
-  server.close();
-  return bytes;
-}
 
 describe('handshakes that go wrong', () => {
   let broker: BrokerProcess;

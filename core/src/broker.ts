@@ -7,7 +7,7 @@ import { ERRORS, errorText, PortcullisError } from './errors.js';
 import { Gate, type Message } from './gate/index.js';
 import { type Generation, type GenerationInput, standingsOf } from './generation.js';
 import { PluginHost } from './hooks/index.js';
-import { type Listener, type ListenerRoom, listen } from './listeners/index.js';
+import { isSameAddress, type Listener, type ListenerRoom, listen, requireFreeAddress } from './listeners/index.js';
 import type { Logger } from './log.js';
 import { PolicyEngine } from './policy/index.js';
 import { Rechecks } from './rechecks.js';
@@ -111,10 +111,13 @@ export class Broker {
     return this.#exclusive(() => this.#switch(input));
   }
 
-  /** The configuration is as before: plugins read again what they keep outside of it. */
+  /** The configuration is as before: listeners and plugins read again what they keep outside of it. */
   async reloadPlugins(): Promise<void> {
     this.#mustRun();
-    return this.#exclusive(async () => this.#generation?.host.reload());
+    return this.#exclusive(async () => {
+      await Promise.all([...this.#listeners.values()].map((listener) => listener.refresh?.()));
+      await this.#generation?.host.reload();
+    });
   }
 
   /** Tells clients, closes everything and ends the plugins. */
@@ -263,10 +266,12 @@ export class Broker {
     const kept = new Set<Listener>();
     try {
       for (const options of generation.config.listeners) {
-        const same = [old.get(options.name), ...(options.port === 0 ? [] : old.values())].find(
-          (listener) => listener !== undefined && !kept.has(listener) && isSameAddress(listener, options),
+        const anyPort = options.scheme !== 'unix' && options.port === 0;
+        const same = [old.get(options.name), ...(anyPort ? [] : old.values())].find(
+          (listener) => listener !== undefined && !kept.has(listener) && isSameAddress(listener.options, options),
         );
-        if (same !== undefined) kept.add(same);
+        if (same === undefined) requireFreeAddress(old.values(), options);
+        else kept.add(same);
         bound.set(options.name, same ?? (await listen(room, options)));
       }
     } catch (error) {
@@ -341,8 +346,4 @@ export class Broker {
     this.stats.invariantsBroken += 1;
     this.#log.error({ code: ERRORS.invariant.code, cause: errorText(error), stack: error instanceof Error ? error.stack : undefined }, what);
   }
-}
-
-function isSameAddress({ options }: Listener, { scheme, host, port }: Listener['options']): boolean {
-  return options.scheme === scheme && options.host === host && options.port === port;
 }

@@ -3,6 +3,9 @@ export class Stats {
   connectionsAccepted = 0;
   connectionsOpen = 0;
   connectionsRefused = 0;
+  proxyHeadersAwaited = 0;
+  proxyHeadersRefused = 0;
+  tlsHandshakesFailed = 0;
   clientsConnected = 0;
   connectsAccepted = 0;
   connectsRefused = 0;

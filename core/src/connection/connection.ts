@@ -79,7 +79,8 @@ export class Connection implements OutletOwner {
     this.acknowledgements = new Acknowledgements(this.out, room.custody, () => this.#acknowledged());
     this.outlet = new ConnectionOutlet(this);
     this.#lastReceivedAt = room.wheel.clock.now();
-    room.wheel.schedule(this.#timer, room.limits.connectTimeoutMs);
+    const { acceptedAt = this.#lastReceivedAt } = transport;
+    room.wheel.schedule(this.#timer, acceptedAt + room.limits.connectTimeoutMs - this.#lastReceivedAt);
   }
 
   now(): number {

@@ -45,6 +45,16 @@ export class WireClient {
     return client;
   }
 
+  /** Speaks over a socket that is being connected: TLS, a Unix socket, or TCP on which something was sent before. */
+  static async over(socket: Socket, event: 'connect' | 'secureConnect' = 'connect'): Promise<WireClient> {
+    const client = new WireClient((self) => self.#overTcp(socket));
+    await withTimeout('a connection', (resolve, reject) => {
+      socket.once(event, resolve);
+      socket.once('error', reject);
+    });
+    return client;
+  }
+
   /** Connects over WebSocket, with the subprotocol `mqtt` unless told otherwise; each `send` is one binary message. */
   static async connectWebSocket(url: string, options: { readonly protocol?: string; readonly origin?: string } = {}): Promise<WireClient> {
     const { protocol = 'mqtt', origin } = options;

@@ -23,6 +23,8 @@ export class Entrance {
   readonly #arrived: (arrival: Arrival) => void;
   /** Sockets on their way, with their deadlines. */
   readonly #pending = new Map<Socket, WheelTimer>();
+  /** Those whose PROXY header has not come. */
+  readonly #awaited = new Set<Socket>();
   readonly #badHeaders: FailureLog;
   readonly #badHandshakes: FailureLog;
   #isTrusted: (address: string) => boolean = () => false;
@@ -59,7 +61,7 @@ export class Entrance {
     const acceptedAt = wheel.clock.now();
     this.#pending.set(
       socket,
-      wheel.after(limits.connectTimeoutMs, () => socket.destroy()),
+      wheel.after(limits.connectTimeoutMs, () => this.#expired(socket)),
     );
     socket.once('close', () => this.#settled(socket));
     if (this.#inForce.options.proxyProtocol === null) this.#admit(socket, acceptedAt, null);
@@ -78,16 +80,14 @@ export class Entrance {
     if (this.#inForce.options.scheme !== 'unix' && !this.#isTrusted(peer)) return this.#headerRefused(socket, 'the peer is not a trusted proxy');
     if (stats.proxyHeadersAwaited >= limits.maxProxyHeadersAwaited) return this.#headerRefused(socket, 'too many connections without a header');
     stats.proxyHeadersAwaited += 1;
-    let awaited = true;
-    const over = (): void => {
-      if (!awaited) return;
-      awaited = false;
+    this.#awaited.add(socket);
+    const over = (): boolean => {
+      if (!this.#awaited.delete(socket)) return false;
       stats.proxyHeadersAwaited -= 1;
+      return true;
     };
     socket.once('close', () => {
-      if (!awaited) return;
-      over();
-      this.#headerRefused(socket, 'it ended, or its time was up, before the PROXY header was whole');
+      if (over()) this.#headerRefused(socket, 'it ended before the PROXY header was whole');
     });
     readProxyHeader(
       socket,
@@ -101,6 +101,15 @@ export class Entrance {
         this.#headerRefused(socket, detail);
       },
     );
+  }
+
+  /** Its place is free at once: those that wait for it may be here before its end is told. */
+  #expired(socket: Socket): void {
+    if (this.#awaited.delete(socket)) {
+      this.#room.connections.stats.proxyHeadersAwaited -= 1;
+      this.#headerRefused(socket, 'its time was up before the PROXY header was whole');
+    }
+    socket.destroy();
   }
 
   #headerRefused(socket: Socket, detail: string): void {

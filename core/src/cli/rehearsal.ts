@@ -1,92 +1,126 @@
 import { type ConnectionInfo, definePlugin, type Rule } from '@portcullis/sdk';
 import { hashPassword } from '@portcullis/sdk/passwords';
 import { Broker } from '../broker.js';
+import { systemClock, TimerWheel } from '../clock.js';
 import type { PortcullisConfig } from '../config/index.js';
-import type { Transport } from '../connection/index.js';
 import type { GenerationInput } from '../generation.js';
 import { makeLimits } from '../limits.js';
+import { checkRawSockets, type RawHandle, RawRoom, type RawSockets, RawTransport } from '../listeners/index.js';
 import { Logger } from '../log.js';
 
 /** Visits in all, and how many are there at a time. */
-const VISITS = 8000;
+const VISITS = 12_000;
 const AT_A_TIME = 40;
 const CHAIN = 'rehearsal';
+const DISCONNECT = Buffer.from([0xe0, 0]);
+const INFO: ConnectionInfo = Object.freeze({ id: CHAIN, listener: CHAIN, transport: 'tcp', address: '', port: 0 });
 const EVERYTHING: Rule = { effect: 'allow', actions: ['publish', 'subscribe', 'receive'], pattern: '#', from: 'rehearsal' };
 
 /**
  * Plays clients that come, subscribe, publish and go, with a broker of its own that nobody can reach and that ends with it. The code of the way
  * of a CONNECT is then compiled before the first real one: after a restart all clients come back at once, and without it the first thousands
- * cost four times as much as those after them. No plugin of the configuration takes part. Resolves when it is done, when `deadlineMs` are over,
+ * cost four times as much as those after them. No plugin of the configuration takes part, and no port is opened. Resolves when it is done, when `deadlineMs` are over,
  * or when `ended` says so; never rejects, for it can do nothing but make the start a little slower.
  */
 export async function rehearse(deadlineMs: number, ended: () => boolean): Promise<void> {
   if (deadlineMs <= 0) return;
   const until = performance.now() + deadlineMs;
+  const raw = await checkRawSockets();
+  if (!('sockets' in raw)) return;
   const broker = new Broker({ ...(await stage()), log: new Logger(() => {}, 'silent') });
   try {
     await broker.start();
-    for (let visit = 0; visit < VISITS && performance.now() < until && !ended(); visit += AT_A_TIME) await play(broker, visit);
+    const wheel = new TimerWheel(systemClock, () => {});
+    const room = new RawRoom(raw.sockets, wheel, broker.stats);
+    wheel.stop();
+    for (let visit = 0; visit < VISITS && performance.now() < until && !ended(); visit += AT_A_TIME) await play(broker, room, visit);
   } catch {
     // Whatever it was will show, or not, in the broker that counts.
   } finally {
-    await broker.stop();
+    await broker.stop().catch(() => {});
   }
 }
 
-async function play(broker: Broker, first: number): Promise<void> {
-  const visitors: { readonly transport: Visitor; receive(bytes: Buffer): void }[] = [];
+async function play(broker: Broker, room: RawRoom, first: number): Promise<void> {
+  const visitors: Visitor[] = [];
   for (let i = first; i < first + AT_A_TIME; i += 1) {
-    const transport = new Visitor();
-    const connection = broker.serve(transport, CHAIN);
-    const visitor = {
-      transport,
-      receive: (bytes: Buffer) => {
-        if (!transport.ended) connection.received(bytes);
-      },
-    };
+    const visitor = new Visitor(room.sockets);
+    const transport = new RawTransport(room, visitor, INFO, () => {});
+    transport.start(broker.serve(transport, CHAIN));
     visitors.push(visitor);
-    visitor.receive(connect(i));
+    visitor.send(connect(i));
   }
   // A password that is hashed for the first time is answered by another thread.
-  for (let turns = 0; turns < 50 && visitors.some(({ transport }) => transport.writes === 0); turns += 1) await turn();
+  for (let turns = 0; turns < 50 && visitors.some(({ writes }) => writes === 0); turns += 1) await turn();
   // Most clients of a storm only come; a few do something.
-  for (const [index, visitor] of visitors.entries()) if (index % 4 === 0) visitor.receive(subscribe(`r/${index % 8}`));
-  for (const [index, visitor] of visitors.entries())
-    if (index % 4 === 0) for (const qos of [0, 1, 2]) visitor.receive(publish(`r/${index % 8}`, qos));
+  for (const [index, visitor] of visitors.entries()) {
+    if (index % 4 !== 0) continue;
+    visitor.send(subscribe(`r/${index % 8}`));
+    for (const qos of [0, 1, 2]) visitor.send(publish(`r/${index % 8}`, qos));
+  }
   await turn();
-  for (const { receive } of visitors) receive(Buffer.from([0xe0, 0]));
+  for (const visitor of visitors) visitor.send(DISCONNECT);
   await turn();
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** The far end of a connection that is none. */
-class Visitor implements Transport {
-  readonly info: ConnectionInfo = Object.freeze({ id: 'rehearsal', listener: CHAIN, transport: 'tcp', address: '', port: 0 });
-  readonly tls = null;
-  readonly buffered = 0;
+/** A socket handle with no socket behind it. */
+class Visitor implements RawHandle {
+  onread: (this: RawHandle) => void = () => {};
+  readonly writeQueueSize = 0;
   writes = 0;
-  ended = false;
+  readonly #sockets: RawSockets;
+  #buffer: Uint8Array | null = null;
 
-  write(): boolean {
+  constructor(sockets: RawSockets) {
+    this.#sockets = sockets;
+  }
+
+  /** As if the kernel had it from a peer. */
+  send(bytes: Buffer): void {
+    if (this.#buffer === null) return;
+    this.#buffer.set(bytes);
+    this.#sockets.state[this.#sockets.bytesReadAt] = bytes.length;
+    this.onread();
+  }
+
+  useUserBuffer(buffer: Uint8Array): void {
+    this.#buffer = buffer;
+  }
+
+  writeBuffer(): number {
     this.writes += 1;
-    return true;
+    this.#sockets.state[this.#sockets.wasAsyncAt] = 0;
+    return 0;
   }
 
-  writeAll(): void {
-    this.writes += 1;
+  writev(): number {
+    return this.writeBuffer();
   }
 
-  pause(): void {}
-
-  resume(): void {}
-
-  end(): void {
-    this.ended = true;
+  readStart(): number {
+    return 0;
   }
 
-  destroy(): void {
-    this.ended = true;
+  readStop(): number {
+    return 0;
+  }
+
+  shutdown(): number {
+    return 0;
+  }
+
+  setNoDelay(): number {
+    return 0;
+  }
+
+  getpeername(): number {
+    return 0;
+  }
+
+  close(): void {
+    this.#buffer = null;
   }
 }
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { Broker } from '../broker.js';
-import { errorText, PortcullisError } from '../errors.js';
+import { ERRORS, errorText, PortcullisError } from '../errors.js';
 import { installEscapeHandlers, StartError } from '../hooks/index.js';
 import { Logger } from '../log.js';
 import { printFirstSteps, reachableListeners } from './first-steps.js';
@@ -73,10 +73,11 @@ export async function serve(options: ServeOptions): Promise<number> {
   return over;
 }
 
-/** How long the rehearsal before the start may take, in milliseconds. */
+/** How long the rehearsal before the start may take, in milliseconds. Throws when the variable says nothing that can be meant. */
 function rehearsalMs({ PORTCULLIS_WARM_UP_MS: set }: NodeJS.ProcessEnv): number {
-  const given = set === undefined || set === '' ? Number.NaN : Number(set);
-  return Number.isFinite(given) && given >= 0 ? Math.min(given, 10_000) : REHEARSAL_MS;
+  if (set === undefined) return REHEARSAL_MS;
+  if (!/^[0-9]{1,5}$/.test(set)) throw new PortcullisError(ERRORS.config, 'PORTCULLIS_WARM_UP_MS is no number of milliseconds from 0 to 99999');
+  return Number(set);
 }
 
 /** Problems that only the start of the plugins could find, at their places in the file. */

@@ -54,6 +54,33 @@ describe('the process of the broker', () => {
     }
   });
 
+  it('rehearses before it listens, and serves its clients all the same', async () => {
+    const broker = await BrokerProcess.start({ files: FILES, env: { PORTCULLIS_WARM_UP_MS: '500' } });
+    const client = await login(broker.port('local'), 'first');
+    client.send(subscribe({ filters: [['t/#', 0]] }));
+    await client.expect('90 03 00 01 00');
+    client.send(publish({ topic: 't/a', payload: 'x' }));
+    await client.expect(publish({ topic: 't/a', payload: 'x' }));
+    assert.equal(await broker.stop(), 0);
+    const { code, output } = await runCommand({ files: FILES, env: { PORTCULLIS_WARM_UP_MS: 'soon' } });
+    assert.equal(code, 1);
+    assert.match(output, /^portcullis: PORTCULLIS_WARM_UP_MS is no number of milliseconds/m);
+  });
+
+  it('serves the same over the public sockets of Node, and says so, where its own way is switched off', async () => {
+    const broker = await BrokerProcess.start({ files: FILES, env: { PORTCULLIS_RAW_SOCKETS: '0' } });
+    assert.match(broker.output, /using net\.Socket/);
+    const [one, other] = [await login(broker.port('local'), 'one'), await login(broker.port('local'), 'other')];
+    one.send(subscribe({ filters: [['t/#', 1]] }));
+    await one.expect('90 03 00 01 01');
+    const payload = 'x'.repeat(100_000);
+    for (let i = 0; i < 20; i += 1) other.send(publish({ topic: 't/a', payload }));
+    for (let i = 0; i < 20; i += 1) await one.expect(publish({ topic: 't/a', payload }));
+    other.send(disconnect());
+    await other.expectClosed();
+    assert.equal(await broker.stop(), 0);
+  });
+
   it('refuses ports that are none', async () => {
     for (const value of ['-1', '65536', 'http', '18 83', '1883.5', '0x10']) {
       const { code, output } = await runCommand({ files: FILES, env: { PORTCULLIS_PORT: value } });

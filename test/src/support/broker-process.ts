@@ -57,7 +57,8 @@ export class BrokerProcess {
     this.#ownFolder = options.folder === undefined;
     this.folder = options.folder ?? temporaryFolder();
     writeFiles(this.folder, options.files ?? {});
-    const env = { ...process.env, PORTCULLIS_PORT: '0', PORTCULLIS_WS_PORT: '0', ...options.env };
+    // Without the rehearsal, which is tested by itself: it would add seconds of work to every test.
+    const env = { ...process.env, PORTCULLIS_PORT: '0', PORTCULLIS_WS_PORT: '0', PORTCULLIS_WARM_UP_MS: '0', ...options.env };
     this.#child = spawn(process.execPath, [options.command ?? COMMAND, ...(options.args ?? ['serve', '-c', 'plugins.json'])], {
       cwd: this.folder,
       env,

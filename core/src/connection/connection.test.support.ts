@@ -12,11 +12,14 @@ import { SessionRegistry } from '../session/index.js';
 import { Stats } from '../stats.js';
 import { Custody, MemoryRetainedStore, MemorySessionStore } from '../store/index.js';
 import { slowCustody } from '../store/store.test.support.js';
+import { Arrivals } from './arrivals.js';
 import type { Connection } from './connection.js';
+import { Descriptors } from './descriptors.js';
 import { openConnection } from './open-connection.js';
 import { Flusher } from './out-buffer.js';
 import { type ConnectionRoom, Scratch } from './room.js';
 import type { Transport } from './transport.js';
+import { Unsent } from './unsent.js';
 
 /** A socket that keeps what is written to it. */
 export class FakeTransport implements Transport {
@@ -121,6 +124,9 @@ export function connectionRig(
     registry,
     flusher,
     scratch: new Scratch(),
+    arrivals: new Arrivals(shared),
+    descriptors: new Descriptors(limits, () => stats.connectionsOpen),
+    unsent: new Unsent(shared),
     forget: (connection) => void forgotten.push(connection),
   };
   const connect = (version: 3 | 4 | 5): Peer => {

@@ -5,10 +5,12 @@ import { type Admission, connectReturnCode, type GateClient, type LeaseKeeper, t
 import type { Pending } from '../hooks/index.js';
 import type { Session } from '../session/index.js';
 import { Acknowledgements } from './acknowledgements.js';
+import type { Arrival, Holder } from './arrivals.js';
 import { OutBuffer } from './out-buffer.js';
 import { ConnectionOutlet, type OutletOwner } from './outlet.js';
 import type { ConnectionRoom } from './room.js';
 import type { Transport } from './transport.js';
+import type { UnsentOwner } from './unsent.js';
 
 /** Where a connection stands. Only an OPEN one has had its CONNACK. */
 export const Phase = { NEW: 0, ADMITTING: 1, CHALLENGED: 2, OPEN: 3, CLOSED: 4 } as const;
@@ -23,10 +25,11 @@ const MAX_PARTS = 64;
 const KEEP_ALIVE_BYTES = 1024;
 
 /** One socket: bytes in, packets handled one after the other, bytes out. */
-export class Connection implements OutletOwner {
+export class Connection implements OutletOwner, Holder, UnsentOwner {
   readonly room: ConnectionRoom;
   readonly transport: Transport;
   readonly chain: string;
+  readonly arrival: Arrival;
   readonly out: OutBuffer;
   readonly acknowledgements: Acknowledgements;
   outlet: ConnectionOutlet;
@@ -53,6 +56,7 @@ export class Connection implements OutletOwner {
   publishWill = true;
   /** Session expiry that a DISCONNECT asked for, or null. */
   newExpirySeconds: number | null = null;
+  unsent = 0;
   readonly #keepAliveTimer = new WheelTimer(() => this.#checkKeepAlive());
   readonly #deadlineTimer = new WheelTimer(() => this.#deadlinePassed());
   readonly #slowTimer = new WheelTimer(() => this.fail(ERRORS.slowConsumer, 'the peer does not read'));
@@ -65,6 +69,8 @@ export class Connection implements OutletOwner {
   #joined = 0;
   #partBytes = 0;
   #needed = 0;
+  /** The CONNECT, while it waits for an answer. */
+  #connectBytes = 0;
   #reading = false;
   #waitStartedAt = 0;
 
@@ -79,7 +85,8 @@ export class Connection implements OutletOwner {
     this.acknowledgements = new Acknowledgements(this.out, room.custody, () => this.#acknowledged());
     this.outlet = new ConnectionOutlet(this, 0);
     this.#lastReceivedAt = room.wheel.clock.now();
-    room.wheel.schedule(this.#deadlineTimer, room.limits.connectTimeoutMs);
+    this.arrival = room.arrivals.connect(transport.info, this);
+    room.wheel.schedule(this.#deadlineTimer, this.arrival.deadlineAt - this.#lastReceivedAt);
   }
 
   now(): number {
@@ -104,6 +111,7 @@ export class Connection implements OutletOwner {
 
   /** The kernel has taken everything. */
   drained(): void {
+    if (this.unsent !== 0) this.room.unsent.note(this, this.transport.buffered);
     if (this.phase !== Phase.OPEN || !this.congested) return;
     this.congested = false;
     this.room.wheel.cancel(this.#slowTimer);
@@ -147,6 +155,7 @@ export class Connection implements OutletOwner {
     this.phase = Phase.OPEN;
     this.congested = false;
     this.room.wheel.cancel(this.#deadlineTimer);
+    this.room.arrivals.settled(this.arrival);
     this.room.stats.clientsConnected += 1;
     this.#lastReceivedAt = this.now();
     // [MQTT-3.1.2-24] of 3.1.1: half as long again as the keep alive.
@@ -183,6 +192,12 @@ export class Connection implements OutletOwner {
     this.#finish(ERRORS.refused, reasonCode);
   }
 
+  /** Ends the connection without a word, at once: it was not accepted yet, and others need the room. */
+  destroy(): void {
+    this.#finish(ERRORS.refused, ERRORS.refused.reasonCode);
+    this.transport.destroy();
+  }
+
   /** The client said goodbye. */
   goodbye(): void {
     this.#finish(null, 0);
@@ -214,6 +229,7 @@ export class Connection implements OutletOwner {
       this.#parts.unshift(rest);
       this.#partBytes += rest.length;
     }
+    if (this.phase === Phase.ADMITTING && this.#connectBytes === 0) this.#connectBytes = position;
     this.#bufferedTooMuch();
   }
 
@@ -246,9 +262,14 @@ export class Connection implements OutletOwner {
 
   /** Bytes that wait are bounded: before acceptance by a limit of their own, after it because the socket is not read. */
   #bufferedTooMuch(): boolean {
-    const { limits } = this.room;
-    if (this.phase >= Phase.OPEN || this.#partBytes <= limits.preAuthBytes) return false;
-    this.fail(ERRORS.preAuthBytes, 'too much was sent before the CONNECT was accepted');
+    if (this.phase >= Phase.OPEN) return false;
+    const { limits, arrivals } = this.room;
+    const bytes = this.#connectBytes + this.#partBytes;
+    if (bytes > limits.preAuthBytes) this.fail(ERRORS.preAuthBytes, 'too much was sent before the CONNECT was accepted');
+    // It did nothing wrong, and may come again.
+    else if (arrivals.hold(this.arrival, bytes)) return false;
+    else if (this.phase === Phase.ADMITTING) this.refuse(ERRORS.preAuthBytes.reasonCode);
+    else this.destroy();
     return true;
   }
 
@@ -276,9 +297,18 @@ export class Connection implements OutletOwner {
     this.resume();
   }
 
+  get unsentNow(): number {
+    return this.transport.buffered;
+  }
+
   #written(): void {
+    const { buffered } = this.transport;
+    if (buffered !== this.unsent) this.room.unsent.note(this, buffered);
+    if (buffered > this.room.limits.maxSocketBufferBytes || this.room.unsent.tooMuch(buffered)) this.congest();
+  }
+
+  congest(): void {
     if (this.phase !== Phase.OPEN || this.congested) return;
-    if (this.transport.buffered <= this.room.limits.maxSocketBufferBytes) return;
     this.congested = true;
     this.transport.pause();
     this.room.wheel.schedule(this.#slowTimer, this.room.limits.slowConsumerTimeoutMs);
@@ -305,6 +335,7 @@ export class Connection implements OutletOwner {
 
   #deadlinePassed(): void {
     if (this.phase < Phase.OPEN) {
+      this.room.stats.connectTimeouts += 1;
       if (this.phase === Phase.CHALLENGED) this.admission?.challengeTimedOut();
       else if (this.phase === Phase.ADMITTING) this.refuse(0x88);
       else this.fail(ERRORS.connectTimeout, 'no CONNECT was accepted in time');
@@ -323,7 +354,7 @@ export class Connection implements OutletOwner {
   /** Waits for the client's answer to a challenge, no longer than the chain's deadline. */
   challenged(deadlineAt: number): void {
     this.phase = Phase.CHALLENGED;
-    this.room.wheel.schedule(this.#deadlineTimer, Math.max(0, deadlineAt - this.now()));
+    this.room.wheel.schedule(this.#deadlineTimer, Math.min(deadlineAt, this.arrival.deadlineAt) - this.now());
   }
 
   /** The one exit. */
@@ -342,6 +373,8 @@ export class Connection implements OutletOwner {
     this.acknowledgements.stop();
     this.out.flush();
     this.out.close();
+    room.arrivals.settled(this.arrival);
+    if (this.unsent !== 0) room.unsent.note(this, 0);
     this.transport.end();
     this.#forgetParts();
     if (wasOpen) room.stats.clientsConnected -= 1;

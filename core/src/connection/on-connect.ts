@@ -9,8 +9,11 @@ export function onConnect(connection: Connection, packet: ConnectPacket): void {
   const { room, transport } = connection;
   connection.version = packet.protocolVersion;
   connection.phase = Phase.ADMITTING;
+  room.arrivals.heard(connection.arrival);
   connection.authenticationMethod = packet.authenticationMethod;
   connection.outlet = new ConnectionOutlet(connection, packet.maximumPacketSize);
+  // A limit was reached already when its socket came.
+  if (connection.arrival.refusal !== 0) return connection.refuse(connection.arrival.refusal);
   const admission = room.gate.admit(connection.chain, { ...packet, connection: transport.info, tls: transport.tls }, (result) =>
     admitted(connection, packet, result),
   );

@@ -2,7 +2,8 @@ import { createServer, type Socket } from 'node:net';
 import type { ConnectionInfo } from '@portcullis/sdk';
 import { openConnection, type Transport } from '../connection/index.js';
 import { bind } from './bind.js';
-import { Doorkeeper, type InForce, LINGER_MS, type Listener, type ListenerOptions, type ListenerRoom, urlOf } from './listener.js';
+import { Doorkeeper } from './doorkeeper.js';
+import { type InForce, LINGER_MS, type Listener, type ListenerOptions, type ListenerRoom, urlOf } from './listener.js';
 
 /** Binds an `mqtt://` listener. */
 export async function listenTcp(room: ListenerRoom, options: ListenerOptions): Promise<Listener> {
@@ -26,7 +27,7 @@ export async function listenTcp(room: ListenerRoom, options: ListenerOptions): P
 function accept(room: ListenerRoom, inForce: InForce, doorkeeper: Doorkeeper, socket: Socket): void {
   // Before anything else: a socket without a listener for its errors would end the process.
   socket.on('error', () => {});
-  const info = doorkeeper.admit('tcp', socket.remoteAddress, socket.remotePort);
+  const info = doorkeeper.admit('tcp', socket.remoteAddress, socket.remotePort, socket);
   if (info === null) {
     socket.destroy();
     return;
@@ -40,7 +41,7 @@ function accept(room: ListenerRoom, inForce: InForce, doorkeeper: Doorkeeper, so
   socket.on('data', (chunk: Buffer) => connection.received(chunk));
   socket.on('drain', () => connection.drained());
   socket.on('close', () => {
-    doorkeeper.left();
+    doorkeeper.left(info);
     connection.closed(failure);
     gone();
   });

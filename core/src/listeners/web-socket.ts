@@ -3,11 +3,15 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ConnectionInfo } from '@portcullis/sdk';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { type Connection, openConnection, type Transport } from '../connection/index.js';
+import { arrivalOf, type Connection, openConnection, type Transport } from '../connection/index.js';
 import { ERRORS } from '../errors.js';
 import { bind } from './bind.js';
-import { Doorkeeper, type InForce, LINGER_MS, type Listener, type ListenerOptions, type ListenerRoom, urlOf } from './listener.js';
+import { Doorkeeper, isTurnedAway } from './doorkeeper.js';
+import { type InForce, LINGER_MS, type Listener, type ListenerOptions, type ListenerRoom, urlOf } from './listener.js';
 import { pathOf, refusalOf, requestOf } from './upgrade.js';
+
+/** Greatest HTTP request for a WebSocket; so much is set aside for each until it is one. */
+const MAX_HEADER_BYTES = 8192;
 
 /** Binds a `ws://` listener: HTTP for the upgrade, then MQTT in binary frames. */
 export async function listenWebSocket(room: ListenerRoom, options: ListenerOptions): Promise<Listener> {
@@ -26,19 +30,23 @@ export async function listenWebSocket(room: ListenerRoom, options: ListenerOptio
   });
   const server = createServer({
     noDelay: true,
+    maxHeaderSize: MAX_HEADER_BYTES,
     headersTimeout: limits.connectTimeoutMs,
     requestTimeout: limits.connectTimeoutMs,
     connectionsCheckingInterval: 1000,
   });
   server.on('connection', (socket: Socket) => {
     socket.on('error', () => {});
-    const info = doorkeeper.admit('ws', socket.remoteAddress, socket.remotePort);
+    const info = doorkeeper.admit('ws', socket.remoteAddress, socket.remotePort, socket);
     if (info === null) {
       socket.destroy();
       return;
     }
     admitted.set(socket, info);
-    socket.once('close', () => doorkeeper.left());
+    socket.once('close', () => doorkeeper.left(info));
+    const arrival = arrivalOf(info);
+    // Node keeps the request to itself until it is whole.
+    if (arrival !== null && !room.connections.arrivals.hold(arrival, MAX_HEADER_BYTES)) socket.destroy();
   });
   server.on('clientError', (_error, socket) => {
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
@@ -52,7 +60,8 @@ export async function listenWebSocket(room: ListenerRoom, options: ListenerOptio
   server.on('upgrade', (request, socket, head) => {
     const info = admitted.get(socket);
     if (info === null || info === undefined) return void socket.destroy();
-    const status = refusalOf(request, inForce.options) ?? room.connections.gate.upgradeWebSocket(requestOf(request, info));
+    const status =
+      refusalOf(request, inForce.options) ?? (isTurnedAway(info) ? 503 : null) ?? room.connections.gate.upgradeWebSocket(requestOf(request, info));
     if (status !== 101) return refuse(socket, status);
     sockets.handleUpgrade(request, socket, head, (webSocket) => accept(room, inForce.options, webSocket, socket, info));
   });
@@ -113,7 +122,7 @@ function countEarly(room: ListenerRoom, connection: Connection, webSocket: WebSo
   const count = (chunk: Buffer): void => {
     if (connection.client !== null) return void socket.off('data', count);
     bytes += chunk.length;
-    if (bytes <= limit) return;
+    if (bytes <= limit && room.connections.arrivals.hold(connection.arrival, bytes)) return;
     socket.off('data', count);
     connection.fail(ERRORS.preAuthBytes, 'too much was sent before the CONNECT was accepted');
     webSocket.terminate();

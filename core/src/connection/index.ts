@@ -4,7 +4,6 @@ export { Descriptors } from './descriptors.js';
 export { publishApproved } from './on-single-publish.js';
 export { openConnection } from './open-connection.js';
 export { Flusher } from './out-buffer.js';
-export type { RefusalReason } from './refusal-log.js';
 export { type ConnectionRoom, Scratch } from './room.js';
 export type { Transport } from './transport.js';
 export { Unsent } from './unsent.js';

@@ -1,5 +1,5 @@
 import type { ConnectionInfo } from '@portcullis/sdk';
-import { Arrival, arrivalOf, describe, type Holder, type Neighbours, type RefusalReason } from '../connection/index.js';
+import { Arrival, arrivalOf, describe, type Holder, type Neighbours } from '../connection/index.js';
 import type { InForce, ListenerRoom } from './listener.js';
 
 const COUNTERS = {

@@ -1,3 +1,4 @@
+export { copyBytes } from './cursor.js';
 export { decodePacket } from './decode.js';
 export { DEFAULT_DECODE_LIMITS, type DecodeLimits } from './decode-limits.js';
 export {

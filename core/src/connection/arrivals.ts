@@ -35,6 +35,8 @@ export class Arrival {
   heard = false;
   /** Whether a connection holds it, which keeps the deadline itself. */
   connected = false;
+  /** Whether its socket is closed. */
+  left = false;
   bytes = 0;
   /** Neighbours in the list of those that were not heard yet; null outside of it. */
   previous: Arrival | null = null;
@@ -200,6 +202,7 @@ export class Arrivals {
   /** Its socket is closed; called once. */
   gone(arrival: Arrival): void {
     this.settled(arrival);
+    arrival.left = true;
     arrival.holder = null;
     if (arrival.refusal !== 0) this.refusing -= 1;
     else if (arrival.neighbours !== null) {

@@ -32,13 +32,13 @@ export class FakeTransport implements Transport {
   /** Whether the kernel takes everything at once. */
   takes = true;
 
-  write(buffer: Buffer): boolean {
+  write(buffer: Buffer, _slab: Buffer | null): boolean {
     this.writes.push(Buffer.from(buffer));
     return this.takes;
   }
 
   writeAll(buffers: readonly Buffer[]): void {
-    for (const buffer of buffers) this.write(buffer);
+    for (const buffer of buffers) this.write(buffer, null);
   }
 
   pause(): void {
@@ -144,7 +144,10 @@ export function connectionRig(
         return parseAll(fresh, peer.version);
       },
       send(...parts) {
-        connection.received(Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part.replaceAll(' ', ''), 'hex') : part))));
+        const chunk = Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part.replaceAll(' ', ''), 'hex') : part)));
+        connection.received(chunk);
+        // The chunk is used again for the next read of any socket.
+        chunk.fill(0xdb);
         return peer.packets();
       },
     };

@@ -10,6 +10,7 @@ import { OutBuffer } from './out-buffer.js';
 import { ConnectionOutlet, type OutletOwner } from './outlet.js';
 import type { ConnectionRoom } from './room.js';
 import type { Transport } from './transport.js';
+import { Unread } from './unread.js';
 import type { UnsentOwner } from './unsent.js';
 
 /** Where a connection stands. Only an OPEN one has had its CONNACK. */
@@ -18,8 +19,7 @@ export const Phase = { NEW: 0, ADMITTING: 1, CHALLENGED: 2, OPEN: 3, CLOSED: 4 }
 /** Handles the packets in a buffer as far as they may be handled; returns how far it came. */
 export type PacketReader = (connection: Connection, buffer: Buffer) => number;
 
-/** Chunks of a packet that are kept apart before they are joined. */
-const MAX_PARTS = 64;
+const NOTHING_LEFT = Buffer.alloc(0);
 
 /** So many bytes of a packet that is not whole count as a sign of life. */
 const KEEP_ALIVE_BYTES = 1024;
@@ -64,10 +64,7 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
   #lastReceivedAt: number;
   /** Bytes of a packet on its way since the last that counted for the keep alive. */
   #unheardBytes = 0;
-  #parts: Buffer[] = [];
-  /** How many of the parts, from the first on, were joined from smaller ones. */
-  #joined = 0;
-  #partBytes = 0;
+  readonly #unread = new Unread();
   #needed = 0;
   /** The CONNECT, while it waits for an answer. */
   #connectBytes = 0;
@@ -97,16 +94,21 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
     this.room.stats.messagesSent += messages;
   }
 
-  /** Bytes came in. They are never changed afterwards, so that they may be passed on. */
+  /** Bytes came in. They are the caller's again when this returns: whatever is kept or passed on is copied. */
   received(chunk: Buffer): void {
     if (this.phase === Phase.CLOSED) return;
     this.room.stats.bytesReceived += chunk.length;
-    if (this.#partBytes > 0 || this.held || this.#reading) {
-      this.#keep(chunk);
-      this.#partHeard(chunk.length);
-      if (this.#bufferedTooMuch() || this.#partBytes < this.#needed) return;
-      this.resume();
-    } else this.#read(chunk);
+    let rest = chunk;
+    while (rest.length > 0 && (this.phase as number) !== Phase.CLOSED) {
+      if (this.held || this.#reading || this.phase === Phase.ADMITTING) return this.#keep(rest);
+      if (this.#unread.length === 0) return this.#read(rest);
+      // Only as much as the packet needs is put behind its beginning: what follows it is handled where it lies.
+      const missing = Math.max(1, this.#needed - this.#unread.length);
+      const part = missing < rest.length ? rest.subarray(0, missing) : rest;
+      rest = missing < rest.length ? rest.subarray(missing) : NOTHING_LEFT;
+      this.#keep(part);
+      if (this.#unread.length >= this.#needed) this.resume();
+    }
   }
 
   /** The kernel has taken everything. */
@@ -200,10 +202,18 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
 
   /** The client said goodbye. */
   goodbye(): void {
-    this.#finish(null, 0);
+    this.#finish(null, 0, true);
   }
 
   #read(buffer: Buffer): void {
+    const position = this.#handle(buffer);
+    if (this.phase >= Phase.CLOSED) return;
+    if (position < buffer.length) this.#unread.putBack(position === 0 ? buffer : buffer.subarray(position));
+    this.#bufferedTooMuch();
+  }
+
+  /** Handles the packets in a buffer as far as possible. Returns how far it came. */
+  #handle(buffer: Buffer): number {
     let position = 0;
     this.#reading = true;
     try {
@@ -219,18 +229,12 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
     } finally {
       this.#reading = false;
     }
-    if (this.phase >= Phase.CLOSED) return this.#forgetParts();
     if (position > 0) {
       this.#lastReceivedAt = this.now();
       this.#unheardBytes = 0;
     }
-    if (position < buffer.length) {
-      const rest = position === 0 ? buffer : buffer.subarray(position);
-      this.#parts.unshift(rest);
-      this.#partBytes += rest.length;
-    }
     if (this.phase === Phase.ADMITTING && this.#connectBytes === 0) this.#connectBytes = position;
-    this.#bufferedTooMuch();
+    return position;
   }
 
   /**
@@ -251,12 +255,12 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
 
   /** Handles what waits, if it may be handled now. */
   resume(): void {
-    while (this.#partBytes > 0 && !this.held && !this.#reading && this.phase !== Phase.CLOSED && this.phase !== Phase.ADMITTING) {
-      const bytes = this.#partBytes;
-      const buffer = this.#parts.length === 1 ? (this.#parts[0] as Buffer) : Buffer.concat(this.#parts, bytes);
-      this.#forgetParts();
-      this.#read(buffer);
-      if (this.#partBytes >= bytes || this.#partBytes < this.#needed) return;
+    while (this.#unread.length > 0 && !this.held && !this.#reading && this.phase !== Phase.CLOSED && this.phase !== Phase.ADMITTING) {
+      const position = this.#handle(this.#unread.bytes());
+      if ((this.phase as number) === Phase.CLOSED) return;
+      this.#unread.drop(position);
+      this.#bufferedTooMuch();
+      if (position === 0 || this.#unread.length < this.#needed) return;
     }
   }
 
@@ -264,7 +268,7 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
   #bufferedTooMuch(): boolean {
     if (this.phase >= Phase.OPEN) return false;
     const { limits, arrivals } = this.room;
-    const bytes = this.#connectBytes + this.#partBytes;
+    const bytes = this.#connectBytes + this.#unread.length;
     if (bytes > limits.preAuthBytes) this.fail(ERRORS.preAuthBytes, 'too much was sent before the CONNECT was accepted');
     // It did nothing wrong, and may come again.
     else if (arrivals.hold(this.arrival, bytes)) return false;
@@ -273,23 +277,10 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
     return true;
   }
 
-  /** Many small chunks of one packet are joined now and then: each Buffer costs far more than a byte. */
-  #keep(chunk: Buffer): void {
-    this.#parts.push(chunk);
-    this.#partBytes += chunk.length;
-    if (this.#parts.length - this.#joined < MAX_PARTS) return;
-    this.#parts.push(Buffer.concat(this.#parts.splice(this.#joined)));
-    this.#joined += 1;
-    if (this.#joined < MAX_PARTS) return;
-    this.#parts = [Buffer.concat(this.#parts)];
-    this.#joined = 1;
-  }
-
-  #forgetParts(): void {
-    this.#joined = 0;
-    this.#parts = [];
-    this.#partBytes = 0;
-    this.#needed = 0;
+  #keep(bytes: Buffer): void {
+    this.#unread.add(bytes);
+    this.#partHeard(bytes.length);
+    this.#bufferedTooMuch();
   }
 
   #unpause(): void {
@@ -358,7 +349,7 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
   }
 
   /** The one exit. */
-  #finish(kind: ErrorKind | null, reasonCode: number): void {
+  #finish(kind: ErrorKind | null, reasonCode: number, peerIsDone = false): void {
     if (this.phase === Phase.CLOSED) return;
     const wasOpen = this.phase === Phase.OPEN;
     this.phase = Phase.CLOSED;
@@ -375,8 +366,8 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
     this.out.close();
     room.arrivals.settled(this.arrival);
     if (this.unsent !== 0) room.unsent.note(this, 0);
-    this.transport.end();
-    this.#forgetParts();
+    this.transport.end(peerIsDone);
+    this.#unread.clear();
     if (wasOpen) room.stats.clientsConnected -= 1;
     if (wasOpen && client !== null && room.gate.hears('clientDisconnected')) {
       const news = { client: client.info, identity: client.identity, tenant: client.tenant, reasonCode, error: kind?.code ?? null };

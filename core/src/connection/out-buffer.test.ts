@@ -30,7 +30,7 @@ test('Everything of one turn is written once, in its order.', () => {
   assert.equal(transport.writes.length, 1);
 });
 
-test('One range is passed on without being copied, and ranges that follow on each other are one.', () => {
+test('Shared bytes that are all there is are passed on without being copied.', () => {
   const passed: Buffer[] = [];
   const { flusher, out, transport } = scene();
   transport.write = (buffer) => {
@@ -38,16 +38,26 @@ test('One range is passed on without being copied, and ranges that follow on eac
     return true;
   };
   const source = pattern(1000, 1);
-  out.range(source, 100, 200, null);
-  out.range(source, 200, 300, null);
+  out.shared(source);
   flusher.flush();
-  assert.equal(passed.length, 1);
-  assert.equal(passed[0]?.buffer, source.buffer);
-  assert.deepEqual(passed[0], source.subarray(100, 300));
-  const view = source.subarray(5, 10);
-  out.range(source, 5, 10, view);
+  assert.equal(passed[0], source);
+  // With something behind them they are copied, unless they are large.
+  out.shared(source);
+  out.packet(Buffer.from('more'));
   flusher.flush();
-  assert.equal(passed[1], view);
+  assert.notEqual(passed[1]?.buffer, source.buffer);
+  assert.deepEqual(passed[1], Buffer.concat([source, Buffer.from('more')]));
+});
+
+test('Bytes that are lent are copied before they change.', () => {
+  const { flusher, out, transport } = scene();
+  for (const length of [10, 5000, 100_000]) {
+    const lent = pattern(length, 2);
+    out.copy(lent, 3, length);
+    lent.fill(0);
+    flusher.flush();
+    assert.deepEqual(transport.writes.pop(), pattern(length, 2).subarray(3));
+  }
 });
 
 test('A slab is used again only when the kernel took everything.', () => {
@@ -95,10 +105,10 @@ test('What is larger than a slab goes out whole.', () => {
   assert.ok(transport.bytes.equals(Buffer.concat([Buffer.from('before'), large, Buffer.from('after')])));
 });
 
-type Step = { kind: 'range' | 'view' | 'packet' | 'reserve' | 'flush' | 'refuse' | 'accept'; source: number; start: number; length: number };
+type Step = { kind: 'copy' | 'shared' | 'packet' | 'reserve' | 'flush' | 'refuse' | 'accept'; source: number; start: number; length: number };
 
 const step: fc.Arbitrary<Step> = fc.record({
-  kind: fc.constantFrom('range', 'range', 'view', 'packet', 'packet', 'reserve', 'flush', 'refuse', 'accept'),
+  kind: fc.constantFrom('copy', 'copy', 'shared', 'packet', 'packet', 'reserve', 'flush', 'refuse', 'accept'),
   source: fc.nat(2),
   start: fc.oneof(fc.nat(50), fc.nat(40_000), fc.constant(-1)),
   length: fc.oneof(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 8000, max: 8400 }), fc.integer({ min: 1, max: 25_000 })),
@@ -122,8 +132,8 @@ test('Whatever is added in whatever way, the peer gets exactly these bytes in th
         else if (kind === 'accept') transport.takes = true;
         else if (bytes > 0) {
           const part = buffer.subarray(from, from + bytes);
-          if (kind === 'range') out.range(buffer, from, from + bytes, null);
-          else if (kind === 'view') out.range(buffer, from, from + bytes, part);
+          if (kind === 'copy') out.copy(buffer, from, from + bytes);
+          else if (kind === 'shared') out.shared(part);
           else if (kind === 'packet') out.packet(part);
           else {
             // Room is asked for, and less of it is used.
@@ -153,7 +163,8 @@ test('Nothing is written after it was closed.', () => {
   out.packet(Buffer.from('before'));
   out.close();
   out.packet(Buffer.from('after'));
-  out.range(Buffer.from('range'), 0, 5, null);
+  out.copy(Buffer.from('range'), 0, 5);
+  out.shared(Buffer.from('shared'));
   flusher.flush();
   assert.deepEqual([transport.writes.length, out.size, written()], [0, 0, 0]);
 });

@@ -1,17 +1,14 @@
+import { releaseSlab, takeSlab } from './slabs.js';
 import type { Transport } from './transport.js';
 
-const SLAB_BYTES = 16_384;
-const MAX_POOLED = 256;
-/** From this size on a range is handed to the socket as it is; copying it would cost more than a second buffer. */
-const LARGE_RANGE = 8192;
+/** From this size on shared bytes are handed to the socket as they are; copying them would cost more than a second buffer. */
+const LARGE = 8192;
 /** So much is not held back until the end of the turn: else one turn could gather any amount before anybody saw that the peer is slow. */
 const WRITE_AT_BYTES = 262_144;
 
-const pool: Buffer[] = [];
-
 /**
- * What goes out to one peer in this turn of the event loop: written once, at its end. A single range of a read buffer is passed on without
- * being copied; everything else is gathered in a slab that is used again when the kernel has taken it.
+ * What goes out to one peer in this turn of the event loop: written once, at its end. Bytes that many receivers share are passed on without
+ * being copied where they stand alone; everything else is gathered in a slab that is used again when the kernel has taken it.
  */
 export class OutBuffer {
   /** Bytes gathered and not yet written. */
@@ -19,10 +16,8 @@ export class OutBuffer {
   readonly #flusher: Flusher;
   readonly #written: () => void;
   #transport: Transport | null;
-  #range: Buffer | null = null;
-  #rangeStart = 0;
-  #rangeEnd = 0;
-  #view: Buffer | null = null;
+  /** Shared bytes that are all there is so far. */
+  #alone: Buffer | null = null;
   #slab: Buffer | null = null;
   #length = 0;
   #parts: Buffer[] | null = null;
@@ -34,33 +29,33 @@ export class OutBuffer {
     this.#written = written;
   }
 
-  /** Adds bytes that will not change. `view`, if given, is exactly that range. */
-  range(buffer: Buffer, start: number, end: number, view: Buffer | null): void {
+  /** Adds bytes that nobody will change. */
+  shared(bytes: Buffer): void {
     if (this.#transport === null) return;
-    if (this.size === 0) {
-      this.#range = buffer;
-      this.#rangeStart = start;
-      this.#rangeEnd = end;
-      this.#view = view;
-    } else if (this.#range === buffer && this.#rangeEnd === start) {
-      this.#rangeEnd = end;
-      this.#view = null;
-    } else if (end - start >= LARGE_RANGE) {
+    if (this.size === 0) this.#alone = bytes;
+    else if (bytes.length >= LARGE) {
       this.#seal();
-      this.#parts?.push(view ?? buffer.subarray(start, end));
+      this.#parts?.push(bytes);
     } else {
-      const target = this.reserve(end - start);
-      buffer.copy(target, this.#length, start, end);
-      this.#length += end - start;
+      const target = this.reserve(bytes.length);
+      bytes.copy(target, this.#length);
+      this.#length += bytes.length;
     }
-    this.size += end - start;
-    if (this.size > WRITE_AT_BYTES) this.#write();
-    else if (!this.#scheduled) this.#schedule();
+    this.#grown(bytes.length);
+  }
+
+  /** Adds a range of a buffer that will be used for something else: copied. */
+  copy(buffer: Buffer, start: number, end: number): void {
+    if (this.#transport === null) return;
+    const target = this.reserve(end - start);
+    buffer.copy(target, this.#length, start, end);
+    this.#length += end - start;
+    this.#grown(end - start);
   }
 
   /** A buffer with room for so many more bytes from `offset` on; `commit` says where writing ended. */
   reserve(bytes: number): Buffer {
-    if (this.#range !== null) this.#spill();
+    if (this.#alone !== null) this.#spill();
     const slab = this.#slab;
     if (slab !== null && this.#length + bytes <= slab.length) return slab;
     return this.#grow(bytes);
@@ -72,23 +67,29 @@ export class OutBuffer {
 
   commit(offset: number): void {
     if (this.#transport === null) return;
-    this.size += offset - this.#length;
+    const bytes = offset - this.#length;
     this.#length = offset;
-    if (this.size > WRITE_AT_BYTES) this.#write();
-    else if (!this.#scheduled) this.#schedule();
+    this.#grown(bytes);
   }
 
   /** Adds a finished packet, copied. */
   packet(bytes: Buffer): void {
-    const target = this.reserve(bytes.length);
-    bytes.copy(target, this.#length);
-    this.commit(this.#length + bytes.length);
+    this.copy(bytes, 0, bytes.length);
   }
 
   /** Writes everything now. */
   flush(): void {
     this.#scheduled = false;
     this.#write();
+  }
+
+  #grown(bytes: number): void {
+    this.size += bytes;
+    if (this.size > WRITE_AT_BYTES) this.#write();
+    else if (!this.#scheduled) {
+      this.#scheduled = true;
+      this.#flusher.add(this);
+    }
   }
 
   #write(): void {
@@ -100,17 +101,16 @@ export class OutBuffer {
       const parts = this.#parts;
       this.#parts = null;
       transport.writeAll(parts);
-    } else if (this.#range !== null) {
-      const view = this.#view ?? this.#range.subarray(this.#rangeStart, this.#rangeEnd);
-      this.#range = null;
-      this.#view = null;
-      transport.write(view);
+    } else if (this.#alone !== null) {
+      const bytes = this.#alone;
+      this.#alone = null;
+      transport.write(bytes, null);
     } else if (this.#slab !== null) {
       const slab = this.#slab;
-      this.#slab = null;
       const length = this.#length;
+      this.#slab = null;
       this.#length = 0;
-      if (transport.write(length === slab.length ? slab : slab.subarray(0, length))) release(slab);
+      if (transport.write(length === slab.length ? slab : slab.subarray(0, length), slab)) releaseSlab(slab);
     }
     this.#written();
   }
@@ -118,10 +118,9 @@ export class OutBuffer {
   /** Nothing more will be written. */
   close(): void {
     this.#transport = null;
-    this.#range = null;
-    this.#view = null;
+    this.#alone = null;
     this.#parts = null;
-    if (this.#slab !== null) release(this.#slab);
+    if (this.#slab !== null) releaseSlab(this.#slab);
     this.#slab = null;
     this.#length = 0;
     this.size = 0;
@@ -130,10 +129,9 @@ export class OutBuffer {
   /** Puts what is there in front of a part that is not copied. */
   #seal(): void {
     this.#parts ??= [];
-    if (this.#range !== null) {
-      this.#parts.push(this.#view ?? this.#range.subarray(this.#rangeStart, this.#rangeEnd));
-      this.#range = null;
-      this.#view = null;
+    if (this.#alone !== null) {
+      this.#parts.push(this.#alone);
+      this.#alone = null;
     } else if (this.#slab !== null && this.#length > 0) {
       this.#parts.push(this.#slab.subarray(0, this.#length));
       this.#slab = null;
@@ -142,43 +140,28 @@ export class OutBuffer {
   }
 
   #spill(): void {
-    const { size } = this;
-    const range = this.#range as Buffer;
-    if (size >= LARGE_RANGE) return this.#seal();
-    const slab = this.#slab ?? take();
+    const bytes = this.#alone as Buffer;
+    if (bytes.length >= LARGE) return this.#seal();
+    this.#alone = null;
+    const slab = this.#slab ?? takeSlab(bytes.length);
     this.#slab = slab;
-    range.copy(slab, 0, this.#rangeStart, this.#rangeEnd);
-    this.#length = size;
-    this.#range = null;
-    this.#view = null;
+    bytes.copy(slab, 0);
+    this.#length = bytes.length;
   }
 
   #grow(bytes: number): Buffer {
     const slab = this.#slab;
     if (slab === null) {
       this.#length = 0;
-      this.#slab = bytes <= SLAB_BYTES ? take() : Buffer.allocUnsafeSlow(bytes);
+      this.#slab = takeSlab(bytes);
       return this.#slab;
     }
-    const larger = Buffer.allocUnsafeSlow(Math.max(slab.length * 4, this.#length + bytes));
+    const larger = takeSlab(Math.max(slab.length * 2, this.#length + bytes));
     slab.copy(larger, 0, 0, this.#length);
     this.#slab = larger;
-    release(slab);
+    releaseSlab(slab);
     return larger;
   }
-
-  #schedule(): void {
-    this.#scheduled = true;
-    this.#flusher.add(this);
-  }
-}
-
-function take(): Buffer {
-  return pool.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES);
-}
-
-function release(slab: Buffer): void {
-  if (slab.length === SLAB_BYTES && pool.length < MAX_POOLED) pool.push(slab);
 }
 
 /** Writes every buffer that was filled in a turn of the event loop at its end, each once. */

@@ -88,7 +88,7 @@ export class ConnectionOutlet implements Outlet {
       message.encodings[slot] = packet;
     }
     if (this.maxPacketBytes !== 0 && packet.length > this.maxPacketBytes) return false;
-    this.#owner.out.range(packet, 0, packet.length, packet);
+    this.#owner.out.shared(packet);
     this.#owner.countSent(1);
     return true;
   }

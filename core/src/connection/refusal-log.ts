@@ -1,7 +1,7 @@
 import type { Logger } from '../log.js';
 
 /** Why a socket was not let in, or was closed before its CONNACK to make room. */
-export type RefusalReason = 'connections' | 'listener' | 'address' | 'descriptors' | 'half-open' | 'pre-auth-bytes';
+export type RefusalReason = 'connections' | 'listener' | 'address' | 'descriptors' | 'half-open' | 'pre-auth-bytes' | 'accept';
 
 const TEXT: Record<RefusalReason, string> = {
   connections: 'connections are refused: maxConnections is reached',
@@ -10,6 +10,7 @@ const TEXT: Record<RefusalReason, string> = {
   descriptors: 'connections are refused: the process may open no more files but those in reserve',
   'half-open': 'connections are closed before their CONNACK: maxHalfOpen or maxHalfOpenPerAddress is reached',
   'pre-auth-bytes': 'connections are closed before their CONNACK: maxPreAuthTotalBytes is reached',
+  accept: 'connections cannot be accepted: the system refuses them',
 };
 
 /** So long nobody is refused before an episode is over, in milliseconds. */

@@ -111,7 +111,7 @@ function plain(properties: object): object | undefined {
   return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }
 
-test('Receivers of one form share the bytes; those of the form that came in get the very range.', () => {
+test('What many receivers get is made once and shared among them, in the form that came in and in the other.', () => {
   const run = runOf(
     5,
     0,
@@ -127,7 +127,13 @@ test('Receivers of one form share the bytes; those of the form that came in get 
   assert.deepEqual(written(run, 3, 0), first);
   assert.equal(run.transcoded[0], shared);
   written(run, 5, 0);
-  assert.equal(run.view?.buffer, run.buffer.buffer);
+  assert.equal(run.shared, null);
+  run.manyReceivers = true;
+  const own = written(run, 5, 0);
+  const copy = run.shared;
+  assert.ok(copy !== null);
+  assert.deepEqual(written(run, 5, 0), own);
+  assert.equal(run.shared, copy);
 });
 
 test('A part of a run is written by itself, and does not become what others get of the whole.', () => {
@@ -137,7 +143,6 @@ test('A part of a run is written by itself, and does not become what others get 
     const part = (first: number, last: number): string => {
       run.first = first;
       run.last = last;
-      run.view = null;
       run.divided = last - first < 4;
       return written(run, to, 0)
         .map(({ payload }) => payload.toString())

@@ -1,21 +1,21 @@
-import { headerLength, writeHeader } from '../codec/index.js';
+import { copyBytes, headerLength, writeHeader } from '../codec/index.js';
 import type { AuthorizedRun } from '../gate/index.js';
 import type { InFlight } from '../session/index.js';
 import type { OutBuffer } from './out-buffer.js';
 
 /**
  * Writes the messages of a run to one receiver. The bytes go on as they came where form and QoS are the same; else they are put into the
- * receiver's form once per turn and shared among all receivers of that form.
+ * receiver's form. What many receivers get is made once per run and shared among them.
  */
 export function writeRun(out: OutBuffer, run: AuthorizedRun, form: 3 | 5, qos: 0 | 1 | 2, inFlight: InFlight): void {
   const same = form === run.form && qos === run.qos;
   if (qos !== 0) return writeWithIds(out, run, form, qos, inFlight);
-  const start = run.packetStart(run.first);
-  const end = run.ends[run.last - 1] as number;
   if (same) {
-    if (run.view === null) run.view = run.buffer.subarray(start, end);
-    out.range(run.buffer, start, end, run.view);
-    return;
+    const start = run.packetStart(run.first);
+    const end = run.ends[run.last - 1] as number;
+    if (!run.manyReceivers || run.divided) return out.copy(run.buffer, start, end);
+    run.shared ??= copyBytes(run.buffer, start, end);
+    return out.shared(run.shared);
   }
   // A part of a run (a shared subscription) is written by itself; only whole runs are worth sharing.
   const slot = form === 3 ? 0 : 1;
@@ -24,7 +24,7 @@ export function writeRun(out: OutBuffer, run: AuthorizedRun, form: 3 | 5, qos: 0
     bytes = transcode(run, form);
     if (!run.divided) run.transcoded[slot] = bytes;
   }
-  out.range(bytes, 0, bytes.length, bytes);
+  out.shared(bytes);
 }
 
 /** The run as QoS 0 in another form. */

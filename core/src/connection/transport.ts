@@ -1,19 +1,25 @@
 import type { ConnectionInfo, TlsEvidence } from '@portcullis/sdk';
 
-/** A byte stream to a peer, as listeners hand it over. What comes in is handed to the connection's `received`, `drained` and `closed`. */
+/**
+ * A byte stream to a peer, as listeners hand it over. What comes in is handed to the connection's
+ * `received`, `drained` and `closed`.
+ */
 export interface Transport {
   readonly info: ConnectionInfo;
   readonly tls: TlsEvidence | null;
-  /** Writes; true when the kernel took everything, so that the buffer may be used again. */
-  write(buffer: Buffer): boolean;
+  /**
+   * Writes; true when the kernel took everything, so that the bytes may be used again. `slab`: the buffer that they lie in, if it comes from
+   * the pool; when the answer is false, it is the transport's to give back once the kernel has it, or to leave to the garbage collector.
+   */
+  write(bytes: Buffer, slab: Buffer | null): boolean;
   /** Writes several buffers as one; they are not used again. */
   writeAll(buffers: readonly Buffer[]): void;
   /** Bytes written that the kernel has not taken. */
   readonly buffered: number;
   pause(): void;
   resume(): void;
-  /** Closes after what was written is sent. */
-  end(): void;
+  /** Closes after what was written is sent. `peerIsDone`: the peer has said that it sends nothing more, so nobody has to listen for it. */
+  end(peerIsDone: boolean): void;
   /** Closes at once. */
   destroy(): void;
 }

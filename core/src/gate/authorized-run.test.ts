@@ -39,7 +39,7 @@ test('What was copied does not change when the read buffer does, or when the dra
   run.buffer.fill(0);
   run.reset();
   assert.deepEqual([message.payload.toString(), message.properties?.toString('hex')], ['xyx', '010001']);
-  assert.deepEqual([run.count, run.message, run.view, run.copies.length, run.transcoded], [0, null, null, 0, [null, null]]);
+  assert.deepEqual([run.count, run.message, run.shared, run.copies.length, run.transcoded], [0, null, null, 0, [null, null]]);
 });
 
 test('Every packet begins where the one before it ends.', () => {

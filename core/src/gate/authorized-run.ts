@@ -39,8 +39,10 @@ export class RunDraft {
   message: Message | null = null;
   /** The run as QoS 0 in the 3.x and the 5.0 form, made by the connection room when first needed in this turn. */
   readonly transcoded: (Buffer | null)[] = [null, null];
-  /** The whole range as a view shared by all receivers that take it as it is. */
-  view: Buffer | null = null;
+  /** Whether more than a few receivers get it: then what they share is worth being made. */
+  manyReceivers = false;
+  /** A copy of the whole range for all receivers that take it as it is. */
+  shared: Buffer | null = null;
   readonly copies: (Message | null)[] = [];
 
   /** `capacity`: how many packets it can hold as bytes; 0 for a single message. */
@@ -56,7 +58,8 @@ export class RunDraft {
     this.last = 0;
     this.divided = false;
     this.message = null;
-    this.view = null;
+    this.manyReceivers = false;
+    this.shared = null;
     this.maxPacketBytes = 0;
     const { transcoded, copies } = this;
     transcoded[0] = null;

@@ -23,6 +23,9 @@ export class Doorkeeper {
   readonly #room: ListenerRoom;
   readonly #inForce: InForce;
   #open = 0;
+  /** All that are there, those that are only there to be refused too. */
+  #there = 0;
+  readonly #waiting: (() => void)[] = [];
 
   constructor(room: ListenerRoom, inForce: InForce) {
     this.#room = room;
@@ -65,6 +68,7 @@ export class Doorkeeper {
       }
       return null;
     }
+    this.#there += 1;
     if (full !== null) return info;
     arrivals.refusals.passed(now);
     this.#open += 1;
@@ -72,14 +76,23 @@ export class Doorkeeper {
     return info;
   }
 
-  /** A socket that was admitted is gone. */
+  /** A socket that was admitted is gone. Saying so twice does nothing. */
   left(info: ConnectionInfo): void {
     const arrival = arrivalOf(info);
-    if (arrival === null) return;
+    if (arrival === null || arrival.left) return;
     this.#room.connections.arrivals.gone(arrival);
-    if (arrival.refusal !== 0) return;
-    this.#open -= 1;
-    this.#room.connections.stats.connectionsOpen -= 1;
+    if (arrival.refusal === 0) {
+      this.#open -= 1;
+      this.#room.connections.stats.connectionsOpen -= 1;
+    }
+    this.#there -= 1;
+    if (this.#there > 0) return;
+    for (const tell of this.#waiting.splice(0)) tell();
+  }
+
+  /** Resolves when no socket of the listener is open. */
+  empty(): Promise<void> {
+    return this.#there === 0 ? Promise.resolve() : new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   #full(near: Neighbours | null, now: number): Full | null {

@@ -1,17 +1,25 @@
-import { createServer, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import type { ConnectionInfo } from '@portcullis/sdk';
-import { openConnection, type Transport } from '../connection/index.js';
+import { openConnection } from '../connection/index.js';
+import { errorText } from '../errors.js';
 import { bind } from './bind.js';
 import { Doorkeeper } from './doorkeeper.js';
-import { type InForce, LINGER_MS, type Listener, type ListenerOptions, type ListenerRoom, urlOf } from './listener.js';
+import { type InForce, type Listener, type ListenerOptions, type ListenerRoom, urlOf } from './listener.js';
+import { checkRawSockets } from './raw-check.js';
+import { type RawHandle, rawServerOf } from './raw-handle.js';
+import { RawRoom, RawTransport } from './raw-transport.js';
+import { acceptSocket } from './socket-transport.js';
 
 /** Binds an `mqtt://` listener. */
 export async function listenTcp(room: ListenerRoom, options: ListenerOptions): Promise<Listener> {
   const inForce: InForce = { options };
   const doorkeeper = new Doorkeeper(room, inForce);
   // Without noDelay a small packet behind an unacknowledged one waits for up to 40 ms.
-  const server = createServer({ noDelay: true }, (socket) => accept(room, inForce, doorkeeper, socket));
+  const server = createServer({ noDelay: true }, (socket: Socket) => acceptSocket(room, inForce, doorkeeper, socket));
+  const raw = await checkRawSockets();
   const port = await bind(server, options, room.connections.log);
+  if ('sockets' in raw) acceptRaw(server, room, inForce, doorkeeper, new RawRoom(raw.sockets, room.connections.wheel, room.connections.stats));
+  else room.connections.log.info({ listener: options.name, reason: raw.reason }, 'using net.Socket: the faster way is not available');
   return {
     get options() {
       return inForce.options;
@@ -20,81 +28,50 @@ export async function listenTcp(room: ListenerRoom, options: ListenerOptions): P
       inForce.options = adopted;
     },
     url: urlOf('mqtt', options.host, port, ''),
-    close: () => new Promise((resolve) => server.close(() => resolve())),
+    close: async () => {
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+      // The server counts only sockets that it made itself.
+      await doorkeeper.empty();
+    },
   };
 }
 
-function accept(room: ListenerRoom, inForce: InForce, doorkeeper: Doorkeeper, socket: Socket): void {
-  // Before anything else: a socket without a listener for its errors would end the process.
-  socket.on('error', () => {});
-  const info = doorkeeper.admit('tcp', socket.remoteAddress, socket.remotePort, socket);
-  if (info === null) {
-    socket.destroy();
-    return;
-  }
-  const connection = openConnection(room.connections, new TcpTransport(socket, info, room), inForce.options.chain);
-  const gone = room.opened(connection);
-  let failure: Error | null = null;
-  socket.on('error', (error) => {
-    failure = error;
-  });
-  socket.on('data', (chunk: Buffer) => connection.received(chunk));
-  socket.on('drain', () => connection.drained());
-  socket.on('close', () => {
-    doorkeeper.left(info);
-    connection.closed(failure);
-    gone();
-  });
+/** Takes connections over from the server before it makes a socket of each. */
+function acceptRaw(server: Server, room: ListenerRoom, inForce: InForce, doorkeeper: Doorkeeper, rawRoom: RawRoom): void {
+  const bound = rawServerOf(server);
+  if (bound === null) return;
+  const { log, arrivals, wheel } = room.connections;
+  // What a socket that is listened on has, those that are accepted from it have on Linux, without a call for each.
+  const inherits = process.platform === 'linux' && bound.setNoDelay?.(true) === 0;
+  const peer: { address?: string; port?: number } = {};
+  bound.onconnection = (status, handle) => {
+    if (status !== 0 || handle === undefined) {
+      arrivals.refusals.refused('accept', wheel.clock.now(), { listener: inForce.options.name, status });
+      return;
+    }
+    let info: ConnectionInfo | null = null;
+    try {
+      peer.address = undefined as unknown as string;
+      handle.getpeername(peer);
+      info = doorkeeper.admit('tcp', peer.address, peer.port);
+      if (info === null) return handle.close();
+      if (!inherits) handle.setNoDelay(true);
+      open(room, inForce, doorkeeper, rawRoom, handle, info);
+    } catch (error) {
+      log.error({ listener: inForce.options.name, cause: errorText(error) }, 'a connection could not be taken');
+      if (info !== null) doorkeeper.left(info);
+      handle.close();
+    }
+  };
 }
 
-class TcpTransport implements Transport {
-  readonly info: ConnectionInfo;
-  readonly tls = null;
-  readonly #socket: Socket;
-  readonly #room: ListenerRoom;
-
-  constructor(socket: Socket, info: ConnectionInfo, room: ListenerRoom) {
-    this.#socket = socket;
-    this.info = info;
-    this.#room = room;
-  }
-
-  write(buffer: Buffer): boolean {
-    const { stats } = this.#room.connections;
-    stats.bytesSent += buffer.length;
-    this.#socket.write(buffer);
-    return this.#socket.writableLength === 0;
-  }
-
-  writeAll(buffers: readonly Buffer[]): void {
-    this.#socket.cork();
-    for (const buffer of buffers) this.write(buffer);
-    this.#socket.uncork();
-  }
-
-  get buffered(): number {
-    return this.#socket.writableLength;
-  }
-
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  resume(): void {
-    this.#socket.resume();
-  }
-
-  end(): void {
-    const socket = this.#socket;
-    if (socket.destroyed) return;
-    socket.end();
-    // Closing with unread bytes would reset the connection, and the peer might never see why it was closed: they are read and thrown away.
-    socket.resume();
-    const timer = this.#room.connections.wheel.after(LINGER_MS, () => socket.destroy());
-    socket.once('close', () => this.#room.connections.wheel.cancel(timer));
-  }
-
-  destroy(): void {
-    this.#socket.destroy();
-  }
+function open(room: ListenerRoom, inForce: InForce, doorkeeper: Doorkeeper, rawRoom: RawRoom, handle: RawHandle, info: ConnectionInfo): void {
+  let gone: (() => void) | null = null;
+  const transport = new RawTransport(rawRoom, handle, info, () => {
+    doorkeeper.left(info);
+    gone?.();
+  });
+  const connection = openConnection(room.connections, transport, inForce.options.chain);
+  gone = room.opened(connection);
+  transport.start(connection);
 }

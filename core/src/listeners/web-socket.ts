@@ -144,7 +144,7 @@ class WebSocketTransport implements Transport {
     this.#room = room;
   }
 
-  write(buffer: Buffer): boolean {
+  write(buffer: Buffer, _slab: Buffer | null): boolean {
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) return false;
     this.#room.connections.stats.bytesSent += buffer.length;
     this.#webSocket.send(buffer, { binary: true });
@@ -152,7 +152,7 @@ class WebSocketTransport implements Transport {
   }
 
   writeAll(buffers: readonly Buffer[]): void {
-    for (const buffer of buffers) this.write(buffer);
+    for (const buffer of buffers) this.write(buffer, null);
   }
 
   get buffered(): number {
@@ -167,7 +167,7 @@ class WebSocketTransport implements Transport {
     this.#webSocket.resume();
   }
 
-  end(): void {
+  end(_peerIsDone: boolean): void {
     this.#webSocket.resume();
     this.#webSocket.close(1000);
     const timer = this.#room.connections.wheel.after(LINGER_MS, () => this.#webSocket.terminate());

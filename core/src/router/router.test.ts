@@ -161,7 +161,7 @@ test('A run that a group divided is whole again for whoever comes next.', () => 
       ['1', '2', '3'],
     ],
   );
-  assert.deepEqual([run.first, run.last, run.view, run.divided], [0, 3, null, false]);
+  assert.deepEqual([run.first, run.last, run.shared, run.divided], [0, 3, null, false]);
   assert.ok([...member.got, ...second.got].every(({ divided }) => divided) && plain.got.every(({ divided }) => !divided));
 });
 

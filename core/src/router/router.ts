@@ -28,6 +28,9 @@ export class Domain {
   }
 }
 
+/** So many receivers each copy the bytes for themselves; for more, one copy is shared. */
+const FEW_RECEIVERS = 2;
+
 /** Brings approved messages to their subscribers, and keeps the retained ones. */
 export class Router {
   readonly #limits: Limits;
@@ -59,6 +62,7 @@ export class Router {
   route(domain: Domain, run: AuthorizedRun): boolean {
     const route = this.#route(domain, run.entry);
     const { targets, groups } = route;
+    run.manyReceivers = targets.length > FEW_RECEIVERS;
     for (let i = 0; i < targets.length; i += 1) {
       const target = targets[i] as Target;
       if (target.noLocal && target.subscriber === run.origin) this.#echo(run, target);
@@ -173,7 +177,6 @@ export class Router {
     for (let i = first; i < last; i += 1) {
       run.first = i;
       run.last = i + 1;
-      run.view = null;
       if (asks) {
         this.#shareAsked(domain, run.one(i), members, key);
         continue;
@@ -185,7 +188,6 @@ export class Router {
     run.first = first;
     run.last = last;
     run.divided = false;
-    run.view = null;
   }
 
   /** Where code decides who may have it, the members are tried one after the other until one takes it. */

@@ -36,7 +36,12 @@ export class Peer extends EventEmitter {
   }
 
   deliver(): void {
-    while (!this.paused && !this.destroyed && this.#sent.length > 0) this.emit('data', this.#sent.shift());
+    while (!this.paused && !this.destroyed && this.#sent.length > 0) {
+      const chunk = Buffer.from(this.#sent.shift() as Buffer);
+      this.emit('data', chunk);
+      // The bytes are the socket's again: whoever kept them by reference keeps nonsense.
+      chunk.fill(0xdb);
+    }
   }
 
   /** Takes what came. */

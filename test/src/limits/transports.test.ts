@@ -65,7 +65,8 @@ for (const { name, listener, open } of TRANSPORTS) {
     });
     after(async () => assert.equal(await broker.stop(), 0));
     afterEach(async () => {
-      for (const client of clients) client.reset();
+      // Node 20 spins for ever on a reset of a socket that both sides have closed.
+      for (const client of clients) if (client.ending === null) client.reset();
       for (const socket of sockets) socket.destroy();
       clients = [];
       sockets = [];

@@ -156,9 +156,9 @@ test('Plugins are shown a description that leads nowhere else.', () => {
   assert.deepEqual({ ...info }, INFO);
   assert.deepEqual(Reflect.ownKeys(info), Object.keys(INFO));
   assert.ok(Object.isFrozen(info));
-  const { constructor } = info;
+  const maker = info.constructor as unknown as Record<PropertyKey, unknown>;
   assert.deepEqual(
-    Reflect.ownKeys(constructor).filter((key) => typeof (constructor as unknown as Record<PropertyKey, unknown>)[key] === 'function'),
+    Reflect.ownKeys(maker).filter((key) => typeof maker[key] === 'function'),
     [],
   );
 });

@@ -11,6 +11,7 @@ import { type Listener, type ListenerRoom, listen } from './listeners/index.js';
 import type { Logger } from './log.js';
 import { PolicyEngine } from './policy/index.js';
 import { Rechecks } from './rechecks.js';
+import { Roster } from './roster.js';
 import { Router } from './router/index.js';
 import { makeServices, type RunningParts } from './services.js';
 import { countDrop, type Session, SessionRegistry } from './session/index.js';
@@ -32,7 +33,7 @@ export class Broker {
   readonly stats = new Stats();
   readonly #log: Logger;
   readonly #wheel: TimerWheel;
-  readonly #connections = new Set<Connection>();
+  readonly #connections = new Roster<Connection>();
   readonly #storeFailed: ((error: Error) => void) | undefined;
   readonly #initial: GenerationInput;
   #stores: { plugin: string; sessions?: SessionStore; retained?: RetainedStore } | null = null;
@@ -123,7 +124,7 @@ export class Broker {
   async #stop(): Promise<void> {
     const closing = [...this.#listeners.values()].map((listener) => listener.close());
     this.#parts?.gate.tell('brokerStopping', { listeners: this.listeners });
-    for (const connection of [...this.#connections]) connection.end(ERRORS.shuttingDown.reasonCode, 'the broker stops');
+    for (const connection of this.#connections.all()) connection.end(ERRORS.shuttingDown.reasonCode, 'the broker stops');
     this.#parts?.room.flusher.flush();
     await Promise.all(closing);
     await this.#generation?.host.dispose();
@@ -288,7 +289,7 @@ export class Broker {
       connections: parts.room,
       opened: (connection) => {
         this.#connections.add(connection as Connection);
-        return () => this.#connections.delete(connection as Connection);
+        return () => void this.#connections.delete(connection as Connection);
       },
     };
   }

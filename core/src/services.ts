@@ -47,7 +47,7 @@ export function makeServices(options: ServicesOptions): HostServices {
       for (const session of sessions) session.outlet?.end(code, 'disconnected by a plugin');
       // Also those that are about to get a session: their authority has answered by what it knew before.
       const isMeant = (clientId: string, username: string | null, tenant: string | null) => isSelected(selector, clientId, username, tenant);
-      const admissions = [...(options.parts()?.gate.admissions ?? [])].filter((admission) => admission.dismiss(isMeant, reasonCode));
+      const admissions = (options.parts()?.gate.admissions.all() ?? []).filter((admission) => admission.dismiss(isMeant, reasonCode));
       return sessions.length + admissions.length;
     },
     recheck(selector) {

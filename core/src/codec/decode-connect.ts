@@ -11,6 +11,8 @@ import { topicNameFault } from './topic-syntax.js';
 const LEVEL_3_NAME = Buffer.from([0, 6, 0x4d, 0x51, 0x49, 0x73, 0x64, 0x70]);
 const NAME = Buffer.from([0, 4, 0x4d, 0x51, 0x54, 0x54]);
 
+const NO_USER_PROPERTIES: ConnectPacket['userProperties'] = Object.freeze([]);
+
 const ConnectFlag = {
   RESERVED: 0x01,
   CLEAN_START: 0x02,
@@ -50,7 +52,7 @@ export function decodeConnect(buffer: Buffer, bodyStart: number, end: number, li
       topicAliasMaximum: properties?.number(PropertyId.TOPIC_ALIAS_MAXIMUM, 0) ?? 0,
       requestResponseInformation: properties?.number(PropertyId.REQUEST_RESPONSE_INFORMATION, 0) === 1,
       requestProblemInformation: properties?.number(PropertyId.REQUEST_PROBLEM_INFORMATION, 1) !== 0,
-      userProperties: properties?.userProperties ?? [],
+      userProperties: properties?.userProperties ?? NO_USER_PROPERTIES,
       authenticationMethod: properties?.text(PropertyId.AUTHENTICATION_METHOD) ?? null,
       authenticationData: properties?.binary(PropertyId.AUTHENTICATION_DATA) ?? null,
     }

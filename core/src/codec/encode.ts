@@ -33,9 +33,23 @@ export const PINGRESP: Buffer = Buffer.from([PacketType.PINGRESP << 4, 0]);
 export function encodeConnack(version: ProtocolVersion, sessionPresent: boolean, reasonCode: number, properties?: ConnackProperties): Buffer {
   // [MQTT-3.2.2-6] A refusal never speaks of a session. In 3.1 the byte is reserved.
   const flags = sessionPresent && reasonCode === 0 && version !== 3 ? 1 : 0; // [MQTT-3.2.2-1]
+  if (version !== 5) return connackOf3(flags, reasonCode);
   const body = new ByteWriter().uint8(flags).uint8(reasonCode);
-  if (version === 5) writeList(body, properties === undefined ? null : connackList(properties));
+  writeList(body, properties === undefined ? null : connackList(properties));
   return body.toPacket(PacketType.CONNACK << 4);
+}
+
+/** There are a dozen of them, and each is four bytes: made once. */
+const connacksOf3 = new Map<number, Buffer>();
+
+function connackOf3(flags: number, returnCode: number): Buffer {
+  const key = (flags << 8) | returnCode;
+  let packet = connacksOf3.get(key);
+  if (packet === undefined) {
+    packet = Buffer.from([PacketType.CONNACK << 4, 2, flags, returnCode]);
+    connacksOf3.set(key, packet);
+  }
+  return packet;
 }
 
 /** In 3.x every refusal becomes 0x80, the one failure code that 3.1.1 has; 3.1 has none, so the caller closes instead. */

@@ -26,13 +26,15 @@ const KEEP_ALIVE_BYTES = 1024;
 
 /** One socket: bytes in, packets handled one after the other, bytes out. */
 export class Connection implements OutletOwner, Holder, UnsentOwner {
+  /** Among all connections of the broker. */
+  place = -1;
   readonly room: ConnectionRoom;
   readonly transport: Transport;
   readonly chain: string;
   readonly arrival: Arrival;
   readonly out: OutBuffer;
   readonly acknowledgements: Acknowledgements;
-  outlet: ConnectionOutlet;
+  readonly outlet: ConnectionOutlet;
   version: 3 | 4 | 5 = 4;
   phase: number = Phase.NEW;
   /** Whether the peer reads too slowly; until the CONNACK has left, nothing of the session may be written either. */
@@ -57,10 +59,11 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
   /** Session expiry that a DISCONNECT asked for, or null. */
   newExpirySeconds: number | null = null;
   unsent = 0;
-  readonly #keepAliveTimer = new WheelTimer(() => this.#checkKeepAlive());
-  readonly #deadlineTimer = new WheelTimer(() => this.#deadlinePassed());
-  readonly #slowTimer = new WheelTimer(() => this.fail(ERRORS.slowConsumer, 'the peer does not read'));
-  readonly #challengeTimer = new WheelTimer(() => this.end(0x87, 'the client left a challenge unanswered'));
+  /** Until the CONNACK its deadline, from then on the keep alive. The others are made when first needed. */
+  readonly #timer = new WheelTimer(() => this.#due());
+  #waitTimer: WheelTimer | null = null;
+  #slowTimer: WheelTimer | null = null;
+  #challengeTimer: WheelTimer | null = null;
   #lastReceivedAt: number;
   /** Bytes of a packet on its way since the last that counted for the keep alive. */
   #unheardBytes = 0;
@@ -80,10 +83,10 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
     this.chain = chain;
     this.out = new OutBuffer(transport, room.flusher, () => this.#written());
     this.acknowledgements = new Acknowledgements(this.out, room.custody, () => this.#acknowledged());
-    this.outlet = new ConnectionOutlet(this, 0);
+    this.outlet = new ConnectionOutlet(this);
     this.#lastReceivedAt = room.wheel.clock.now();
     this.arrival = room.arrivals.connect(transport.info, this);
-    room.wheel.schedule(this.#deadlineTimer, this.arrival.deadlineAt - this.#lastReceivedAt);
+    room.wheel.schedule(this.#timer, this.arrival.deadlineAt - this.#lastReceivedAt);
   }
 
   now(): number {
@@ -116,7 +119,7 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
     if (this.unsent !== 0) this.room.unsent.note(this, this.transport.buffered);
     if (this.phase !== Phase.OPEN || !this.congested) return;
     this.congested = false;
-    this.room.wheel.cancel(this.#slowTimer);
+    this.#cancel(this.#slowTimer);
     if (!this.held) this.#unpause();
     this.session?.pump();
   }
@@ -135,7 +138,9 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
     this.held = true;
     this.#waitStartedAt = this.now();
     this.transport.pause();
-    if (this.phase === Phase.OPEN) this.room.wheel.schedule(this.#deadlineTimer, this.room.limits.maxWaitMs);
+    if (this.phase !== Phase.OPEN) return;
+    this.#waitTimer ??= new WheelTimer(() => this.fail(ERRORS.waitTooLong, 'a packet waited too long for an answer'));
+    this.room.wheel.schedule(this.#waitTimer, this.room.limits.maxWaitMs);
   }
 
   /** The answer came; what waited behind it goes on. */
@@ -147,7 +152,7 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
     this.held = false;
     // The client could not be heard while it was not read: that time does not count against its keep alive.
     this.#lastReceivedAt += this.now() - this.#waitStartedAt;
-    this.room.wheel.cancel(this.#deadlineTimer);
+    this.#cancel(this.#waitTimer);
     if (this.congested) return;
     this.#unpause();
   }
@@ -156,12 +161,12 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
   opened(): void {
     this.phase = Phase.OPEN;
     this.congested = false;
-    this.room.wheel.cancel(this.#deadlineTimer);
     this.room.arrivals.settled(this.arrival);
     this.room.stats.clientsConnected += 1;
     this.#lastReceivedAt = this.now();
     // [MQTT-3.1.2-24] of 3.1.1: half as long again as the keep alive.
-    if (this.keepAliveSeconds > 0) this.room.wheel.schedule(this.#keepAliveTimer, this.keepAliveSeconds * 1500);
+    if (this.keepAliveSeconds > 0) this.room.wheel.schedule(this.#timer, this.keepAliveSeconds * 1500);
+    else this.room.wheel.cancel(this.#timer);
   }
 
   /** [MQTT-3.1.2-24] Whether the client takes packets of this length. */
@@ -302,6 +307,7 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
     if (this.phase !== Phase.OPEN || this.congested) return;
     this.congested = true;
     this.transport.pause();
+    this.#slowTimer ??= new WheelTimer(() => this.fail(ERRORS.slowConsumer, 'the peer does not read'));
     this.room.wheel.schedule(this.#slowTimer, this.room.limits.slowConsumerTimeoutMs);
   }
 
@@ -316,36 +322,40 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
     if (this.held && this.pending === null && this.acknowledgements.waiting < this.room.limits.maxPendingAcknowledgements / 2) this.release();
   }
 
+  #cancel(timer: WheelTimer | null): void {
+    if (timer !== null) this.room.wheel.cancel(timer);
+  }
+
+  #due(): void {
+    if (this.phase === Phase.OPEN) return this.#checkKeepAlive();
+    this.room.stats.connectTimeouts += 1;
+    if (this.phase === Phase.CHALLENGED) this.admission?.challengeTimedOut();
+    else if (this.phase === Phase.ADMITTING) this.refuse(0x88);
+    else this.fail(ERRORS.connectTimeout, 'no CONNECT was accepted in time');
+  }
+
   #checkKeepAlive(): void {
     const limit = this.keepAliveSeconds * 1500;
     const idle = this.now() - this.#lastReceivedAt;
-    if (this.held || this.congested) this.room.wheel.schedule(this.#keepAliveTimer, limit);
+    if (this.held || this.congested) this.room.wheel.schedule(this.#timer, limit);
     else if (idle >= limit) this.fail(ERRORS.keepAlive, 'nothing was heard for one and a half times the keep alive');
-    else this.room.wheel.schedule(this.#keepAliveTimer, limit - idle);
-  }
-
-  #deadlinePassed(): void {
-    if (this.phase < Phase.OPEN) {
-      this.room.stats.connectTimeouts += 1;
-      if (this.phase === Phase.CHALLENGED) this.admission?.challengeTimedOut();
-      else if (this.phase === Phase.ADMITTING) this.refuse(0x88);
-      else this.fail(ERRORS.connectTimeout, 'no CONNECT was accepted in time');
-    } else if (this.held) this.fail(ERRORS.waitTooLong, 'a packet waited too long for an answer');
+    else this.room.wheel.schedule(this.#timer, limit - idle);
   }
 
   /** The client of a re-authentication owes an answer; without one it has to go. */
   awaitChallenge(deadlineMs: number): void {
+    this.#challengeTimer ??= new WheelTimer(() => this.end(0x87, 'the client left a challenge unanswered'));
     this.room.wheel.schedule(this.#challengeTimer, deadlineMs);
   }
 
   cancelChallenge(): void {
-    this.room.wheel.cancel(this.#challengeTimer);
+    this.#cancel(this.#challengeTimer);
   }
 
   /** Waits for the client's answer to a challenge, no longer than the chain's deadline. */
   challenged(deadlineAt: number): void {
     this.phase = Phase.CHALLENGED;
-    this.room.wheel.schedule(this.#deadlineTimer, Math.min(deadlineAt, this.arrival.deadlineAt) - this.now());
+    this.room.wheel.schedule(this.#timer, Math.min(deadlineAt, this.arrival.deadlineAt) - this.now());
   }
 
   /** The one exit. */
@@ -354,10 +364,10 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
     const wasOpen = this.phase === Phase.OPEN;
     this.phase = Phase.CLOSED;
     const { room, session, client } = this;
-    room.wheel.cancel(this.#keepAliveTimer);
-    room.wheel.cancel(this.#deadlineTimer);
-    room.wheel.cancel(this.#slowTimer);
-    room.wheel.cancel(this.#challengeTimer);
+    room.wheel.cancel(this.#timer);
+    this.#cancel(this.#waitTimer);
+    this.#cancel(this.#slowTimer);
+    this.#cancel(this.#challengeTimer);
     this.admission?.cancel();
     this.pending?.cancel();
     this.leases?.stop();

@@ -1,8 +1,7 @@
 import { ReasonCode } from '@portcullis/sdk';
 import { type ConnackProperties, type ConnectPacket, encodeAuth, encodeConnack } from '../codec/index.js';
-import { type AdmissionResult, type GateClient, LeaseKeeper, type Message } from '../gate/index.js';
+import { type AdmissionResult, type ConnectRequest, type GateClient, LeaseKeeper, type Message } from '../gate/index.js';
 import { type Connection, Phase } from './connection.js';
-import { ConnectionOutlet } from './outlet.js';
 
 /** Takes a CONNECT through the gate, gives the client its session and answers. */
 export function onConnect(connection: Connection, packet: ConnectPacket): void {
@@ -11,12 +10,25 @@ export function onConnect(connection: Connection, packet: ConnectPacket): void {
   connection.phase = Phase.ADMITTING;
   room.arrivals.heard(connection.arrival);
   connection.authenticationMethod = packet.authenticationMethod;
-  connection.outlet = new ConnectionOutlet(connection, packet.maximumPacketSize);
+  connection.outlet.maxPacketBytes = packet.maximumPacketSize;
   // A limit was reached already when its socket came.
   if (connection.arrival.refusal !== 0) return connection.refuse(connection.arrival.refusal);
-  const admission = room.gate.admit(connection.chain, { ...packet, connection: transport.info, tls: transport.tls }, (result) =>
-    admitted(connection, packet, result),
-  );
+  const request: ConnectRequest = {
+    connection: transport.info,
+    tls: transport.tls,
+    protocolVersion: packet.protocolVersion,
+    clientId: packet.clientId,
+    cleanStart: packet.cleanStart,
+    keepAliveSeconds: packet.keepAliveSeconds,
+    username: packet.username,
+    password: packet.password,
+    sessionExpirySeconds: packet.sessionExpirySeconds,
+    authenticationMethod: packet.authenticationMethod,
+    authenticationData: packet.authenticationData,
+    userProperties: packet.userProperties,
+    will: packet.will,
+  };
+  const admission = room.gate.admit(connection.chain, request, (result) => admitted(connection, packet, result));
   connection.admission = admission;
   admission?.start();
 }

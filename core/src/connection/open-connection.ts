@@ -6,5 +6,10 @@ import type { Transport } from './transport.js';
 
 /** A connection for a socket that was accepted, with the handlers of all packets. */
 export function openConnection(room: ConnectionRoom, transport: Transport, chain: string): Connection {
-  return new Connection(room, transport, chain, (connection, buffer) => readPackets(connection, buffer, dispatch));
+  return new Connection(room, transport, chain, readAndDispatch);
+}
+
+// One for all connections: a closure for each would cost memory.
+function readAndDispatch(connection: Connection, buffer: Buffer): number {
+  return readPackets(connection, buffer, dispatch);
 }

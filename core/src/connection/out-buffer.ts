@@ -166,17 +166,28 @@ export class OutBuffer {
 
 /** Writes every buffer that was filled in a turn of the event loop at its end, each once. */
 export class Flusher {
-  #dirty: OutBuffer[] = [];
+  /** Two lists that take turns, and keep their room: one is written while the other is filled. */
+  #dirty: (OutBuffer | null)[] = [];
+  #count = 0;
+  #spare: (OutBuffer | null)[] = [];
   readonly #flush = (): void => this.flush();
 
   add(buffer: OutBuffer): void {
-    this.#dirty.push(buffer);
-    if (this.#dirty.length === 1) setImmediate(this.#flush);
+    this.#dirty[this.#count] = buffer;
+    this.#count += 1;
+    if (this.#count === 1) setImmediate(this.#flush);
   }
 
   flush(): void {
     const dirty = this.#dirty;
-    this.#dirty = [];
-    for (let i = 0; i < dirty.length; i += 1) (dirty[i] as OutBuffer).flush();
+    const count = this.#count;
+    this.#dirty = this.#spare;
+    this.#count = 0;
+    for (let i = 0; i < count; i += 1) {
+      const buffer = dirty[i] as OutBuffer;
+      dirty[i] = null;
+      buffer.flush();
+    }
+    this.#spare = dirty;
   }
 }

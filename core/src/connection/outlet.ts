@@ -16,12 +16,12 @@ export interface OutletOwner {
 
 /** The way out of one connection, as sessions see it. A new one for each connection, so that a late caller cannot reach the next client. */
 export class ConnectionOutlet implements Outlet {
-  readonly maxPacketBytes: number;
+  /** Known with the CONNECT. */
+  maxPacketBytes = 0;
   readonly #owner: OutletOwner;
 
-  constructor(owner: OutletOwner, maxPacketBytes: number) {
+  constructor(owner: OutletOwner) {
     this.#owner = owner;
-    this.maxPacketBytes = maxPacketBytes;
   }
 
   get congested(): boolean {

@@ -47,14 +47,20 @@ const PROTOCOLS: Record<3 | 4 | 5, ProtocolName> = { 3: '3.1', 4: '3.1.1', 5: '5
 export function clientInfo(request: ConnectRequest, maxExpirySeconds: number): ClientInfo {
   // A 3.x client says only whether the session ends with the connection [MQTT-3.1.2-4]; it lasts as long as the broker lets any last.
   const asked = request.protocolVersion === 5 ? (request.sessionExpirySeconds ?? 0) : request.cleanStart ? 0 : 0xffffffff;
-  return {
+  // Frozen, as it is shown to every plugin that is asked: what is not would be copied for each.
+  return Object.freeze({
     id: request.clientId,
     connection: request.connection,
     protocol: PROTOCOLS[request.protocolVersion],
     cleanStart: request.cleanStart,
     keepAliveSeconds: request.keepAliveSeconds,
     sessionExpirySeconds: Math.min(asked, maxExpirySeconds),
-  };
+  });
+}
+
+/** The client with some of it changed. */
+export function changedInfo(info: ClientInfo, change: Partial<ClientInfo>): ClientInfo {
+  return Object.freeze({ ...info, ...change });
 }
 
 /** Whether a text could have come in a packet: at most 65,535 bytes, no U+0000, no lone surrogate. */

@@ -411,14 +411,14 @@ test('A CONNECT whose identity is meant is dismissed on its way; one that nobody
 
 test('The gate knows the CONNECTs that are on their way, and none that are over.', () => {
   const { gate, admission, hooks } = scene({ script: (fake) => fake.script.delete('loadPolicy') });
-  assert.deepEqual([...gate.admissions], [admission]);
+  assert.deepEqual(gate.admissions.all(), [admission]);
   hooks.asked.at(-1)?.answer(POLICY);
-  assert.equal([...gate.admissions].length, 0);
+  assert.equal(gate.admissions.all().length, 0);
   const cancelled = scene({ script: (fake) => fake.script.delete('loadPolicy') });
   cancelled.admission?.cancel();
-  assert.equal([...cancelled.gate.admissions].length, 0);
+  assert.equal(cancelled.gate.admissions.all().length, 0);
   const refused = scene({ script: set('authenticate', DENY) });
-  assert.equal([...refused.gate.admissions].length, 0);
+  assert.equal(refused.gate.admissions.all().length, 0);
 });
 
 test('An anonymous session ends with its connection, unless identifiers are shared anyway.', () => {

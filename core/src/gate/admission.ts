@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto';
 import type { ClientInfo, ConnectPatch, Identity, IdentityGrant, NormalizeConnectRequest, TenantGrant } from '@portcullis/sdk';
 import { isTopicName, ReasonCode } from '@portcullis/sdk';
 import type { AskOptions, Outcome, Pending } from '../hooks/index.js';
-import { type AdmissionResult, type ConnectRequest, clientInfo, isUtf8Text } from './admission-types.js';
+import { type AdmissionResult, type ConnectRequest, changedInfo, clientInfo, isUtf8Text } from './admission-types.js';
 import { GateClient, type Standing } from './client.js';
 import { FAULT_CODE, OVERLOAD_CODE, refusalCode } from './codes.js';
 import type { Gate } from './gate.js';
 import { Message } from './message.js';
 import { loadPolicy } from './policy-loader.js';
 
+const NONE_KNOWN: ReadonlyMap<string, number | string> = new Map();
 const TENANT = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
 
 /**
@@ -16,6 +17,8 @@ const TENANT = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
  * one before let the client pass, and the first refusal ends it.
  */
 export class Admission {
+  /** Among the CONNECTs that are on their way. */
+  place = -1;
   readonly #gate: Gate;
   readonly #standing: Standing;
   readonly #request: ConnectRequest;
@@ -46,6 +49,7 @@ export class Admission {
   /** Begins; `done` may be called before it returns. */
   start(): void {
     this.#gate.admissions.add(this);
+    if (!this.#standing.global.has('resolveTenant')) return this.#normalize();
     const request = { client: this.#info, username: this.#username, tls: this.#request.tls };
     this.#ask((options) =>
       this.#standing.global.firstGiven('resolveTenant', request, options, (given) => {
@@ -109,7 +113,7 @@ export class Admission {
       }
       // [MQTT-3.1.3-6] A fresh one, that nobody else can guess or hold.
       this.#assignedClientId = `auto-${randomBytes(12).toString('hex')}`;
-      this.#info = { ...this.#info, id: this.#assignedClientId };
+      this.#info = changedInfo(this.#info, { id: this.#assignedClientId });
     }
     this.#admitClient();
   }
@@ -124,16 +128,16 @@ export class Admission {
     return {
       ...current,
       username: username ?? current.username,
-      client: {
-        ...client,
+      client: changedInfo(client, {
         id: clientId ?? client.id,
         keepAliveSeconds: keepAliveSeconds ?? client.keepAliveSeconds,
         sessionExpirySeconds: Math.min(sessionExpirySeconds ?? client.sessionExpirySeconds, this.#gate.sessionRules.maxExpirySeconds),
-      },
+      }),
     };
   }
 
   #admitClient(): void {
+    if (!this.#standing.hooks.has('admitClient')) return this.#authenticate();
     const request = {
       client: this.#info,
       username: this.#username,
@@ -212,13 +216,16 @@ export class Admission {
   #admitIdentity(authority: string, grant: IdentityGrant): void {
     const username = grant.identity.anonymous === true ? null : grant.identity.username;
     // A session that outlives its connection belongs to a principal, and an anonymous client is none: anybody could come back to it.
-    if (username === null && this.#gate.sessionRules.clientIdOwnership === 'principal') this.#info = { ...this.#info, sessionExpirySeconds: 0 };
+    const lasts = this.#info.sessionExpirySeconds > 0;
+    if (username === null && lasts && this.#gate.sessionRules.clientIdOwnership === 'principal')
+      this.#info = changedInfo(this.#info, { sessionExpirySeconds: 0 });
     if (this.#gate.sessionRules.useUsernameAsClientId) {
       if (username === null)
         return this.#refuse('connect', null, ReasonCode.ClientIdentifierNotValid, 'deny', 'anonymous clients have no username to go by');
-      this.#info = { ...this.#info, id: username };
+      this.#info = changedInfo(this.#info, { id: username });
     }
     this.#identity = grant.identity;
+    if (!this.#standing.hooks.has('admitIdentity')) return this.#loadPolicy(authority, grant);
     const request = { client: this.#info, identity: grant.identity, tenant: this.#tenant, tls: this.#request.tls };
     this.#ask((options) =>
       this.#standing.hooks.ask('admitIdentity', request, options, (outcome) =>
@@ -231,13 +238,16 @@ export class Admission {
     const subject = { info: this.#info, identity: grant.identity, tenant: this.#tenant, tls: this.#request.tls };
     this.#invalidationsSeen = this.#gate.invalidations;
     this.#ask((options) =>
-      loadPolicy(this.#standing, subject, 'connect', new Map(), options.deadlineAt, (result) => {
+      loadPolicy(this.#standing, subject, 'connect', NONE_KNOWN, options.deadlineAt, (result) => {
         this.#pending = null;
         if (this.#over) return;
         // R5: no session without a policy.
         if (result.kind === 'fault') return this.#fault('loadPolicy', result.plugin, result.overload, result.detail);
         const client = new GateClient({
-          ...subject,
+          info: subject.info,
+          identity: subject.identity,
+          tenant: subject.tenant,
+          tls: subject.tls,
           authority,
           leaseSeconds: grant.leaseSeconds ?? null,
           identifiedAt: this.#gate.now(),
@@ -245,7 +255,7 @@ export class Admission {
           binding: result.binding,
           sources: result.sources,
         });
-        for (const [plugin, version] of result.versions) client.knownVersions.set(plugin, version);
+        client.knownVersions = result.versions;
         client.policyLeaseSeconds = result.leaseSeconds;
         this.#judgeWill(client);
       }),

@@ -9,6 +9,8 @@ import { publishClass, VerdictCache, VerdictClass } from './verdicts.js';
 /** What a subscription must have checked for each copy. 0: proven, nothing. */
 export const Check = { PROVEN: 0, RECEIVE: 1, SUBSCRIBE_ALLOW: 2, SUBSCRIBE_NOT_DENY: 4 } as const;
 
+const NONE_KNOWN: ReadonlyMap<string, number | string> = new Map();
+
 /** The part of a configuration generation that one client stands under. */
 export interface Standing {
   readonly generation: number;
@@ -35,7 +37,7 @@ export class GateClient {
   /** Plugins whose rules the binding holds, in its order. */
   sources: readonly string[];
   /** Last versions that the sources gave. */
-  readonly knownVersions = new Map<string, number | string>();
+  knownVersions: ReadonlyMap<string, number | string> = NONE_KNOWN;
   policyLeaseSeconds: number | null = null;
   /** When the lease of its rights ends, in monotonic milliseconds. */
   rightsEndAt = Number.POSITIVE_INFINITY;

@@ -3,6 +3,7 @@ import type { TimerWheel } from '../clock.js';
 import type { GlobalHooks, NewsHookName, Pending } from '../hooks/index.js';
 import type { Limits } from '../limits.js';
 import type { Logger } from '../log.js';
+import { Roster } from '../roster.js';
 import type { Stats } from '../stats.js';
 import { Admission } from './admission.js';
 import type { AdmissionResult, ConnectRequest } from './admission-types.js';
@@ -42,7 +43,7 @@ export class Gate {
   #standings: ReadonlyMap<string, Standing> = new Map();
   #global: GlobalHooks | null = null;
   /** CONNECTs that are on their way. */
-  readonly admissions = new Set<Admission>();
+  readonly admissions = new Roster<Admission>();
   /** Grows when rights are invalidated: a CONNECT whose rights were loaded before then has to load them again. */
   invalidations = 0;
 

@@ -132,7 +132,7 @@ test('An identity that was confirmed by another way is not asked about until its
 
 test('At the end of a policy lease the rights are loaded, and the answer is in force at once.', () => {
   const { clock, asked, ended, client, may, changes } = scene({ policyLeaseSeconds: 300 });
-  client.knownVersions.set('rules', 1);
+  client.knownVersions = new Map<string, number | string>([['rules', 1]]);
   clock.advance(300_100);
   assert.equal(asked[0]?.request.reason, 'lease');
   assert.deepEqual([may('old'), may('new')], [true, false]);
@@ -212,14 +212,14 @@ test('An answer below the version that was announced is thrown away and asked fo
 
 test('A client knows that its rights are older than what was announced.', () => {
   const { client } = scene();
-  client.knownVersions.set('rules', 4);
+  client.knownVersions = new Map<string, number | string>([['rules', 4]]);
   assert.equal(client.outdated, false);
   client.announce('rules', 4);
   assert.equal(client.outdated, false);
   client.announce('rules', 6);
   client.announce('rules', 5);
   assert.deepEqual([client.outdated, client.announced?.get('rules')], [true, 6]);
-  client.knownVersions.set('rules', 'a string cannot be compared');
+  client.knownVersions = new Map<string, number | string>([['rules', 'a string cannot be compared']]);
   assert.equal(client.outdated, false);
 });
 

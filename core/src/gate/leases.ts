@@ -18,8 +18,9 @@ export class LeaseKeeper {
   /** Ends the connection with a reason code of 5.0. */
   readonly #end: (reasonCode: number, detail: string) => void;
   readonly #changed: () => void;
-  readonly #identityTimer = new WheelTimer(() => this.#refreshIdentity());
-  readonly #policyTimer = new WheelTimer(() => this.#reloadPolicy('lease'));
+  /** Made when there is a lease: most clients have none. */
+  #identityTimer: WheelTimer | null = null;
+  #policyTimer: WheelTimer | null = null;
   #identityStaleSince: number | null = null;
   #policyStaleSince: number | null = null;
   #identityPending: Pending | null = null;
@@ -40,8 +41,8 @@ export class LeaseKeeper {
 
   stop(): void {
     this.#stopped = true;
-    this.#gate.wheel.cancel(this.#identityTimer);
-    this.#gate.wheel.cancel(this.#policyTimer);
+    this.#cancel(this.#identityTimer);
+    this.#cancel(this.#policyTimer);
     this.#identityPending?.cancel();
     this.#policyPending?.cancel();
   }
@@ -74,15 +75,29 @@ export class LeaseKeeper {
 
   #armIdentity(): void {
     const { leaseSeconds } = this.#client;
-    if (leaseSeconds === null) this.#gate.wheel.cancel(this.#identityTimer);
-    else this.#gate.wheel.schedule(this.#identityTimer, leaseSeconds * 1000);
+    if (leaseSeconds === null) this.#cancel(this.#identityTimer);
+    else this.#refreshIn(leaseSeconds * 1000);
   }
 
   #armPolicy(): void {
     const { policyLeaseSeconds } = this.#client;
     this.#client.rightsEndAt = policyLeaseSeconds === null ? Number.POSITIVE_INFINITY : this.#gate.now() + policyLeaseSeconds * 1000;
-    if (policyLeaseSeconds === null) this.#gate.wheel.cancel(this.#policyTimer);
-    else this.#gate.wheel.schedule(this.#policyTimer, policyLeaseSeconds * 1000);
+    if (policyLeaseSeconds === null) this.#cancel(this.#policyTimer);
+    else this.#reloadIn(policyLeaseSeconds * 1000);
+  }
+
+  #refreshIn(milliseconds: number): void {
+    this.#identityTimer ??= new WheelTimer(() => this.#refreshIdentity());
+    this.#gate.wheel.schedule(this.#identityTimer, milliseconds);
+  }
+
+  #reloadIn(milliseconds: number): void {
+    this.#policyTimer ??= new WheelTimer(() => this.#reloadPolicy('lease'));
+    this.#gate.wheel.schedule(this.#policyTimer, milliseconds);
+  }
+
+  #cancel(timer: WheelTimer | null): void {
+    if (timer !== null) this.#gate.wheel.cancel(timer);
   }
 
   #refreshIdentity(): void {
@@ -110,7 +125,7 @@ export class LeaseKeeper {
         this.#gate.decided('refreshIdentity', client.authority, 'fault', 0x89, client, 'refresh', null, null);
         this.#identityStaleSince ??= this.#gate.now();
         if (this.#graceLeft(this.#identityStaleSince) <= 0) client.barred = true;
-        this.#retry(this.#identityTimer, this.#identityStaleSince, 'the identity could not be confirmed');
+        this.#retry((inMs) => this.#refreshIn(inMs), this.#identityStaleSince, 'the identity could not be confirmed');
       }
     });
     if (pending !== null && !this.#stopped) this.#identityPending = pending;
@@ -122,7 +137,7 @@ export class LeaseKeeper {
     // Of two loads the later one counts, whichever is answered first: the earlier one may have read what has changed since.
     this.#policyPending?.cancel();
     this.#policyPending = null;
-    this.#gate.wheel.cancel(this.#policyTimer);
+    this.#cancel(this.#policyTimer);
     this.#load += 1;
     const load = this.#load;
     const deadlineAt = this.#gate.now() + standing.chain.deadlineMs;
@@ -138,15 +153,14 @@ export class LeaseKeeper {
         this.#policyStaleSince ??= this.#gate.now();
         // What a replica has not heard of yet is no failure of the source: it is asked again for as long as one answer may take.
         const patience = result.outdated ? standing.chain.deadlineMs : 0;
-        this.#retry(this.#policyTimer, this.#policyStaleSince, `the rights could not be loaded: ${result.detail}`, patience);
+        this.#retry((inMs) => this.#reloadIn(inMs), this.#policyStaleSince, `the rights could not be loaded: ${result.detail}`, patience);
         return;
       }
       this.#policyStaleSince = null;
       this.#standing = null;
       client.stand(standing, result.binding, result.sources);
       client.owed = null;
-      client.knownVersions.clear();
-      for (const [plugin, version] of result.versions) client.knownVersions.set(plugin, version);
+      client.knownVersions = result.versions;
       client.policyLeaseSeconds = result.leaseSeconds;
       this.#armPolicy();
       this.#changed();
@@ -155,10 +169,10 @@ export class LeaseKeeper {
   }
 
   /** Tries again while the grace lasts; then the client has to go. */
-  #retry(timer: WheelTimer, since: number, detail: string, patienceMs = 0): void {
+  #retry(again: (milliseconds: number) => void, since: number, detail: string, patienceMs = 0): void {
     const left = Math.max(this.#graceLeft(since), since + patienceMs - this.#gate.now());
     if (left <= 0) this.#stop(0x89, detail);
-    else this.#gate.wheel.schedule(timer, Math.min(RETRY_MS, left));
+    else again(Math.min(RETRY_MS, left));
   }
 
   #graceLeft(since: number): number {

@@ -4,6 +4,8 @@ import type { Pending } from '../hooks/index.js';
 import { type Binding, type BindingSource, CompiledRules } from '../policy/index.js';
 import type { Standing } from './client.js';
 
+const NO_TEMPLATES: readonly string[] = [];
+
 /** Whose policy is loaded. */
 export interface PolicySubject {
   readonly info: ClientInfo;
@@ -57,6 +59,7 @@ function bind(
   answers: readonly { readonly plugin: string; readonly grant: PolicyGrant | null }[],
 ): LoadedPolicy | PolicyFault {
   const sources: BindingSource[] = [];
+  const names: string[] = [];
   const versions = new Map<string, number | string>();
   let leaseSeconds: number | null = null;
   let plugin: string | null = null;
@@ -73,10 +76,12 @@ function bind(
       versions.set(plugin, grant.version);
       if (grant.leaseSeconds !== undefined) leaseSeconds = Math.min(leaseSeconds ?? Number.POSITIVE_INFINITY, grant.leaseSeconds);
       const rules = grant.rules === undefined || grant.rules.length === 0 ? null : CompiledRules.compile(grant.rules);
-      for (const template of grant.templates ?? []) {
+      const { templates = NO_TEMPLATES } = grant;
+      for (const template of templates) {
         if (!standing.engine.hasTemplate(plugin, template)) throw new Error(`there is no template ${JSON.stringify(template)}`);
       }
-      sources.push({ plugin, templates: grant.templates ?? [], rules });
+      sources.push({ plugin, templates, rules });
+      names.push(plugin);
     }
     plugin = null;
     const { identity } = subject;
@@ -91,7 +96,7 @@ function bind(
       },
       sources,
     });
-    return { kind: 'policy', binding, sources: sources.map((source) => source.plugin), versions, leaseSeconds };
+    return { kind: 'policy', binding, sources: names, versions, leaseSeconds };
   } catch (error) {
     return { kind: 'fault', plugin, overload: false, outdated: false, detail: `loadPolicy: ${errorText(error)}` };
   }

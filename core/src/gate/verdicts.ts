@@ -10,14 +10,17 @@ export function publishClass(qos: number, retain: boolean): number {
 
 const FIRST_SIZE = 16;
 const LAST_SIZE = 1024;
+/** Shared by all clients that were never asked about. */
+const NO_ENTRIES: (TopicEntry | null)[] = [];
+const NO_BITS = new Uint16Array(0);
 
 /**
  * Answers of the rules for one client, by topic. Direct-mapped and bounded: two topics that share a place take turns. Valid for one version
  * of the client's rights; the owner empties it when that changes.
  */
 export class VerdictCache {
-  #entries: (TopicEntry | null)[] = [];
-  #bits = new Uint16Array(0);
+  #entries = NO_ENTRIES;
+  #bits = NO_BITS;
   #misses = 0;
 
   /** 0 when nothing is remembered, else 1 + the answer. */

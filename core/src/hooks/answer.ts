@@ -15,24 +15,15 @@ export type Answer =
 
 export type AnswerVerb = 'allow' | 'deny' | 'continue' | 'skip' | 'pass' | 'given';
 
-/** Puts private fields on an object that somebody else made: so a decision has no prototype that would lead a plugin to a constructor. */
-class Stampable {
-  constructor(target: object) {
-    // biome-ignore lint/correctness/noConstructorReturn: the returned object is what the subclass adds its private fields to
-    return target;
-  }
-}
-
 /**
- * The private marks of a decision: for which question it was made, and what it says. A copy, a proxy or a look-alike has none of them, and
- * no property of the object is ever read.
+ * What plugins hold as a decision: for which question it was made, and what it says. A copy, a proxy or a look-alike has none of its private
+ * fields, and no property of the object is ever read.
  */
-class Mark extends Stampable {
+class Mark {
   readonly #question: object;
   readonly #answer: Answer;
 
-  constructor(target: object, question: object, answer: Answer) {
-    super(target);
+  constructor(question: object, answer: Answer) {
     this.#question = question;
     this.#answer = answer;
   }
@@ -43,9 +34,14 @@ class Mark extends Stampable {
   }
 }
 
+// Nothing leads from a decision to the making of decisions. Not by making each without a prototype: such objects cost five times as much.
+Reflect.deleteProperty(Mark.prototype, 'constructor');
+Object.setPrototypeOf(Mark.prototype, null);
+Object.freeze(Mark.prototype);
+
 /** Makes a decision for one question and one plugin. */
 export function mint(question: object, answer: Answer): Decision {
-  return Object.freeze(new Mark(Object.create(null), question, answer)) as unknown as Decision;
+  return Object.freeze(new Mark(question, answer)) as unknown as Decision;
 }
 
 /** As `mint`, for answers that are checked first; a failing check makes a decision that is a fault when returned. */

@@ -279,7 +279,9 @@ test('rights: everyone is asked side by side, answers come in the order of the c
     );
   const load = async (rig: Rig) => {
     const ended: unknown[] = [];
-    rig.host.chain('default').loadPolicy(IDENTIFIED, new Map([['a', 7]]), rig.options(), (outcome) => ended.push(outcome));
+    rig.host
+      .chain('default')
+      .loadPolicy({ ...IDENTIFIED, tls: null, reason: 'connect' }, new Map([['a', 7]]), rig.options(), (outcome) => ended.push(outcome));
     for (const name of ['c', 'b', 'a']) {
       settle.get(name)?.();
       await turn();

@@ -5,7 +5,7 @@ import { deliver, type Fold } from './fold.js';
 import { type AskableHook, HOOK_NAMES, HOOKS, type SyncGuardHook } from './hook-table.js';
 import { type FaultOutcome, fault, type Outcome, PASS, type PluginOutcome, SKIP } from './outcome.js';
 import type { PluginRuntime } from './plugin-runtime.js';
-import { askPolicies, type PolicyAnswers } from './policy-answers.js';
+import { askPolicies, type PolicyAnswers, type PolicyRequest } from './policy-answers.js';
 import type { AskOptions, ChainSpec, Pending } from './specs.js';
 
 /** The questions of one chain. */
@@ -22,7 +22,7 @@ export interface ChainHooks {
   ask(hook: AskableHook, request: object, options: AskOptions, done: (outcome: Outcome) => void): Pending | null;
   /** Asks every plugin for the client's rights, side by side. All answers in the order of the chain, or the first fault. */
   loadPolicy(
-    request: object,
+    request: PolicyRequest,
     knownVersions: ReadonlyMap<string, number | string>,
     options: AskOptions,
     done: (outcome: PolicyAnswers | FaultOutcome) => void,
@@ -54,6 +54,7 @@ export class Chain implements ChainHooks {
   readonly #plugins: ReadonlyMap<string, PluginRuntime>;
   readonly #tools: HostTools;
   #tapped: Readonly<Record<string, boolean>> = {};
+  #sources: readonly PluginRuntime[] = [];
   #walks: Readonly<Partial<Record<AskableHook, Walk<Outcome>>>> = {};
   #guards: Readonly<Partial<Record<SyncGuardHook, SyncWalk<object, Outcome>>>> = {};
 
@@ -70,6 +71,7 @@ export class Chain implements ChainHooks {
 
   rebuild(): void {
     this.#tapped = Object.fromEntries(HOOK_NAMES.map((hook) => [hook, this.#asked(hook).length > 0]));
+    this.#sources = this.#asked('loadPolicy');
     this.#walks = Object.fromEntries(ASKABLE.filter((hook) => this.has(hook)).map((hook) => [hook, this.#makeWalk(hook)]));
     this.#guards = Object.fromEntries(
       SYNC_GUARDS.filter((hook) => this.has(hook)).map((hook) => [
@@ -91,12 +93,12 @@ export class Chain implements ChainHooks {
   }
 
   loadPolicy(
-    request: object,
+    request: PolicyRequest,
     knownVersions: ReadonlyMap<string, number | string>,
     options: AskOptions,
     done: (outcome: PolicyAnswers | FaultOutcome) => void,
   ): Pending | null {
-    return askPolicies(this.#asked('loadPolicy'), request, knownVersions, options, (outcome) => deliver(this.#tools, done, outcome));
+    return askPolicies(this.#sources, request, knownVersions, options, (outcome) => deliver(this.#tools, done, outcome));
   }
 
   askPlugin(

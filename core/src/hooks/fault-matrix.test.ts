@@ -37,7 +37,9 @@ function put({ host, options }: Rig, hook: HookName, done: (ended: Ended) => voi
     const outcome = host.global.waterfall(hook, { ...IDENTIFIED, message: MESSAGE } as object, (request, patch) => ({ ...request, ...patch }));
     done('kind' in outcome ? outcome : { kind: 'patched' });
   } else if (hook === 'loadPolicy') {
-    door.loadPolicy(IDENTIFIED, new Map(), now, (outcome) => done('kind' in outcome ? outcome : { kind: 'answers' }));
+    door.loadPolicy({ ...IDENTIFIED, tls: null, reason: 'connect' }, new Map(), now, (outcome) =>
+      done('kind' in outcome ? outcome : { kind: 'answers' }),
+    );
   } else if (hook === 'authenticateEnhanced') door.askEnhanced('M', { ...CONNECT, method: 'M', data: null, step: 1, exchange: {} }, now, done);
   else if (hook === 'refreshIdentity') door.askPlugin('p', hook, IDENTIFIED, now, done);
   else if (hook === 'guardPublish' || hook === 'guardRetain' || hook === 'guardDelivery') done(door.guard(hook, { ...IDENTIFIED, message: MESSAGE }));
@@ -355,8 +357,10 @@ test('a plugin finds no way from a decision to the making of decisions', async (
   const { ends } = await makeBench('authenticate');
   const ended = await ends((_request, verbs) => {
     const decision = say(verbs, 'skip') as object;
-    assert.equal(Object.getPrototypeOf(decision), null);
-    assert.deepEqual(Reflect.ownKeys(decision), []);
+    const prototype = Object.getPrototypeOf(decision) as object;
+    assert.equal(Object.getPrototypeOf(prototype), null);
+    assert.ok(Object.isFrozen(prototype));
+    assert.deepEqual([Reflect.ownKeys(prototype), Reflect.ownKeys(decision)], [[], []]);
     assert.ok(Object.isFrozen(decision));
     return decision;
   });

@@ -1,4 +1,5 @@
 import type { HookName, PluginDefinition } from '@portcullis/sdk';
+import { Roster } from '../roster.js';
 import { askNow } from './ask-now.js';
 import type { AskedPlugin, Handler, HostTools } from './asked-plugin.js';
 import { Breaker } from './breaker.js';
@@ -16,7 +17,7 @@ export class PluginRuntime implements AskedPlugin, QuestionOwner {
   readonly definition: PluginDefinition;
   readonly #tools: HostTools;
   readonly #breaker: Breaker;
-  readonly #asked = new Set<Question>();
+  readonly #asked = new Roster<Question>();
   readonly #waiting = new Set<Question>();
   #registry: TapRegistry | null = null;
   #state: PluginState = 'starting';
@@ -62,7 +63,7 @@ export class PluginRuntime implements AskedPlugin, QuestionOwner {
   /** Ends every question as a fault; none is taken any more. */
   stop(): void {
     this.#state = 'stopped';
-    for (const question of [...this.#waiting, ...this.#asked]) question.refuse('stopped', 'the plugin was stopped');
+    for (const question of [...this.#waiting, ...this.#asked.all()]) question.refuse('stopped', 'the plugin was stopped');
   }
 
   /**
@@ -97,7 +98,7 @@ export class PluginRuntime implements AskedPlugin, QuestionOwner {
 
   ended(question: Question, sign: 'answered' | 'failed' | 'none'): void {
     this.#asked.delete(question);
-    this.#waiting.delete(question);
+    if (this.#waiting.size > 0) this.#waiting.delete(question);
     if (sign === 'failed') this.#breaker.failed(question, this.#tools.wheel.clock.now());
     else if (sign === 'answered') this.#breaker.answered(question);
     else this.#breaker.abandoned(question);
@@ -105,7 +106,7 @@ export class PluginRuntime implements AskedPlugin, QuestionOwner {
 
   slotFree(): void {
     // Not from within itself: each question that is answered at once would add a level to the stack.
-    if (this.#working) return;
+    if (this.#working || this.#waiting.size === 0) return;
     this.#working = true;
     for (const question of this.#waiting) {
       if (this.#asked.size >= this.spec.maxConcurrent) break;

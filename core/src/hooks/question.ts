@@ -35,6 +35,8 @@ export class Question implements Pending {
   readonly #init: QuestionInit;
   readonly #owner: QuestionOwner;
   readonly #tools: HostTools;
+  /** Among the questions that its plugin works on. */
+  place = -1;
   /** Made when somebody has to wait. */
   #timer: WheelTimer | null = null;
   #state: State = 'waiting';

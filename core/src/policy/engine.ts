@@ -28,6 +28,7 @@ export class PolicyEngine implements SlotOwner {
   #version = 0;
   readonly #plugins = new Map<string, Map<string, RuleSlot>>();
   readonly #layouts = new Map<string, Layout>();
+  #lastLayout: Layout | null = null;
 
   /** Grows with every change of any template. */
   get version(): number {
@@ -68,14 +69,24 @@ export class PolicyEngine implements SlotOwner {
 
   /** Binds a client. Throws `PolicyError` when a template is not there: a client must not come in with fewer denials than it was given. */
   bind({ combine, variables, sources }: BindingInput): Binding {
-    const slots = sources.flatMap((source) => this.#slotsOf(source));
-    let end = 0;
-    const ends = sources.map(({ templates, rules }) => (end += templates.length + (rules === null ? 0 : 1)));
-    const layout = this.#layout(combine, ends);
+    let count = 0;
+    for (const { templates, rules } of sources) count += templates.length + (rules === null ? 0 : 1);
+    // Made with its length: lists that grew by pushing keep room for more, which counts when there is one for each client.
+    const slots = new Array<RuleSlot>(count);
+    let at = 0;
+    for (const { plugin, templates, rules } of sources) {
+      const own = this.#plugins.get(plugin);
+      for (const name of templates) {
+        const slot = own?.get(name);
+        if (slot === undefined || slot.rules === null) throw new PolicyError(`${plugin} has no template ${JSON.stringify(name)}`);
+        slots[at++] = slot;
+      }
+      if (rules !== null) slots[at++] = new RuleSlot(plugin, null, rules, 0);
+    }
+    const layout = this.#layout(combine, sources);
     layout.references += 1;
     for (const slot of slots) slot.references += 1;
-    // A copy, since lists that grew by pushing keep room for more, which counts when there is one for each client.
-    return new Binding(layout, slots.slice(), variables);
+    return new Binding(layout, slots, variables);
   }
 
   /** For bindings only. */
@@ -127,23 +138,34 @@ export class PolicyEngine implements SlotOwner {
     return this.#plugins.get(plugin)?.get(name);
   }
 
-  #slotsOf({ plugin, templates, rules }: BindingSource): RuleSlot[] {
-    const slots = templates.map((name) => {
-      const slot = this.#slot(plugin, name);
-      if (slot === undefined || slot.rules === null) throw new PolicyError(`${plugin} has no template ${JSON.stringify(name)}`);
-      return slot;
-    });
-    if (rules !== null) slots.push(new RuleSlot(plugin, null, rules, 0));
-    return slots;
-  }
-
-  #layout(combine: BindingInput['combine'], ends: readonly number[]): Layout {
+  /** Where the slots of each source end. Nearly all clients of a chain share one. */
+  #layout(combine: BindingInput['combine'], sources: readonly BindingSource[]): Layout {
+    const last = this.#lastLayout;
+    if (last !== null && last.references > 0 && last.combine === combine && hasEnds(last.ends, sources)) return last;
+    const ends: number[] = [];
+    let end = 0;
+    for (const { templates, rules } of sources) {
+      end += templates.length + (rules === null ? 0 : 1);
+      ends.push(end);
+    }
     const key = `${combine} ${ends.join(' ')}`;
     let layout = this.#layouts.get(key);
     if (layout === undefined) {
       layout = { owner: this, key, combine, ends, references: 0 };
       this.#layouts.set(key, layout);
     }
+    this.#lastLayout = layout;
     return layout;
   }
+}
+
+function hasEnds(ends: readonly number[], sources: readonly BindingSource[]): boolean {
+  if (ends.length !== sources.length) return false;
+  let end = 0;
+  for (let i = 0; i < ends.length; i += 1) {
+    const { templates, rules } = sources[i] as BindingSource;
+    end += templates.length + (rules === null ? 0 : 1);
+    if (ends[i] !== end) return false;
+  }
+  return true;
 }

@@ -39,9 +39,12 @@ export class Delivery {
   }
 }
 
+/** Shared by all that hold nothing; never written to. */
+const EMPTY: never[] = [];
+
 /** First in, first out, without moving what is inside. */
 export class Fifo<Item> {
-  #items: (Item | null)[] = [];
+  #items: (Item | null)[] = EMPTY;
   #head = 0;
 
   get length(): number {
@@ -49,7 +52,8 @@ export class Fifo<Item> {
   }
 
   push(item: Item): void {
-    this.#items.push(item);
+    if (this.#items === EMPTY) this.#items = [item];
+    else this.#items.push(item);
   }
 
   peek(): Item | null {
@@ -65,14 +69,14 @@ export class Fifo<Item> {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
     } else if (this.#head === this.#items.length) {
-      this.#items = [];
+      this.#items = EMPTY;
       this.#head = 0;
     }
     return item;
   }
 
   clear(): void {
-    this.#items = [];
+    this.#items = EMPTY;
     this.#head = 0;
   }
 }

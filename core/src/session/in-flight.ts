@@ -4,6 +4,10 @@ import type { Delivery } from './delivery.js';
 export const Awaited = { NOTHING: 0, PUBACK: 1, PUBREC: 2, PUBCOMP: 3 } as const;
 
 const ALL_IDS = 65_536;
+/** Shared by all sessions that have nothing on its way. */
+const NO_IDS = new Uint16Array(0);
+const NO_STATES = new Uint8Array(0);
+const NO_DELIVERIES: (Delivery | null)[] = [];
 
 /**
  * Packet identifiers of messages on their way to a client, and what is awaited for each. An identifier in use is never given again
@@ -16,9 +20,9 @@ export class InFlight {
   /** Messages that are kept for sending again also have a bound in bytes: a client that acknowledges nothing could hold any amount. */
   readonly #maxBytes: number;
   #bytes = 0;
-  #ids = new Uint16Array(0);
-  #states = new Uint8Array(0);
-  #deliveries: (Delivery | null)[] = [];
+  #ids = NO_IDS;
+  #states = NO_STATES;
+  #deliveries = NO_DELIVERIES;
   #lastId = 0;
 
   constructor(limit: number, maxBytes = Number.POSITIVE_INFINITY) {
@@ -86,9 +90,9 @@ export class InFlight {
   }
 
   clear(): void {
-    this.#ids = new Uint16Array(0);
-    this.#states = new Uint8Array(0);
-    this.#deliveries = [];
+    this.#ids = NO_IDS;
+    this.#states = NO_STATES;
+    this.#deliveries = NO_DELIVERIES;
     this.#bytes = 0;
     this.count = 0;
   }

@@ -7,7 +7,8 @@ import type { SessionRoom } from './room.js';
  */
 export class Received {
   readonly #room: SessionRoom;
-  readonly #messages = new Map<number, ApprovedMessage | null>();
+  /** Made with the first: most clients never send at QoS 2. */
+  #messages: Map<number, ApprovedMessage | null> | null = null;
   #bytes = 0;
 
   constructor(room: SessionRoom) {
@@ -15,7 +16,7 @@ export class Received {
   }
 
   get size(): number {
-    return this.#messages.size;
+    return this.#messages === null ? 0 : this.#messages.size;
   }
 
   /** Whether there is room for one more. */
@@ -25,28 +26,30 @@ export class Received {
   }
 
   has(packetId: number): boolean {
-    return this.#messages.has(packetId);
+    return this.#messages?.has(packetId) === true;
   }
 
   get(packetId: number): ApprovedMessage | null | undefined {
-    return this.#messages.get(packetId);
+    return this.#messages?.get(packetId);
   }
 
   set(packetId: number, approved: ApprovedMessage | null): void {
     this.delete(packetId);
+    this.#messages ??= new Map();
     this.#messages.set(packetId, approved);
     if (approved !== null) this.#count(approved.message.bytes);
   }
 
   delete(packetId: number): boolean {
-    const approved = this.#messages.get(packetId);
+    const approved = this.#messages?.get(packetId);
     if (approved !== null && approved !== undefined) this.#count(-approved.message.bytes);
-    return this.#messages.delete(packetId);
+    return this.#messages?.delete(packetId) === true;
   }
 
   clear(): void {
+    if (this.#messages === null) return;
     this.#count(-this.#bytes);
-    this.#messages.clear();
+    this.#messages = null;
   }
 
   #count(bytes: number): void {

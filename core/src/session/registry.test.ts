@@ -213,7 +213,7 @@ test('What sources announced for a session holds for whoever comes back to it.',
   rig.registry.closed(session, outlet, true, null);
   session.client.announce('rules', 5);
   const back = rig.client(['+#'], DURABLE);
-  back.knownVersions.set('rules', 4);
+  back.knownVersions = new Map<string, number | string>([['rules', 4]]);
   opened(rig, back);
   assert.equal(back.outdated, true);
 });

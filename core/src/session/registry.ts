@@ -15,9 +15,14 @@ interface Will {
 interface Held {
   readonly session: Session;
   will: Will | null;
-  readonly willTimer: WheelTimer;
-  readonly expiryTimer: WheelTimer;
-  /** Clients whose will is being judged, which may take its time; of these, those that have gone since: their rights are released after it. */
+  /** Made when first needed, as the next two. */
+  willTimer: WheelTimer | null;
+  expiryTimer: WheelTimer | null;
+  judged: Judged | null;
+}
+
+/** Clients whose will is being judged, which may take its time; of these, those that have gone since: their rights are released after it. */
+interface Judged {
   readonly judging: Set<GateClient>;
   readonly gone: Set<GateClient>;
 }
@@ -113,11 +118,17 @@ export class SessionRegistry {
     }
     const at = this.#room.wheel.clock.wall();
     this.#room.custody.session({ kind: 'closed', session: session.key, expirySeconds: session.expirySeconds, at });
-    if (session.expirySeconds !== 0xffffffff) this.#room.wheel.schedule(held.expiryTimer, session.expirySeconds * 1000);
+    if (session.expirySeconds !== 0xffffffff) {
+      held.expiryTimer ??= new WheelTimer(() => this.end(session));
+      this.#room.wheel.schedule(held.expiryTimer, session.expirySeconds * 1000);
+    }
     // [MQTT-3.1.2-8] After its delay, or with the end of the session, whichever comes first.
     if (held.will !== null) {
       if (held.will.delaySeconds === 0) this.#fireWill(held);
-      else this.#room.wheel.schedule(held.willTimer, held.will.delaySeconds * 1000);
+      else {
+        held.willTimer ??= new WheelTimer(() => this.#fireWill(held));
+        this.#room.wheel.schedule(held.willTimer, held.will.delaySeconds * 1000);
+      }
     }
   }
 
@@ -127,7 +138,7 @@ export class SessionRegistry {
     const held = this.#held.get(key);
     if (held === undefined || held.session !== session) return;
     this.#held.delete(key);
-    this.#room.wheel.cancel(held.expiryTimer);
+    this.#cancel(held.expiryTimer);
     this.#fireWill(held);
     if (session.durable) this.#room.custody.session({ kind: 'removed', session: session.key });
     session.discard();
@@ -151,8 +162,8 @@ export class SessionRegistry {
 
   #resume(held: Held, client: GateClient, outlet: Outlet, will: Will | null): OpenResult {
     const { session } = held;
-    this.#room.wheel.cancel(held.expiryTimer);
-    this.#room.wheel.cancel(held.willTimer);
+    this.#cancel(held.expiryTimer);
+    this.#cancel(held.willTimer);
     held.will = will;
     const before = session.client;
     // What sources announced while nobody was connected holds for whoever is now.
@@ -173,15 +184,7 @@ export class SessionRegistry {
   #create(key: string, client: GateClient, outlet: Outlet, will: Will | null): OpenResult {
     const session = new Session(this.#room, client, this.#room.router.domain(client.tenant));
     session.outlet = outlet;
-    const held: Held = {
-      session,
-      will,
-      willTimer: new WheelTimer(() => this.#fireWill(held)),
-      expiryTimer: new WheelTimer(() => this.end(session)),
-      judging: new Set(),
-      gone: new Set(),
-    };
-    this.#held.set(key, held);
+    this.#held.set(key, { session, will, willTimer: null, expiryTimer: null, judged: null });
     this.#count(client, 1, 1);
     this.#room.stats.sessions = this.#held.size;
     this.#opened(session);
@@ -216,16 +219,22 @@ export class SessionRegistry {
   #fireWill(held: Held): void {
     const { will, session } = held;
     const { client } = session;
-    this.#room.wheel.cancel(held.willTimer);
+    this.#cancel(held.willTimer);
     if (will === null) return;
     // [MQTT-3.1.2-10] Once, and then it is gone.
     held.will = null;
     const { message, expirySeconds } = will;
-    held.judging.add(client);
+    held.judged ??= { judging: new Set(), gone: new Set() };
+    const { judging, gone } = held.judged;
+    judging.add(client);
     this.#publishWill(session, expirySeconds < 0 ? message : message.expiring(this.#room.wheel.clock.now() + expirySeconds * 1000), () => {
-      held.judging.delete(client);
-      if (held.gone.delete(client)) client.binding.release();
+      judging.delete(client);
+      if (gone.delete(client)) client.binding.release();
     });
+  }
+
+  #cancel(timer: WheelTimer | null): void {
+    if (timer !== null) this.#room.wheel.cancel(timer);
   }
 
   #tell(hook: 'sessionOpened' | 'sessionResumed' | 'sessionTakenOver' | 'sessionExpired', session: Session): void {
@@ -236,7 +245,7 @@ export class SessionRegistry {
 
 /** The client is gone; its rights go with it, but not before its will was judged by them. */
 function release(held: Held, client: GateClient): void {
-  if (held.judging.has(client)) held.gone.add(client);
+  if (held.judged?.judging.has(client) === true) held.judged.gone.add(client);
   else client.binding.release();
 }
 

@@ -12,26 +12,27 @@ interface Replay {
  * that subscribes again and again, and acknowledges nothing, could else gather any number of them.
  */
 export class RetainedReplays {
-  readonly #walks = new Map<Subscription, Replay>();
+  #walks: Map<Subscription, Replay> | null = null;
   /** Whether it is the others' turn. */
   resting = false;
 
   get waiting(): boolean {
-    return this.#walks.size > 0;
+    return this.#walks !== null && this.#walks.size > 0;
   }
 
   /** Begins at the first message, also where an earlier walk of the subscription has not come to its end. */
   start(subscription: Subscription, entries: Iterator<RetainedEntry>, until: number): void {
+    this.#walks ??= new Map();
     this.#walks.delete(subscription);
     this.#walks.set(subscription, { entries, until });
   }
 
   stop(subscription: Subscription): void {
-    this.#walks.delete(subscription);
+    this.#walks?.delete(subscription);
   }
 
   clear(): void {
-    this.#walks.clear();
+    this.#walks = null;
   }
 
   /** Goes on in the next turn of the event loop. */
@@ -45,11 +46,14 @@ export class RetainedReplays {
 
   /** The next message; `live` when it was retained since, so that the subscription has had it already. */
   next(): { readonly message: Message; readonly subscription: Subscription; readonly live: boolean } | null {
-    for (const [subscription, { entries, until }] of this.#walks) {
+    const walks = this.#walks;
+    if (walks === null) return null;
+    for (const [subscription, { entries, until }] of walks) {
       const { value, done } = entries.next();
       if (done !== true) return { message: value.message, subscription, live: value.serial > until };
-      this.#walks.delete(subscription);
+      walks.delete(subscription);
     }
+    this.#walks = null;
     return null;
   }
 }

@@ -166,6 +166,7 @@ export class Session implements Subscriber {
 
   /** The client is back: what it did not acknowledge goes out again first, in its old order [MQTT-4.4.0-1], if it still may have it. */
   resend(outlet: Outlet): void {
+    if (this.inFlight.count === 0) return this.pump();
     this.#resending = new Resending(this.#room, this, outlet, () => {
       this.#resending = null;
       this.pump();
@@ -248,7 +249,7 @@ export class Session implements Subscriber {
   /** Gives up everything: the session is over. */
   discard(): void {
     for (const subscription of this.subscriptions.values()) this.#room.router.unsubscribe(this.domain, subscription);
-    this.subscriptions.clear();
+    if (this.subscriptions.size > 0) this.subscriptions.clear();
     for (let delivery = this.#dequeue(); delivery !== null; delivery = this.#dequeue()) this.#drop('session-ended', delivery.message.topic, 1);
     this.#replays.clear();
     this.inFlight.clear();

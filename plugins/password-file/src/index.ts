@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { definePlugin, type PluginContext, WatchedFile } from '@portcullis/sdk';
+import { type Credentials, type DecideIdentity, type Decision, definePlugin, type PluginContext, WatchedFile } from '@portcullis/sdk';
 import { LastRead } from './last-read.js';
 import { Users } from './users.js';
 
@@ -57,9 +57,12 @@ export default definePlugin({
       },
     });
 
-    hooks.authenticate.tap(async ({ credentials }, decide) => {
+    hooks.authenticate.tap(({ credentials }, decide) => {
       const name = credentials.username;
-      if (name === null) return decide.skip();
+      return name === null ? decide.skip() : authenticate(name, credentials, decide);
+    });
+
+    async function authenticate(name: string, credentials: Credentials, decide: DecideIdentity): Promise<Decision> {
       const stored = users.hashOf(name);
       if (stored === undefined) {
         // The answer is the same whatever this says: only the time that it takes counts.
@@ -70,7 +73,7 @@ export default definePlugin({
       // The file may have been read again meanwhile; a user that was taken out in that moment has no session yet that could be ended.
       if (users.hashOf(name) !== stored) return decide.deny('bad-credentials');
       return decide.allow({ identity: { username: name } });
-    });
+    }
 
     hooks.refreshIdentity.tap(({ identity }, decide) => {
       const known = identity.anonymous !== true && users.hashOf(identity.username) !== undefined;

@@ -191,6 +191,16 @@ describe('a process that may open few files', { skip: platform() !== 'linux' }, 
     assert.equal((await attempt(port, 'again')).answer, ACCEPTED);
   });
 
+  it('goes by what is configured where that is less than what it may open', async () => {
+    const document = JSON.parse(JSON.stringify(files()['plugins.json']));
+    const { port, pid } = await facts({ 'plugins.json': { ...document, limits: { maxFileDescriptors: 200, reservedFileDescriptors: 100 } } });
+    const { accepted, refused } = await fill(port);
+    assert.equal(refused, '20020003');
+    const open = openFiles(pid);
+    assert.ok(open <= 100 + 4 && open > 100 - 20, `${open} files`);
+    assert.ok(accepted.length > 20);
+  });
+
   async function facts(more: FolderFiles = {}): Promise<{ port: number; pid: number; running: BrokerProcess }> {
     const running = await start(more);
     return { port: running.port('local'), pid: running.pid, running };

@@ -77,7 +77,8 @@ export class GateClient {
 
   /** Whether a source announced a version above the one that the rights were loaded from. */
   get outdated(): boolean {
-    for (const [plugin, version] of this.announced ?? []) {
+    if (this.announced === null) return false;
+    for (const [plugin, version] of this.announced) {
       const known = this.knownVersions.get(plugin);
       if (typeof known === 'number' && known < version) return true;
     }

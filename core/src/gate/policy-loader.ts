@@ -53,14 +53,36 @@ export function loadPolicy(
   });
 }
 
-function bind(
-  standing: Standing,
-  subject: PolicySubject,
-  answers: readonly { readonly plugin: string; readonly grant: PolicyGrant | null }[],
-): LoadedPolicy | PolicyFault {
+type Answers = readonly { readonly plugin: string; readonly grant: PolicyGrant | null }[];
+
+/** Which plugins gave rights, and in which version. Nearly all clients of a chain have the same, and share one. */
+class Given {
+  readonly plugins: readonly string[];
+  readonly versions: ReadonlyMap<string, number | string>;
+
+  constructor(answers: Answers) {
+    const versions = new Map<string, number | string>();
+    for (const { plugin, grant } of answers) if (grant !== null) versions.set(plugin, grant.version);
+    this.versions = versions;
+    this.plugins = [...versions.keys()];
+  }
+
+  isOf(answers: Answers): boolean {
+    let count = 0;
+    for (const { plugin, grant } of answers) {
+      if (grant === null) continue;
+      if (this.plugins[count] !== plugin || this.versions.get(plugin) !== grant.version) return false;
+      count += 1;
+    }
+    return count === this.plugins.length;
+  }
+}
+
+let lastGiven = new Given([]);
+
+function bind(standing: Standing, subject: PolicySubject, answers: Answers): LoadedPolicy | PolicyFault {
   const sources: BindingSource[] = [];
-  const names: string[] = [];
-  const versions = new Map<string, number | string>();
+  const given = lastGiven.isOf(answers) ? lastGiven : new Given(answers);
   let leaseSeconds: number | null = null;
   let plugin: string | null = null;
   try {
@@ -73,7 +95,6 @@ function bind(
         const detail = `loadPolicy: version ${grant.version} is older than ${announced}, which was announced`;
         return { kind: 'fault', plugin, overload: false, outdated: true, detail };
       }
-      versions.set(plugin, grant.version);
       if (grant.leaseSeconds !== undefined) leaseSeconds = Math.min(leaseSeconds ?? Number.POSITIVE_INFINITY, grant.leaseSeconds);
       const rules = grant.rules === undefined || grant.rules.length === 0 ? null : CompiledRules.compile(grant.rules);
       const { templates = NO_TEMPLATES } = grant;
@@ -81,7 +102,6 @@ function bind(
         if (!standing.engine.hasTemplate(plugin, template)) throw new Error(`there is no template ${JSON.stringify(template)}`);
       }
       sources.push({ plugin, templates, rules });
-      names.push(plugin);
     }
     plugin = null;
     const { identity } = subject;
@@ -96,7 +116,8 @@ function bind(
       },
       sources,
     });
-    return { kind: 'policy', binding, sources: names, versions, leaseSeconds };
+    lastGiven = given;
+    return { kind: 'policy', binding, sources: given.plugins, versions: given.versions, leaseSeconds };
   } catch (error) {
     return { kind: 'fault', plugin, overload: false, outdated: false, detail: `loadPolicy: ${errorText(error)}` };
   }

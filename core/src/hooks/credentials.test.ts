@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
 import type { Credentials } from '@portcullis/sdk';
+import { ManualClock } from '../clock.js';
 import { makeLimits } from '../limits.js';
 import { HashQueue, HashQueueFull, type VerifyPassword } from './hash-queue.js';
 import { CONNECT, chain, plugin, preparedRig, type Rig, turn } from './hooks.test.support.js';
 import type { Outcome } from './outcome.js';
+import { VerifiedCache } from './verified-cache.js';
 
 const SECRET = 'correct horse';
 
@@ -150,7 +152,12 @@ test('the queue for hashes goes on after a verifier that throws or rejects, and 
     () => 'yes',
     () => true,
   ];
-  const queue = new HashQueue((() => answers.shift()?.()) as VerifyPassword, 1, makeLimits().hashQueue);
+  const queue = new HashQueue(
+    (() => answers.shift()?.()) as VerifyPassword,
+    new VerifiedCache(new ManualClock(), 0, 1000),
+    1,
+    makeLimits().hashQueue,
+  );
   const results = await Promise.allSettled([1, 2, 3, 4].map(() => queue.add(Buffer.from('p'), 'h', () => {})));
   assert.deepEqual(
     results.map((result) => (result.status === 'fulfilled' ? result.value : 'rejected')),

@@ -14,7 +14,7 @@ class CredentialsHandle implements Credentials {
   readonly #mayExpose: boolean;
   readonly #plugin: string;
   readonly #hashes: HashQueue;
-  readonly #withdrawals: WithdrawHash[] = [];
+  #withdrawals: WithdrawHash[] | null = null;
   #over = false;
 
   constructor(source: CredentialSource, plugin: string, mayExpose: boolean, hashes: HashQueue) {
@@ -29,7 +29,10 @@ class CredentialsHandle implements Credentials {
   async verify(storedHash: string | null | undefined): Promise<boolean> {
     if (this.#over) throw new HashQueueFull('the question is over');
     if (this.#password === null) return false;
-    return this.#hashes.add(this.#password, storedHash, (withdraw) => this.#withdrawals.push(withdraw));
+    return this.#hashes.add(this.#password, storedHash, (withdraw) => {
+      this.#withdrawals ??= [];
+      this.#withdrawals.push(withdraw);
+    });
   }
 
   equals(secret: string): boolean {
@@ -44,7 +47,9 @@ class CredentialsHandle implements Credentials {
 
   static end(handle: CredentialsHandle): void {
     handle.#over = true;
-    for (const withdraw of handle.#withdrawals.splice(0)) withdraw();
+    const withdrawals = handle.#withdrawals;
+    handle.#withdrawals = null;
+    for (const withdraw of withdrawals ?? []) withdraw();
   }
 }
 
@@ -56,14 +61,12 @@ function digest(text: Uint8Array | string): Buffer {
   return createHmac('sha256', COMPARE_KEY).update(text).digest();
 }
 
-export interface CredentialsOfQuestion {
-  readonly handle: Credentials;
-  /** The question is over: hashes that wait are withdrawn. */
-  end(): void;
+/** The credentials of one question; `endCredentials` when it is over. */
+export function makeCredentials(source: CredentialSource, plugin: string, mayExpose: boolean, hashes: HashQueue): Credentials {
+  return Object.freeze(new CredentialsHandle(source, plugin, mayExpose, hashes));
 }
 
-export function makeCredentials(source: CredentialSource, plugin: string, mayExpose: boolean, hashes: HashQueue): CredentialsOfQuestion {
-  const handle = new CredentialsHandle(source, plugin, mayExpose, hashes);
-  Object.freeze(handle);
-  return { handle, end: () => CredentialsHandle.end(handle) };
+/** The question is over: hashes that wait are withdrawn. */
+export function endCredentials(credentials: Credentials): void {
+  CredentialsHandle.end(credentials as CredentialsHandle);
 }

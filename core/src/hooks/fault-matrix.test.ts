@@ -345,8 +345,12 @@ test('a hook offers the verbs of its role and no others', async () => {
     const { ends } = await makeBench(hook);
     let offered = '';
     await ends((_request, verbs) => {
-      offered = Object.keys(verbs).sort().join();
-      assert.ok(Object.isFrozen(verbs));
+      const names: string[] = [];
+      for (const name in verbs) names.push(name);
+      offered = names.sort().join();
+      const prototype = Object.getPrototypeOf(verbs) as object;
+      assert.deepEqual([Object.isFrozen(prototype), Object.getPrototypeOf(prototype), 'constructor' in verbs], [true, null, false]);
+      assert.throws(() => Reflect.apply(Object.getOwnPropertyDescriptor(prototype, names[0] as string)?.get as () => void, {}, []), TypeError);
       return permit(hook, verbs);
     });
     assert.equal(offered, expected[hook] ?? 'deny,pass', hook);

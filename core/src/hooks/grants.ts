@@ -49,8 +49,11 @@ export function checkIdentityGrant(given: unknown): IdentityGrant {
   return Object.freeze(lease === null ? { identity } : { identity, leaseSeconds: lease });
 }
 
+const NOBODY: Identity = Object.freeze({ anonymous: true as const });
+
 function checkIdentity(given: unknown): Identity {
   const { username, anonymous, groups, attributes } = asObject(given, 'allow without an identity: "identity"');
+  if (anonymous === true && username === undefined && groups === undefined && attributes === undefined) return NOBODY;
   const more = { ...(groups !== undefined && { groups: checkTexts(groups, 'groups') }), ...checkAttributes(attributes) };
   if (anonymous === true) {
     if (username !== undefined) throw new Malformed('an identity is both anonymous and named');

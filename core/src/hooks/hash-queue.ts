@@ -1,4 +1,5 @@
 import { ERRORS, PortcullisError } from '../errors.js';
+import type { VerifiedCache } from './verified-cache.js';
 
 /** Compares a password with a stored hash, off the event loop. */
 export type VerifyPassword = (password: Uint8Array, stored: string | null | undefined) => Promise<boolean>;
@@ -10,9 +11,13 @@ export class HashQueueFull extends PortcullisError {
   }
 }
 
+const MATCHES = Promise.resolve(true);
+
 interface Job {
   readonly password: Uint8Array;
   readonly stored: string | null | undefined;
+  /** Under which a match is remembered, or null. */
+  readonly key: string | null;
   readonly resolve: (matches: boolean) => void;
   readonly reject: (error: Error) => void;
 }
@@ -25,11 +30,13 @@ export class HashQueue {
   readonly #verify: VerifyPassword;
   readonly #concurrency: number;
   readonly #capacity: number;
+  readonly #verified: VerifiedCache;
   readonly #waiting = new Set<Job>();
   #running = 0;
 
-  constructor(verify: VerifyPassword, concurrency: number, capacity: number) {
+  constructor(verify: VerifyPassword, verified: VerifiedCache, concurrency: number, capacity: number) {
     this.#verify = verify;
+    this.#verified = verified;
     this.#concurrency = concurrency;
     this.#capacity = capacity;
   }
@@ -39,8 +46,10 @@ export class HashQueue {
   }
 
   add(password: Uint8Array, stored: string | null | undefined, onWait: (withdraw: WithdrawHash) => void): Promise<boolean> {
+    const key = typeof stored === 'string' ? this.#verified.keyOf(password, stored) : null;
+    if (key !== null && this.#verified.has(key)) return MATCHES;
     return new Promise((resolve, reject) => {
-      const job: Job = { password, stored, resolve, reject };
+      const job: Job = { password, stored, key, resolve, reject };
       if (this.#running < this.#concurrency) return this.#run(job);
       if (this.#waiting.size >= this.#capacity) return reject(new HashQueueFull('the queue for password hashes is full'));
       this.#waiting.add(job);
@@ -53,7 +62,10 @@ export class HashQueue {
   #run(job: Job): void {
     this.#running += 1;
     this.#compare(job).then(
-      (matches) => this.#finished(() => job.resolve(matches === true)),
+      (matches) => {
+        if (matches === true && job.key !== null) this.#verified.add(job.key);
+        this.#finished(() => job.resolve(matches === true));
+      },
       (error: unknown) => this.#finished(() => job.reject(error instanceof Error ? error : new Error('the hash could not be computed'))),
     );
   }

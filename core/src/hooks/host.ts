@@ -15,6 +15,7 @@ import { endLives, PluginLife } from './plugin-life.js';
 import type { PluginRuntime, PluginState } from './plugin-runtime.js';
 import type { ChainSpec, HostServices, PluginSpec } from './specs.js';
 import { StartError, type StartProblem } from './start-error.js';
+import { VerifiedCache } from './verified-cache.js';
 
 export interface HostOptions {
   /** In the order of the file, which is the asking order of hooks that concern every plugin. */
@@ -48,7 +49,8 @@ export class PluginHost {
   constructor(options: HostOptions) {
     const { log, stats, wheel, limits } = options;
     this.#options = options;
-    const hashes = new HashQueue(options.verify, limits.hashConcurrency, limits.hashQueue);
+    const verified = new VerifiedCache(wheel.clock, limits.verifiedPasswords, limits.verifiedPasswordMs);
+    const hashes = new HashQueue(options.verify, verified, limits.hashConcurrency, limits.hashQueue);
     this.#tools = { log, stats, wheel, limits, hashes, faults: new FaultLog(log, stats, wheel) };
     this.#lives = options.plugins.map(({ spec, loaded }) => this.#makeLife(spec, loaded));
     this.#plugins = new Map(this.#lives.map((life) => [life.name, life.runtime]));

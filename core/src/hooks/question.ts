@@ -1,12 +1,12 @@
-import type { HookName } from '@portcullis/sdk';
+import type { Credentials, HookName } from '@portcullis/sdk';
 import { WheelTimer } from '../clock.js';
 import type { AskedPlugin, Handler, HostTools } from './asked-plugin.js';
-import { type CredentialsOfQuestion, makeCredentials } from './credentials.js';
+import { endCredentials, makeCredentials } from './credentials.js';
 import type { FaultKind } from './fault-log.js';
 import { fillView } from './frozen-view.js';
 import { type Failure, isFailure, judgeAnswer, judgeError } from './judge-answer.js';
 import { fault, type PluginOutcome } from './outcome.js';
-import type { AskOptions, Pending } from './specs.js';
+import type { AskOptions, CredentialSource, Pending } from './specs.js';
 import { makeVerbs } from './verbs.js';
 
 /** What a question tells the one who put it: what its end says about the plugin's backend, then that its slot may be used. */
@@ -24,6 +24,8 @@ export interface QuestionInit {
   readonly options: AskOptions;
   readonly done: (outcome: PluginOutcome) => void;
 }
+
+const NO_CREDENTIALS: CredentialSource = Object.freeze({ username: null, password: null });
 
 type State = 'waiting' | 'asked' | 'over';
 
@@ -48,7 +50,7 @@ export class Question implements Pending {
   #timedOut = false;
   #abandoned = false;
   #controller: AbortController | null = null;
-  #credentials: CredentialsOfQuestion | null = null;
+  #credentials: Credentials | null = null;
 
   constructor(init: QuestionInit, owner: QuestionOwner, tools: HostTools) {
     this.#init = init;
@@ -183,7 +185,7 @@ export class Question implements Pending {
   #close(sign: 'answered' | 'failed' | 'none', abort: boolean): void {
     this.#state = 'over';
     if (this.#timer !== null) this.#tools.wheel.cancel(this.#timer);
-    this.#credentials?.end();
+    if (this.#credentials !== null) endCredentials(this.#credentials);
     this.#owner.ended(this, sign);
     if (!abort) return;
     this.#abandoned = true;
@@ -204,8 +206,8 @@ export class Question implements Pending {
     if ('exchange' in request) view.exchange = Object.freeze(request.exchange);
     if (hook === 'authenticate') {
       const mayExpose = plugin.definition.capabilities?.includes('credentials') === true;
-      this.#credentials = makeCredentials(options.password ?? { username: null, password: null }, plugin.name, mayExpose, this.#tools.hashes);
-      view.credentials = this.#credentials.handle;
+      this.#credentials = makeCredentials(options.password ?? NO_CREDENTIALS, plugin.name, mayExpose, this.#tools.hashes);
+      view.credentials = this.#credentials;
     }
     return Object.freeze(view);
   }

@@ -3,6 +3,7 @@ import { type Answer, mint, mintChecked } from './answer.js';
 import { checkBytes, checkIdentityGrant, checkLease, checkPatch, checkPolicy, checkQos, checkReason, checkTenant, Malformed } from './grants.js';
 
 type Verbs = Readonly<Record<string, (argument?: unknown) => unknown>>;
+type Verb = (question: object, argument: unknown) => unknown;
 type MakeVerbs = (question: object) => Verbs;
 
 const ALLOW: Answer = Object.freeze({ verb: 'allow', grant: null, data: null, leaseSeconds: null });
@@ -10,51 +11,84 @@ const PASSES: Answer = Object.freeze({ verb: 'pass', maxQos: 2 });
 const SKIPS: Answer = Object.freeze({ verb: 'skip' });
 const NONE: Answer = Object.freeze({ verb: 'nothing' });
 
-const deny = (question: object) => (reason?: unknown) => mintChecked(question, 'deny', () => ({ verb: 'deny', reason: checkReason(reason) }));
-const skip = (question: object) => () => mint(question, SKIPS);
-const nothing = (question: object) => () => mint(question, NONE);
+const deny: Verb = (question, reason) => mintChecked(question, 'deny', () => ({ verb: 'deny', reason: checkReason(reason) }));
+const skip: Verb = (question) => mint(question, SKIPS);
+const nothing: Verb = (question) => mint(question, NONE);
+const pass: Verb = (question) => mint(question, PASSES);
 
-const guard: MakeVerbs = (question) => ({ pass: () => mint(question, PASSES), deny: deny(question) });
+/**
+ * A maker of objects with these verbs. The verbs are getters of a prototype that all of them share: a function is made when a verb is looked
+ * at, and mostly only one is; taken out of its object, it still belongs to its question.
+ */
+function verbsOf(verbs: Readonly<Record<string, Verb>>): MakeVerbs {
+  class Offered {
+    readonly #question: object;
 
-const subscribeGuard: MakeVerbs = (question) => ({
-  pass: (limits) => (limits === undefined ? mint(question, PASSES) : mintChecked(question, 'pass', () => passLimited(limits))),
-  deny: deny(question),
+    constructor(question: object) {
+      this.#question = question;
+    }
+
+    static questionOf(offered: object): object {
+      return (offered as Offered).#question;
+    }
+  }
+  const { prototype, questionOf } = Offered;
+  for (const [name, verb] of Object.entries(verbs)) {
+    Object.defineProperty(prototype, name, {
+      enumerable: true,
+      get(this: object) {
+        const question = questionOf(this);
+        return (argument: unknown) => verb(question, argument);
+      },
+    });
+  }
+  // Through `constructor` a plugin would reach the class; it has no business with it.
+  Reflect.deleteProperty(prototype, 'constructor');
+  Object.setPrototypeOf(prototype, null);
+  Object.freeze(prototype);
+  return (question) => new Offered(question) as unknown as Verbs;
+}
+
+const guard = verbsOf({ pass, deny });
+
+const subscribeGuard = verbsOf({
+  pass: (question, limits) => (limits === undefined ? mint(question, PASSES) : mintChecked(question, 'pass', () => passLimited(limits))),
+  deny,
 });
 
-const judge: MakeVerbs = (question) => ({ allow: () => mint(question, ALLOW), deny: deny(question), skip: skip(question) });
+const judge = verbsOf({ allow: (question) => mint(question, ALLOW), deny, skip });
 
-const identify: MakeVerbs = (question) => ({
-  allow: (grant) => mintChecked(question, 'allow', () => allowIdentity(grant, null)),
-  deny: deny(question),
-  skip: skip(question),
+const identify = verbsOf({
+  allow: (question, grant) => mintChecked(question, 'allow', () => allowIdentity(grant, null)),
+  deny,
+  skip,
 });
 
-const enhanced: MakeVerbs = (question) => ({
-  allow: (grant) => mintChecked(question, 'allow', () => allowIdentity(grant, dataOf(grant))),
-  continue: (data) => mintChecked(question, 'continue', () => ({ verb: 'continue', data: checkBytes(data, 'the data of a step') })),
-  deny: deny(question),
+const enhanced = verbsOf({
+  allow: (question, grant) => mintChecked(question, 'allow', () => allowIdentity(grant, dataOf(grant))),
+  continue: (question, data) => mintChecked(question, 'continue', () => ({ verb: 'continue', data: checkBytes(data, 'the data of a step') })),
+  deny,
 });
 
-const refresh: MakeVerbs = (question) => ({
-  allow: (grant) => (grant === undefined ? mint(question, ALLOW) : mintChecked(question, 'allow', () => allowAgain(grant))),
-  deny: deny(question),
+const refresh = verbsOf({
+  allow: (question, grant) => (grant === undefined ? mint(question, ALLOW) : mintChecked(question, 'allow', () => allowAgain(grant))),
+  deny,
 });
 
-const patch =
-  (...fields: readonly string[]): MakeVerbs =>
-  (question) => ({
-    patch: (given) => mintChecked(question, 'given', () => ({ verb: 'given', value: checkPatch(given, fields) })),
-    nothing: nothing(question),
+const patch = (...fields: readonly string[]): MakeVerbs =>
+  verbsOf({
+    patch: (question, given) => mintChecked(question, 'given', () => ({ verb: 'given', value: checkPatch(given, fields) })),
+    nothing,
   });
 
-const tenant: MakeVerbs = (question) => ({
-  tenant: (grant) => mintChecked(question, 'given', () => ({ verb: 'given', value: checkTenant(grant) })),
-  nothing: nothing(question),
+const tenant = verbsOf({
+  tenant: (question, grant) => mintChecked(question, 'given', () => ({ verb: 'given', value: checkTenant(grant) })),
+  nothing,
 });
 
-const policy: MakeVerbs = (question) => ({
-  policy: (grant) => mintChecked(question, 'given', () => ({ verb: 'given', value: checkPolicy(grant) })),
-  nothing: nothing(question),
+const policy = verbsOf({
+  policy: (question, grant) => mintChecked(question, 'given', () => ({ verb: 'given', value: checkPolicy(grant) })),
+  nothing,
 });
 
 const MAKERS: Partial<Readonly<Record<HookName, MakeVerbs>>> = {
@@ -80,7 +114,7 @@ const MAKERS: Partial<Readonly<Record<HookName, MakeVerbs>>> = {
 export function makeVerbs(hook: HookName, question: object): Verbs {
   const make = MAKERS[hook];
   if (make === undefined) throw new TypeError(`${hook} is no question`);
-  return Object.freeze(make(question));
+  return make(question);
 }
 
 function allowIdentity(given: unknown, data: Buffer | null): Answer {

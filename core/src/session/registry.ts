@@ -103,7 +103,7 @@ export class SessionRegistry {
    * The connection of a session has ended. `publishWill`: no DISCONNECT with success came. `expirySeconds`: what the DISCONNECT changed it to.
    */
   closed(session: Session, outlet: Outlet, publishWill: boolean, expirySeconds: number | null): void {
-    const held = this.#held.get(keyOf(session.tenant, session.clientId));
+    const held = this.#held.get(session.registryKey);
     if (held === undefined || held.session !== session || session.outlet !== outlet) return;
     this.#count(session.client, 0, -1);
     if (expirySeconds !== null) session.expirySeconds = expirySeconds;
@@ -134,7 +134,7 @@ export class SessionRegistry {
 
   /** Ends a session for good. Its will, if it still waits, is published now. */
   end(session: Session): void {
-    const key = keyOf(session.tenant, session.clientId);
+    const key = session.registryKey;
     const held = this.#held.get(key);
     if (held === undefined || held.session !== session) return;
     this.#held.delete(key);
@@ -183,6 +183,7 @@ export class SessionRegistry {
 
   #create(key: string, client: GateClient, outlet: Outlet, will: Will | null): OpenResult {
     const session = new Session(this.#room, client, this.#room.router.domain(client.tenant));
+    session.registryKey = key;
     session.outlet = outlet;
     this.#held.set(key, { session, will, willTimer: null, expiryTimer: null, judged: null });
     this.#count(client, 1, 1);

@@ -20,6 +20,8 @@ const REPLAYS_PER_TURN = 4096;
 export class Session implements Subscriber {
   readonly clientId: string;
   readonly tenant: string | null;
+  /** Under which the registry finds it. */
+  registryKey = '';
   readonly domain: Domain;
   client: GateClient;
   outlet: Outlet | null = null;

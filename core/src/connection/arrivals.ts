@@ -128,8 +128,9 @@ export class Arrivals {
     if (near !== null && near.halfOpen >= limits.maxHalfOpenPerAddress && (refusal !== 0 || !this.#closeOldest(near))) return false;
     if (stats.connectionsHalfOpen >= limits.maxHalfOpen && (refusal !== 0 || !this.#closeOldest(null))) return false;
     if (arrival.address !== '') {
-      // Not `near`: those that were closed to make room may have been the last of their address.
-      arrival.neighbours = this.#count(addressKey(arrival.address));
+      // Those that were closed to make room may have been the last of their address.
+      const known = near !== null && near.open + near.halfOpen > 0 ? near : null;
+      arrival.neighbours = known ?? this.#neighboursOf(addressKey(arrival.address));
       arrival.neighbours.halfOpen += 1;
       if (refusal === 0) arrival.neighbours.open += 1;
     }
@@ -211,7 +212,7 @@ export class Arrivals {
     }
   }
 
-  #count(key: string): Neighbours {
+  #neighboursOf(key: string): Neighbours {
     let neighbours = this.#addresses.get(key);
     if (neighbours === undefined) {
       neighbours = { key, open: 0, halfOpen: 0 };

@@ -87,6 +87,8 @@ export const FILLED_BY: Readonly<Record<string, readonly Filling[]>> = {
   maxRouteTargets: [[router, 'What is remembered of routes is bounded by the receivers in them.']],
   hashConcurrency: [[credentials, 'a login beyond the queue for hashes is refused as overload, and the breaker stays shut']],
   hashQueue: [[credentials, 'a login beyond the queue for hashes is refused as overload, and the breaker stays shut']],
+  verifiedPasswords: [[credentials, 'as many passwords that matched are remembered as verifiedPasswords says, for verifiedPasswordMs']],
+  verifiedPasswordMs: [[credentials, 'as many passwords that matched are remembered as verifiedPasswords says, for verifiedPasswordMs']],
   newsQueue: [['core/src/hooks/news-queue.test.ts', 'news that wait are bounded for each plugin; further ones are dropped and counted']],
   pluginStartMs: [['core/src/hooks/host.test.ts', "a start that does not settle in time ends the broker's start"]],
   pluginTimers: [[services, 'timers call back on time, can be cancelled, survive what their callbacks throw, and end with the plugin']],

@@ -1,3 +1,4 @@
+import { type AckPacket, encodeAck } from '../codec/index.js';
 import { type Custody, type Mark, NO_MARK } from '../store/index.js';
 import type { OutBuffer } from './out-buffer.js';
 
@@ -47,6 +48,13 @@ export class Acknowledgements {
     }
     this.#waiting.push({ mark, packet, left });
     this.#unsubscribe ??= this.#custody.onProgress(() => this.#settle());
+  }
+
+  /** The same for one that says success, which is put where it leaves from without being a packet of its own first. */
+  succeed(mark: Mark, type: AckPacket['type'], packetId: number): void {
+    if (this.#waiting.length === 0 && !this.#settling && (mark === NO_MARK || this.#custody.settled(mark))) {
+      this.#out.ack(type, packetId);
+    } else this.send(mark, encodeAck(4, type, packetId, 0));
   }
 
   stop(): void {

@@ -23,9 +23,8 @@ export function onAcknowledgement(connection: Connection, packet: AckPacket): vo
       }
       if (awaited === Awaited.PUBREC) session.released(packetId);
       // [MQTT-4.3.3-4] Also for an identifier that is not known here: the client must get rid of it (0x92 says so to a 5.0 one).
-      connection.out.packet(
-        encodeAck(connection.version, PacketType.PUBREL, packetId, awaited === Awaited.NOTHING && connection.version === 5 ? 0x92 : 0),
-      );
+      if (awaited === Awaited.NOTHING && connection.version === 5) connection.out.packet(encodeAck(5, PacketType.PUBREL, packetId, 0x92));
+      else connection.out.ack(PacketType.PUBREL, packetId);
       return;
     default:
       if (awaited === Awaited.PUBCOMP) session.acknowledged(packetId);

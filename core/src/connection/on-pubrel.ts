@@ -16,7 +16,7 @@ export function onPubrel(connection: Connection, packet: AckPacket): void {
   if (approved === undefined) return complete(connection, session, packetId, connection.version === 5 ? ReasonCode.PacketIdentifierNotFound : 0);
   if (approved === null) return complete(connection, session, packetId, 0);
   if (!client.publishAsks) {
-    const topic = session.domain.topics.intern(approved.message.topic);
+    const topic = session.domain.topics.internBytes(approved.message.topicBytes);
     return finish(connection, session, packetId, approved, client.mayPublish(topic, 2, approved.message.retain));
   }
   let answered = false;
@@ -48,7 +48,7 @@ function finish(connection: Connection, session: Session, packetId: number, appr
   const mark = room.custody.end();
   // PUBCOMP has no way of saying that the message could not be kept.
   if (mark === null) return connection.fail(ERRORS.store, 'the store cannot take the message');
-  connection.acknowledgements.send(mark, encodeAck(connection.version, PacketType.PUBCOMP, packetId, 0));
+  connection.acknowledgements.succeed(mark, PacketType.PUBCOMP, packetId);
 }
 
 function complete(connection: Connection, session: Session, packetId: number, reasonCode: number): void {
@@ -56,5 +56,6 @@ function complete(connection: Connection, session: Session, packetId: number, re
   session.complete(packetId);
   const mark = connection.room.custody.end();
   if (mark === null) return connection.fail(ERRORS.store, 'the store cannot take the change');
+  if (reasonCode === 0) return connection.acknowledgements.succeed(mark, PacketType.PUBCOMP, packetId);
   connection.acknowledgements.send(mark, encodeAck(connection.version, PacketType.PUBCOMP, packetId, reasonCode));
 }

@@ -1,5 +1,5 @@
 import { ReasonCode } from '@portcullis/sdk';
-import { encodeAck, forwardableProperties, PacketType, type PublishView } from '../codec/index.js';
+import { type AckPacket, encodeAck, forwardableProperties, PacketType, type PublishView } from '../codec/index.js';
 import { ERRORS } from '../errors.js';
 import { type ApprovedMessage, Message, type PublishVerdict, refusalCode, type TopicEntry } from '../gate/index.js';
 import type { Session } from '../session/index.js';
@@ -15,7 +15,7 @@ export function onSinglePublish(connection: Connection, buffer: Buffer, view: Pu
   const qos = view.qos as 0 | 1 | 2;
   if (qos === 2 && session.received.has(packetId)) {
     // [MQTT-4.3.3-10] A repeat: answered, not delivered again.
-    return connection.acknowledgements.send(NO_MARK, encodeAck(connection.version, PacketType.PUBREC, packetId, 0));
+    return connection.acknowledgements.succeed(NO_MARK, PacketType.PUBREC, packetId);
   }
   if (qos > 0 && overReceiveMaximum(connection, session, 1)) return;
   const message = messageOf(connection, buffer, view, topic, client.username, session.clientId);
@@ -61,7 +61,8 @@ function accepted(connection: Connection, session: Session, packetId: number, ap
     if (version !== 5) return connection.fail(ERRORS.store, 'the store cannot take the message');
     return connection.acknowledgements.send(NO_MARK, encodeAck(5, type, packetId, ReasonCode.QuotaExceeded));
   }
-  send(connection, mark, encodeAck(version, type, packetId, version === 5 ? code : 0));
+  if (version !== 5 || code === ReasonCode.Success) return succeed(connection, mark, type, packetId);
+  send(connection, mark, encodeAck(version, type, packetId, code));
 }
 
 /** Too much of the client's waits for its PUBREL: it keeps this one. */
@@ -104,6 +105,11 @@ function faulted(connection: Connection, qos: 1 | 2, packetId: number, detail: s
     return send(connection, NO_MARK, encodeAck(5, type, packetId, ReasonCode.ImplementationSpecificError));
   }
   connection.fail(ERRORS.pluginFault, detail, ReasonCode.ImplementationSpecificError);
+}
+
+function succeed(connection: Connection, mark: Mark, type: AckPacket['type'], packetId: number): void {
+  connection.acknowledgements.succeed(mark, type, packetId);
+  if (connection.acknowledgements.waiting >= connection.room.limits.maxPendingAcknowledgements) connection.hold(null);
 }
 
 function send(connection: Connection, mark: Mark, packet: Buffer): void {

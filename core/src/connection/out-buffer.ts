@@ -1,3 +1,4 @@
+import { type AckPacket, writeAck } from '../codec/index.js';
 import { releaseSlab, takeSlab } from './slabs.js';
 import type { Transport } from './transport.js';
 
@@ -75,6 +76,12 @@ export class OutBuffer {
   /** Adds a finished packet, copied. */
   packet(bytes: Buffer): void {
     this.copy(bytes, 0, bytes.length);
+  }
+
+  /** Adds an acknowledgement, or a PUBREL, that says success. */
+  ack(type: AckPacket['type'], packetId: number): void {
+    const target = this.reserve(4);
+    this.commit(writeAck(target, this.#length, type, packetId));
   }
 
   /** Writes everything now. */

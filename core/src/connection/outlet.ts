@@ -1,6 +1,6 @@
-import { encodeAck, PacketType, type PublishFields, publishLength, writePublish } from '../codec/index.js';
+import { PacketType, type PublishFields, publishLength, writePublish } from '../codec/index.js';
 import type { AuthorizedRun, Message } from '../gate/index.js';
-import type { InFlight, OutgoingCopy, Outlet } from '../session/index.js';
+import type { InFlight, Outlet } from '../session/index.js';
 import type { OutBuffer } from './out-buffer.js';
 import { writeRun } from './transcode.js';
 
@@ -33,22 +33,21 @@ export class ConnectionOutlet implements Outlet {
     this.#owner.countSent(run.count);
   }
 
-  sendMessage(copy: OutgoingCopy): boolean {
-    const { message } = copy;
+  sendMessage(message: Message, qos: 0 | 1 | 2, retain: boolean, dup: boolean, packetId: number, subscriptionIds: readonly number[] | null): boolean {
     const { out, version } = this.#owner;
-    const shared = copy.qos === 0 && copy.subscriptionIds === null && message.expiresAt === 0;
-    if (shared) return this.#sendShared(message, copy.retain, version);
+    const shared = qos === 0 && subscriptionIds === null && message.expiresAt === 0;
+    if (shared) return this.#sendShared(message, retain, version);
     const fields: PublishFields = {
       topic: message.topicBytes,
       payload: message.payload,
-      qos: copy.qos,
-      retain: copy.retain,
-      dup: copy.dup,
-      packetId: copy.packetId,
+      qos,
+      retain,
+      dup,
+      packetId,
       properties: message.properties,
       // [MQTT-3.3.2-6] What is left of it.
       messageExpirySeconds: message.expiresAt === 0 ? -1 : Math.max(0, Math.ceil((message.expiresAt - this.#owner.now()) / 1000)),
-      subscriptionIds: copy.subscriptionIds,
+      subscriptionIds,
     };
     const bytes = publishLength(version, fields);
     // [MQTT-3.1.2-24]
@@ -60,7 +59,7 @@ export class ConnectionOutlet implements Outlet {
   }
 
   sendPubrel(packetId: number): void {
-    this.#owner.out.packet(encodeAck(this.#owner.version, PacketType.PUBREL, packetId, 0));
+    this.#owner.out.ack(PacketType.PUBREL, packetId);
   }
 
   end(reasonCode: number, detail: string): void {
@@ -70,7 +69,7 @@ export class ConnectionOutlet implements Outlet {
   /** A QoS 0 copy without anything of the receiver's own is the same bytes for all receivers of a form. */
   #sendShared(message: Message, retain: boolean, version: 3 | 4 | 5): boolean {
     const slot = (version === 5 ? 2 : 0) + (retain ? 1 : 0);
-    let packet = message.encodings[slot] ?? null;
+    let packet = message.encodings?.[slot] ?? null;
     if (packet === null) {
       const fields: PublishFields = {
         topic: message.topicBytes,
@@ -85,6 +84,7 @@ export class ConnectionOutlet implements Outlet {
       };
       packet = Buffer.allocUnsafe(publishLength(version, fields));
       writePublish(packet, 0, version, fields);
+      message.encodings ??= [null, null, null, null];
       message.encodings[slot] = packet;
     }
     if (this.maxPacketBytes !== 0 && packet.length > this.maxPacketBytes) return false;

@@ -137,7 +137,7 @@ export class Gate {
     run.message = approved.message;
     run.last = 1;
     run.qos = approved.message.qos;
-    run.topic = topics.intern(approved.message.topic);
+    run.topic = topics.internBytes(approved.message.topicBytes);
     run.publisherClientId = approved.message.publisherClientId;
     run.publisher = approved.message.publisher;
     run.origin = origin;

@@ -20,7 +20,7 @@ export class Message {
   /** What the message costs in memory, about. */
   readonly bytes: number;
   /** Finished packets of QoS 0 by protocol form and RETAIN; the connection room fills them, so that a fan-out encodes once. */
-  readonly encodings: (Buffer | null)[] = [null, null, null, null];
+  encodings: (Buffer | null)[] | null = null;
 
   constructor(fields: MessageFields) {
     this.id = nextMessageId;

@@ -67,7 +67,11 @@ export class TopicTable {
 
   /** Finds or adds a topic name given as text that is known to be valid. */
   intern(topic: string): TopicEntry {
-    const bytes = Buffer.from(topic, 'utf8');
+    return this.internBytes(Buffer.from(topic, 'utf8'));
+  }
+
+  /** The same for its bytes. */
+  internBytes(bytes: Uint8Array): TopicEntry {
     return this.find(bytes, 0, bytes.length) ?? this.add(bytes, 0, bytes.length);
   }
 

@@ -10,18 +10,16 @@ export interface Outlet {
   /** Writes the messages of a run; above QoS 0 each takes its packet identifier from `inFlight`. */
   sendRun(run: AuthorizedRun, qos: 0 | 1 | 2, inFlight: InFlight): void;
   /** Writes one message. False when it is larger than the client takes: then it counts as delivered [MQTT-3.1.2-25]. */
-  sendMessage(copy: OutgoingCopy): boolean;
+  sendMessage(
+    message: Message,
+    qos: 0 | 1 | 2,
+    retain: boolean,
+    dup: boolean,
+    /** 0 for QoS 0. */
+    packetId: number,
+    subscriptionIds: readonly number[] | null,
+  ): boolean;
   sendPubrel(packetId: number): void;
   /** Ends the connection with a reason code of 5.0. */
   end(reasonCode: number, detail: string): void;
-}
-
-export interface OutgoingCopy {
-  readonly message: Message;
-  readonly qos: 0 | 1 | 2;
-  readonly retain: boolean;
-  readonly dup: boolean;
-  /** 0 for QoS 0. */
-  readonly packetId: number;
-  readonly subscriptionIds: readonly number[] | null;
 }

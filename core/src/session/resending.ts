@@ -71,7 +71,7 @@ export class Resending {
   /** False when an answer has to be waited for. */
   #next(id: number, delivery: Delivery): boolean {
     const session = this.#session;
-    const entry = session.domain.topics.intern(delivery.message.topic);
+    const entry = session.domain.topics.internBytes(delivery.message.topicBytes);
     if (!session.client.receiveAsks) {
       this.#send(id, delivery, !session.rightsChanged(delivery) || session.client.mayReceive(entry, delivery.checks));
       return true;
@@ -94,7 +94,10 @@ export class Resending {
 
   #send(id: number, delivery: Delivery, allowed: boolean): void {
     if (!allowed) this.#session.abandon(id, delivery, 'not-authorized');
-    else if (!this.#outlet.sendMessage({ ...delivery, dup: true, packetId: id })) this.#session.abandon(id, delivery, 'too-large');
-    else this.#sent.add(id);
+    else {
+      const { message, qos, retain, subscriptionIds } = delivery;
+      if (!this.#outlet.sendMessage(message, qos, retain, true, id, subscriptionIds)) this.#session.abandon(id, delivery, 'too-large');
+      else this.#sent.add(id);
+    }
   }
 }

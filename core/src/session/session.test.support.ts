@@ -6,7 +6,7 @@ import { Logger } from '../log.js';
 import { type Domain, Router } from '../router/index.js';
 import { slowCustody } from '../store/store.test.support.js';
 import type { InFlight } from './in-flight.js';
-import type { OutgoingCopy, Outlet } from './outlet.js';
+import type { Outlet } from './outlet.js';
 import { SessionRegistry } from './registry.js';
 import type { SessionRoom } from './room.js';
 import { Session } from './session.js';
@@ -41,7 +41,7 @@ export class FakeOutlet implements Outlet {
     if (qos > 0) for (let i = 0; i < run.count; i += 1) inFlight.take(qos, null);
   }
 
-  sendMessage({ message, qos, retain, dup, packetId, subscriptionIds }: OutgoingCopy): boolean {
+  sendMessage(message: Message, qos: 0 | 1 | 2, retain: boolean, dup: boolean, packetId: number, subscriptionIds: readonly number[] | null): boolean {
     if (message.payload.length > this.maxPayload) return false;
     this.sent.push({ topic: message.topic, payload: message.payload.toString(), qos, retain, dup, packetId, ids: subscriptionIds });
     if (this.sent.length >= this.congestAfter) this.congested = true;

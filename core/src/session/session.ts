@@ -129,7 +129,7 @@ export class Session implements Subscriber {
     if (copy.qos === 0) {
       if (outlet === null) return;
       if (outlet.congested) return this.#drop('slow-consumer', copy.message.topic, 1);
-      if (!outlet.sendMessage({ ...copy, dup: false, packetId: 0 })) return this.#drop('too-large', copy.message.topic, 1);
+      if (!outlet.sendMessage(copy.message, 0, copy.retain, false, 0, copy.subscriptionIds)) return this.#drop('too-large', copy.message.topic, 1);
       return this.#delivered(copy.message, 0, copy.retain);
     }
     if (outlet === null && !this.durable) return this.#drop('session-ended', copy.message.topic, 1);
@@ -313,7 +313,7 @@ export class Session implements Subscriber {
     const subscriptionIds = subscription.id === 0 ? null : [subscription.id];
     const recheck = Check.RECEIVE | (subscription.byCode ? Check.SUBSCRIBE_NOT_DENY : Check.SUBSCRIBE_ALLOW);
     const copy: Copy = { message, qos, retain: true, subscriptionIds, recheck };
-    const entry = this.domain.topics.intern(message.topic);
+    const entry = this.domain.topics.internBytes(message.topicBytes);
     if (!subscription.current) this.#judge(subscription);
     if (this.client.receiveAsks) this.#askedCopies().add(entry, copy);
     else if (this.client.mayReceive(entry, subscription.checks)) this.offer(copy);
@@ -334,8 +334,8 @@ export class Session implements Subscriber {
     else if (asks) {
       // Code has to be asked again; the copy comes back through `offer` when it may go on.
       this.#settle(delivery, null);
-      this.#askedCopies().add(this.domain.topics.intern(message.topic), { ...delivery, recheck: delivery.checks });
-    } else if (this.rightsChanged(delivery) && !this.client.mayReceive(this.domain.topics.intern(message.topic), delivery.checks)) {
+      this.#askedCopies().add(this.domain.topics.internBytes(message.topicBytes), { ...delivery, recheck: delivery.checks });
+    } else if (this.rightsChanged(delivery) && !this.client.mayReceive(this.domain.topics.internBytes(message.topicBytes), delivery.checks)) {
       this.#settle(delivery, 'not-authorized');
     } else this.#send(outlet, delivery);
     return true;
@@ -348,7 +348,7 @@ export class Session implements Subscriber {
 
   #send(outlet: Outlet, delivery: Delivery): void {
     const packetId = this.inFlight.take(delivery.qos, delivery);
-    if (!outlet.sendMessage({ ...delivery, dup: false, packetId })) {
+    if (!outlet.sendMessage(delivery.message, delivery.qos, delivery.retain, false, packetId, delivery.subscriptionIds)) {
       this.inFlight.free(packetId);
       return this.#settle(delivery, 'too-large');
     }

@@ -1,0 +1,169 @@
+import type { Duplex } from 'node:stream';
+import type { ConnectionInfo, TlsEvidence } from '@portcullis/sdk';
+import { type Connection, openConnection, type Transport } from '../connection/index.js';
+import { ERRORS } from '../errors.js';
+import { LINGER_MS, type ListenerRoom } from './listener.js';
+import { CloseCode, closeFrame, FrameWriter, pongFrame } from './web-socket-frames.js';
+import { type FrameEnd, FrameReader } from './web-socket-reader.js';
+
+const writer = new FrameWriter();
+
+/** Opens a connection over a socket that has been upgraded. `head` is what came behind the request. */
+export function openWebSocket(room: ListenerRoom, chain: string, socket: Duplex, head: Buffer, info: ConnectionInfo, tls: TlsEvidence | null): void {
+  const transport = new WebSocketTransport(socket, info, tls, room);
+  const connection = openConnection(room.connections, transport, chain);
+  const gone = room.opened(connection);
+  let failure: Error | null = null;
+  socket.on('error', (error) => {
+    failure = error;
+  });
+  socket.on('data', (chunk: Buffer) => transport.received(connection, chunk));
+  socket.on('drain', () => connection.drained());
+  socket.on('end', () => transport.endedByPeer(connection));
+  socket.on('close', () => {
+    connection.closed(failure);
+    gone();
+  });
+  if (head.length > 0) socket.unshift(head);
+}
+
+/** MQTT in binary frames, RFC 6455. */
+class WebSocketTransport implements Transport {
+  readonly info: ConnectionInfo;
+  readonly tls: TlsEvidence | null;
+  readonly #socket: Duplex;
+  readonly #room: ListenerRoom;
+  readonly #reader: FrameReader;
+  /** What a close frame of ours says. */
+  #closeCode: number | null = CloseCode.NORMAL;
+  #closeSent = false;
+  #paused = false;
+  /** What waits until the socket is read again. */
+  #resumed: (() => void) | null = null;
+  /** Bytes of a stranger; -1 once it is none. */
+  #strangerBytes = 0;
+  /** Whether a pong is on its way out, and what the next one carries. One each is kept, however many pings come. */
+  #ponging = false;
+  #nextPong: Buffer | null = null;
+
+  constructor(socket: Duplex, info: ConnectionInfo, tls: TlsEvidence | null, room: ListenerRoom) {
+    this.#socket = socket;
+    this.info = info;
+    this.tls = tls;
+    this.#room = room;
+    this.#reader = new FrameReader(room.connections.limits.maxWebSocketFrameBytes);
+  }
+
+  received(connection: Connection, chunk: Buffer): void {
+    if (this.#strangerBytes >= 0 && this.#isTooMuch(connection, chunk.length)) return;
+    // What follows a close frame or a fault is not looked at.
+    if (this.#reader.end !== null) return;
+    const payload = this.#reader.read(chunk);
+    if (this.#reader.ping !== null) this.#pong(this.#reader.ping);
+    if (payload.length > 0) connection.received(payload);
+    if (this.#reader.end !== null) this.#framesEnded(connection, this.#reader.end);
+  }
+
+  /**
+   * The peer has said its last. Packets of its that wait for an answer are handled first, for it may have said goodbye in them. Node tells of
+   * the end of a socket also while it is paused.
+   */
+  endedByPeer(connection: Connection): void {
+    if (this.#paused) {
+      this.#resumed = () => this.endedByPeer(connection);
+      return;
+    }
+    connection.closed(null);
+    // If the connection was closed before, its close frame waited for this.
+    this.#socket.end();
+  }
+
+  write(buffer: Buffer): boolean {
+    return this.#write([buffer], buffer.length);
+  }
+
+  writeAll(buffers: readonly Buffer[]): void {
+    let bytes = 0;
+    for (const buffer of buffers) bytes += buffer.length;
+    this.#write(buffers, bytes);
+  }
+
+  get buffered(): number {
+    return this.#socket.writableLength;
+  }
+
+  pause(): void {
+    if (this.#closeSent) return;
+    this.#paused = true;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#socket.resume();
+    if (this.#resumed !== null) process.nextTick(this.#resumed);
+    this.#resumed = null;
+  }
+
+  end(): void {
+    const socket = this.#socket;
+    if (this.#closeSent || socket.destroyed) return;
+    this.#closeSent = true;
+    this.#nextPong = null;
+    socket.write(closeFrame(this.#closeCode));
+    // What the peer still sends is read: its close frame may be among it, and closing with unread bytes would reset the connection.
+    this.resume();
+    const timer = this.#room.connections.wheel.after(LINGER_MS, () => socket.destroy());
+    socket.once('close', () => this.#room.connections.wheel.cancel(timer));
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #write(buffers: readonly Buffer[], bytes: number): boolean {
+    if (this.#closeSent) return false;
+    this.#room.connections.stats.bytesSent += bytes;
+    writer.write(this.#socket, buffers, bytes);
+    return this.#socket.writableLength === 0;
+  }
+
+  /** The peer closed, or broke the protocol of frames. */
+  #framesEnded(connection: Connection, end: FrameEnd): void {
+    if (!this.#closeSent) this.#closeCode = end.code;
+    if (end.fault === null) return this.endedByPeer(connection);
+    connection.fail(end.code === CloseCode.TOO_BIG ? ERRORS.tooLarge : ERRORS.protocol, end.fault);
+    this.#socket.end();
+  }
+
+  #pong(payload: Buffer): void {
+    if (this.#closeSent) return;
+    if (this.#ponging) {
+      this.#nextPong = payload;
+      return;
+    }
+    this.#ponging = true;
+    this.#socket.write(pongFrame(payload), () => {
+      const next = this.#nextPong;
+      this.#ponging = false;
+      this.#nextPong = null;
+      if (next !== null) this.#pong(next);
+    });
+  }
+
+  /**
+   * Bounds what a stranger sends in all, in frames of any kind: what waits is bounded by the connection, but frames without payload never come
+   * there. Framing may double what the limit means.
+   */
+  #isTooMuch(connection: Connection, bytes: number): boolean {
+    if (connection.client !== null) {
+      this.#strangerBytes = -1;
+      return false;
+    }
+    this.#strangerBytes += bytes;
+    if (this.#strangerBytes <= this.#room.connections.limits.preAuthBytes * 2) return false;
+    connection.fail(ERRORS.preAuthBytes, 'too much was sent before the CONNECT was accepted');
+    this.destroy();
+    return true;
+  }
+}

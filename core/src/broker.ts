@@ -2,7 +2,18 @@ import type { PublishProperties, RetainedStore, SessionStore } from '@portcullis
 import { verifyPassword } from '@portcullis/sdk/passwords';
 import { type Clock, systemClock, TimerWheel } from './clock.js';
 import { decodePublishProperties, encodePublishProperties } from './codec/index.js';
-import { Arrivals, type Connection, type ConnectionRoom, Descriptors, Flusher, publishApproved, Scratch, Unsent } from './connection/index.js';
+import {
+  Arrivals,
+  type Connection,
+  type ConnectionRoom,
+  Descriptors,
+  Flusher,
+  openConnection,
+  publishApproved,
+  Scratch,
+  type Transport,
+  Unsent,
+} from './connection/index.js';
 import { ERRORS, errorText, PortcullisError } from './errors.js';
 import { Gate, type Message } from './gate/index.js';
 import { type Generation, type GenerationInput, standingsOf } from './generation.js';
@@ -68,6 +79,14 @@ export class Broker {
 
   get sessionCount(): number {
     return this.#parts?.registry.size ?? 0;
+  }
+
+  /** Serves a client over a stream that no listener accepted. */
+  serve(transport: Transport, chain: string): Connection {
+    const room = this.#listenerRoom();
+    const connection = openConnection(room.connections, transport, chain);
+    room.opened(connection);
+    return connection;
   }
 
   /** Starts the plugins, then binds the listeners. Rejects, with nothing left running, when one of them cannot. */

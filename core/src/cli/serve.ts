@@ -7,7 +7,10 @@ import { Logger } from '../log.js';
 import { type Everything, loadEverything, type NotLoaded } from './load-all.js';
 import { printable, problemLines } from './print-problems.js';
 import { ensureQuickstart, printAdministrator, printFirstSteps } from './quickstart.js';
+import { rehearse } from './rehearsal.js';
 import type { ServeOptions } from './run.js';
+
+const REHEARSAL_MS = 1500;
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const complain = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -52,6 +55,8 @@ export async function serve(options: ServeOptions): Promise<number> {
     });
   });
   try {
+    await rehearse(rehearsalMs(options.env), () => stopped);
+    if (stopped) return over;
     await broker.start();
   } catch (error) {
     if (stopped) return over;
@@ -65,6 +70,12 @@ export async function serve(options: ServeOptions): Promise<number> {
   if (created !== null) printFirstSteps(created, broker.listeners.map(addressOf), print);
   print('Portcullis is ready');
   return over;
+}
+
+/** How long the rehearsal before the start may take, in milliseconds. */
+function rehearsalMs({ PORTCULLIS_WARM_UP_MS: set }: NodeJS.ProcessEnv): number {
+  const given = set === undefined || set === '' ? Number.NaN : Number(set);
+  return Number.isFinite(given) && given >= 0 ? Math.min(given, 10_000) : REHEARSAL_MS;
 }
 
 /** Problems that only the start of the plugins could find, at their places in the file. */

@@ -147,6 +147,17 @@ test('Who has not become a connection in time is closed; a connection has the re
   assert.deepEqual(closed, ['first', 'second', 'third']);
 });
 
+test('A stream that no doorkeeper has seen counts too, and is refused where there is no room for it.', () => {
+  const { arrivals, stats, mustCome } = scene({ maxHalfOpen: 1 });
+  const first = arrivals.connect(INFO, { destroy: () => {} });
+  assert.deepEqual([stats.connectionsHalfOpen, first.refusal], [1, 0]);
+  arrivals.heard(first);
+  assert.equal(arrivals.connect(INFO, { destroy: () => {} }).refusal, 0x97);
+  arrivals.settled(first);
+  assert.equal(stats.connectionsHalfOpen, 0);
+  mustCome('after');
+});
+
 test('Plugins are shown a description that leads nowhere else.', () => {
   const { mustCome } = scene();
   const arrival = mustCome('a');

@@ -1,4 +1,4 @@
-import type { ConnectionInfo } from '@portcullis/sdk';
+import { type ConnectionInfo, ReasonCode } from '@portcullis/sdk';
 import { type TimerWheel, WheelTimer } from '../clock.js';
 import type { Limits } from '../limits.js';
 import type { Logger } from '../log.js';
@@ -150,8 +150,10 @@ export class Arrivals {
   connect(info: ConnectionInfo, holder: Holder): Arrival {
     let arrival = arrivalOf(info);
     if (arrival === null) {
-      arrival = new Arrival('', this.#room.wheel.clock.now() + this.#room.limits.connectTimeoutMs, 0, holder);
-      this.enter(arrival, null);
+      const deadlineAt = this.#room.wheel.clock.now() + this.#room.limits.connectTimeoutMs;
+      arrival = new Arrival('', deadlineAt, 0, holder);
+      // There is no room for it, and it is there: its CONNECT is refused.
+      if (!this.enter(arrival, null)) arrival = new Arrival('', deadlineAt, ReasonCode.QuotaExceeded, holder);
     }
     arrival.holder = holder;
     arrival.connected = true;

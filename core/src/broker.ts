@@ -3,7 +3,6 @@ import { verifyPassword } from '@portcullis/sdk/passwords';
 import { type Clock, systemClock, TimerWheel } from './clock.js';
 import { decodePublishProperties, encodePublishProperties } from './codec/index.js';
 import {
-  Arrivals,
   type Connection,
   type ConnectionRoom,
   Descriptors,
@@ -11,6 +10,7 @@ import {
   openConnection,
   publishApproved,
   Scratch,
+  Strangers,
   type Transport,
   Unsent,
 } from './connection/index.js';
@@ -18,7 +18,7 @@ import { ERRORS, errorText, PortcullisError } from './errors.js';
 import { Gate, type Message } from './gate/index.js';
 import { type Generation, type GenerationInput, standingsOf } from './generation.js';
 import { PluginHost } from './hooks/index.js';
-import { type Listener, type ListenerRoom, listen } from './listeners/index.js';
+import { isSameAddress, type Listener, type ListenerRoom, listen, requireFreeAddress } from './listeners/index.js';
 import type { Logger } from './log.js';
 import { PolicyEngine } from './policy/index.js';
 import { Rechecks } from './rechecks.js';
@@ -123,10 +123,13 @@ export class Broker {
     return this.#exclusive(() => this.#switch(input));
   }
 
-  /** The configuration is as before: plugins read again what they keep outside of it. */
+  /** The configuration is as before: listeners and plugins read again what they keep outside of it. */
   async reloadPlugins(): Promise<void> {
     this.#mustRun();
-    return this.#exclusive(async () => this.#generation?.host.reload());
+    return this.#exclusive(async () => {
+      await Promise.all([...this.#listeners.values()].map((listener) => listener.refresh?.()));
+      await this.#generation?.host.reload();
+    });
   }
 
   /** Tells clients, closes everything and ends the plugins. */
@@ -243,9 +246,9 @@ export class Broker {
     const publishWill = (session: Session, message: Message, judged: () => void): void => this.#publishWill(session, message, judged);
     const registry = new SessionRegistry(shared, publishWill);
     const forget = (connection: object): void => void this.#connections.delete(connection as Connection);
-    const arrivals = new Arrivals(shared);
-    const descriptors = new Descriptors(limits, () => stats.connectionsOpen + arrivals.refusing);
-    const bounds = { arrivals, descriptors, unsent: new Unsent(shared) };
+    const strangers = new Strangers(shared);
+    const descriptors = new Descriptors(limits, () => stats.connectionsOpen + strangers.refusing + stats.proxyHeadersAwaited);
+    const bounds = { strangers, descriptors, unsent: new Unsent(shared) };
     const room: ConnectionRoom = { ...shared, ...bounds, registry, flusher: new Flusher(), scratch: new Scratch(), forget };
     this.#parts = { ...shared, registry, room, rechecks: new Rechecks(room) };
     const sweep = (): void => {
@@ -288,10 +291,12 @@ export class Broker {
     const kept = new Set<Listener>();
     try {
       for (const options of generation.config.listeners) {
-        const same = [old.get(options.name), ...(options.port === 0 ? [] : old.values())].find(
-          (listener) => listener !== undefined && !kept.has(listener) && isSameAddress(listener, options),
+        const anyPort = options.scheme !== 'unix' && options.port === 0;
+        const same = [old.get(options.name), ...(anyPort ? [] : old.values())].find(
+          (listener) => listener !== undefined && !kept.has(listener) && isSameAddress(listener.options, options),
         );
-        if (same !== undefined) kept.add(same);
+        if (same === undefined) requireFreeAddress(old.values(), options);
+        else kept.add(same);
         bound.set(options.name, same ?? (await listen(room, options)));
       }
     } catch (error) {
@@ -366,8 +371,4 @@ export class Broker {
     this.stats.invariantsBroken += 1;
     this.#log.error({ code: ERRORS.invariant.code, cause: errorText(error), stack: error instanceof Error ? error.stack : undefined }, what);
   }
-}
-
-function isSameAddress({ options }: Listener, { scheme, host, port }: Listener['options']): boolean {
-  return options.scheme === scheme && options.host === host && options.port === port;
 }

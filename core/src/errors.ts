@@ -26,6 +26,8 @@ export const ERRORS = {
   waitTooLong: kind('PCL_WAIT_TOO_LONG', 'client', 0x89, false),
   slowConsumer: kind('PCL_SLOW_CONSUMER', 'client', 0x97, false),
   shuttingDown: kind('PCL_SHUTTING_DOWN', 'broker', 0x8b, false),
+  proxyHeader: kind('PCL_PROXY_HEADER', 'client', 0x80, false),
+  tlsHandshake: kind('PCL_TLS_HANDSHAKE', 'client', 0x80, false),
   socket: kind('PCL_SOCKET', 'client', 0x80, false),
   pluginFault: kind('PCL_PLUGIN_FAULT', 'plugin', 0x88, true),
   pluginOverload: kind('PCL_PLUGIN_OVERLOAD', 'plugin', 0x89, true),

@@ -15,6 +15,9 @@ export class Stats {
   closedPreAuthBytes = 0;
   connectTimeouts = 0;
   preAuthBytes = 0;
+  proxyHeadersAwaited = 0;
+  proxyHeadersRefused = 0;
+  tlsHandshakesFailed = 0;
   clientsConnected = 0;
   connectsAccepted = 0;
   connectsRefused = 0;

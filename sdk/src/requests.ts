@@ -14,9 +14,12 @@ export interface ConnectionInfo {
   /** Name of the listener in `plugins.json`. */
   readonly listener: string;
   readonly transport: Transport;
-  /** Remote IP address as text (IPv4-mapped IPv6 as IPv4); empty for Unix sockets. */
+  /**
+   * Remote IP address as text (IPv4-mapped IPv6 as IPv4, other IPv6 in its shortest form). Behind a trusted proxy that speaks the PROXY
+   * protocol, that of its client. Empty for Unix sockets, here or at the proxy.
+   */
   readonly address: string;
-  /** Remote port; 0 for Unix sockets. */
+  /** Remote port; 0 where the address is empty. */
   readonly port: number;
 }
 
@@ -35,19 +38,23 @@ export interface ClientInfo {
 
 /** What a verified client certificate says. Unverified certificates are never shown. */
 export interface TlsEvidence {
+  /** Version as agreed on: `TLSv1.2` or `TLSv1.3`. */
   readonly protocol: string;
-  /** Server name that the client asked for, or ''. */
+  /** Server name that the client asked for, in lower case; '' when it asked for none or for what is no name. Nobody vouches for it. */
   readonly serverName: string;
   /** Null without a verified client certificate. */
   readonly certificate: {
-    /** Common name; null when there is none or more than one. */
+    /** Common name; null when there is none or more than one, or when it holds control characters or is longer than 1,024 characters. */
     readonly commonName: string | null;
+    /** All fields in the certificate's order, `C=DE,O=Acme\, Inc.,CN=device-1`; in values `,` `+` `"` `\` `<` `>` `;` and control characters are escaped. */
     readonly subject: string;
+    /** The subject of the authority that issued it, written alike. */
     readonly issuer: string;
+    /** Hexadecimal, in upper case. */
     readonly serialNumber: string;
-    /** Subject alternative names, as `URI:…`, `DNS:…`, `email:…`. */
+    /** Subject alternative names of the kinds `URI:…`, `DNS:…`, `email:…` and `IP:…`; others, and such with control characters, are left out. */
     readonly subjectAlternativeNames: readonly string[];
-    /** SHA-256 of the certificate, hexadecimal. */
+    /** SHA-256 of the certificate: 64 hexadecimal digits in lower case. */
     readonly fingerprint256: string;
   } | null;
 }

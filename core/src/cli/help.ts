@@ -9,5 +9,5 @@ export const HELP = `portcullis: an MQTT broker that falls shut
   --version           print the version
   -h, --help          print this
 
-Environment: PORTCULLIS_PORT and PORTCULLIS_WS_PORT set the port of the first mqtt:// and the first ws:// listener.
+Environment: PORTCULLIS_PORT and PORTCULLIS_WS_PORT set the port of the first mqtt:// and the first ws:// listener, not of mqtts:// and wss://.
 Exit status: 0 all is well, 1 it is not, 2 the command line is wrong.`;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { verifyPassword } from '@portcullis/sdk/passwords';
 import { parseConfigFile, validateDocument } from '../config/index.js';
-import { DEFAULT_CONFIG, ensureQuickstart, printAdministrator, printFirstSteps } from './quickstart.js';
+import { DEFAULT_CONFIG, ensureQuickstart } from './quickstart.js';
 
 const hash = async (password: Uint8Array): Promise<string> => `hash-of-${password.length}-bytes`;
 
@@ -87,25 +87,6 @@ describe('a first start', () => {
     assert.equal((await ensureQuickstart(folder, { hash })).created, null);
     assert.equal(await read('plugins.json'), '{');
   });
-});
-
-test('what to try first is printed with the ports that hold', () => {
-  const lines: string[] = [];
-  const listeners = [
-    { scheme: 'mqtt', host: '0.0.0.0', port: 40001, path: '' },
-    { scheme: 'ws', host: '::', port: 40002, path: '/mqtt' },
-  ] as const;
-  printAdministrator({ username: 'admin', password: 'abc' }, (line) => lines.push(line));
-  printFirstSteps({ username: 'admin', password: 'abc' }, listeners, (line) => lines.push(line));
-  assert.deepEqual(lines, [
-    'An administrator was made. The password is shown only this once; the broker keeps a hash.',
-    '  username: admin',
-    '  password: abc',
-    'Try it, in two terminals:',
-    "  mosquitto_sub -h 127.0.0.1 -p 40001 -u admin -P abc -t 'demo/#' -v",
-    "  mosquitto_pub -h 127.0.0.1 -p 40001 -u admin -P abc -t demo/hello -m 'it works'",
-    'WebSocket: ws://[::1]:40002/mqtt',
-  ]);
 });
 
 test('the configuration at the top of the repository is the one that a first start makes', async () => {

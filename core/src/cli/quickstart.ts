@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { link, lstat, mkdir, open, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { hashPassword } from '@portcullis/sdk/passwords';
-import { type ConfigDocument, type ListenerConfig, parseConfigFile } from '../config/index.js';
+import { type ConfigDocument, parseConfigFile } from '../config/index.js';
 
 /** The configuration that a first start makes: this machine only, users and rights from files. */
 export const DEFAULT_CONFIG = `{
@@ -115,29 +115,4 @@ export function printAdministrator({ username, password }: Administrator, print:
   print('An administrator was made. The password is shown only this once; the broker keeps a hash.');
   print(`  username: ${username}`);
   print(`  password: ${password}`);
-}
-
-/** Prints what to try first. */
-export function printFirstSteps(
-  { username, password }: Administrator,
-  listeners: readonly Pick<ListenerConfig, 'scheme' | 'host' | 'port' | 'path'>[],
-  print: (line: string) => void,
-): void {
-  const mqtt = listeners.find((listener) => listener.scheme === 'mqtt');
-  if (mqtt !== undefined) {
-    const common = `-h ${reachable(mqtt.host)} -p ${mqtt.port} -u ${username} -P ${password}`;
-    print('Try it, in two terminals:');
-    print(`  mosquitto_sub ${common} -t 'demo/#' -v`);
-    print(`  mosquitto_pub ${common} -t demo/hello -m 'it works'`);
-  }
-  const web = listeners.find((listener) => listener.scheme === 'ws');
-  if (web !== undefined) {
-    const host = reachable(web.host);
-    print(`WebSocket: ws://${host.includes(':') ? `[${host}]` : host}:${web.port}${web.path}`);
-  }
-}
-
-/** An address to connect to; those that mean "every address" are only good for listening. */
-function reachable(host: string): string {
-  return host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
 }

@@ -4,9 +4,10 @@ import { Broker } from '../broker.js';
 import { errorText, PortcullisError } from '../errors.js';
 import { installEscapeHandlers, StartError } from '../hooks/index.js';
 import { Logger } from '../log.js';
+import { printFirstSteps, reachableListeners } from './first-steps.js';
 import { type Everything, loadEverything, type NotLoaded } from './load-all.js';
 import { printable, problemLines } from './print-problems.js';
-import { ensureQuickstart, printAdministrator, printFirstSteps } from './quickstart.js';
+import { ensureQuickstart, printAdministrator } from './quickstart.js';
 import { rehearse } from './rehearsal.js';
 import type { ServeOptions } from './run.js';
 
@@ -67,7 +68,7 @@ export async function serve(options: ServeOptions): Promise<number> {
     return 1;
   }
   for (const listener of broker.listeners) print(`listening name=${listener.name} url=${listener.url}`);
-  if (created !== null) printFirstSteps(created, broker.listeners.map(addressOf), print);
+  if (created !== null) printFirstSteps(created, reachableListeners(broker.listeners, everything.config), print);
   print('Portcullis is ready');
   return over;
 }
@@ -86,18 +87,12 @@ function startLines(file: string, { document }: Everything, error: StartError): 
   );
 }
 
-function addressOf({ url }: { readonly url: string }) {
-  const { protocol, hostname, port, pathname } = new URL(url);
-  const scheme: 'ws' | 'mqtt' = protocol === 'ws:' ? 'ws' : 'mqtt';
-  return { scheme, host: hostname.replace(/^\[|\]$/g, ''), port: Number(port), path: pathname };
-}
-
 /** SIGHUP: a changed configuration is put in force as a whole; with the same one, plugins read their files again. Resolves with the text in force. */
 async function reload(broker: Broker, log: Logger, options: ServeOptions, configFile: string, before: string | null): Promise<string | null> {
   const text = await readText(configFile);
   if (text !== null && text === before) {
     await broker.reloadPlugins();
-    log.info({}, 'SIGHUP: the configuration is as before; the plugins were told to read their files again');
+    log.info({}, 'SIGHUP: the configuration is as before; listeners and plugins were told to read their files again');
     return text;
   }
   const everything = await loadEverything(configFile, options.env);
@@ -105,6 +100,7 @@ async function reload(broker: Broker, log: Logger, options: ServeOptions, config
     for (const line of problemLines(options.configFile, everything.problems)) complain(line);
     throw new Error(`${options.configFile} has ${everything.problems.length} problem(s)`);
   }
+  for (const warning of everything.warnings) for (const line of problemLines(options.configFile, [warning])) complain(`warning: ${line}`);
   try {
     await broker.reload(everything);
   } catch (error) {

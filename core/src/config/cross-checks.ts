@@ -1,14 +1,18 @@
 import { isTopicFilter } from '@portcullis/sdk';
 import { nameHint } from './did-you-mean.js';
 import type { JsonDocument } from './json-document.js';
+import { ListenerOptionsCheck } from './listener-options.js';
 import { isOrigin, type ListenerAddress, parseListenerUrl, portNumber } from './listener-url.js';
 import { type Problem, quoted, type Segment } from './problem.js';
+import type { TlsFiles } from './tls-files.js';
+import type { ConfigDocument } from './types.js';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** A listener whose url is sound, with the port that holds. */
+/** A listener whose url is sound, with the port that holds, the absolute path of a Unix socket, and the certificates as they were read. */
 export interface PlacedListener extends ListenerAddress {
   readonly name: string;
+  readonly tls: TlsFiles | null;
 }
 
 export interface CrossChecked {
@@ -22,10 +26,11 @@ export const ISOLATION_TEXT =
   '"worker" gives it a thread of its own with a memory cap, at about 10 µs a question, and is not available in this version';
 
 /** What a schema cannot say: names that must exist, urls, addresses, topic filters. Looks only at what has the right type. */
-export function crossCheck(json: JsonDocument, env: Env): CrossChecked {
+export function crossCheck(document: ConfigDocument, env: Env): CrossChecked {
+  const { json } = document;
   const problems: Problem[] = [];
   const warnings: Problem[] = [];
-  const listeners = checkListeners(json, problems);
+  const listeners = checkListeners(json, problems, new ListenerOptionsCheck(document, env, problems, warnings));
   const placed = overridePorts(json, listeners, env, problems, warnings);
   checkAddresses(json, placed, problems);
   checkPlugins(json, problems);
@@ -49,7 +54,7 @@ function* texts(json: JsonDocument, segments: readonly Segment[]): Generator<[st
   }
 }
 
-function checkListeners(json: JsonDocument, problems: Problem[]): PlacedListener[] {
+function checkListeners(json: JsonDocument, problems: Problem[], options: ListenerOptionsCheck): PlacedListener[] {
   const chains = names(json, 'chains');
   const placed: PlacedListener[] = [];
   for (const name of names(json, 'listeners')) {
@@ -61,19 +66,17 @@ function checkListeners(json: JsonDocument, problems: Problem[]): PlacedListener
     const url = text(json, [...base, 'url']);
     const address = url === null ? null : parseListenerUrl(url);
     if (address !== null && 'message' in address) problems.push(json.problem([...base, 'url'], address.message, address.hint));
-    else if (address !== null) placed.push({ name, ...address });
-    checkOrigins(json, base, address !== null && 'scheme' in address ? address.scheme : null, problems);
+    else if (address !== null) {
+      const path = address.scheme === 'unix' ? options.socketPath(name, address.path) : address.path;
+      placed.push({ name, ...address, path, ...options.check(name, address.scheme) });
+    }
+    checkOrigins(json, base, problems);
   }
   return placed;
 }
 
-function checkOrigins(json: JsonDocument, base: readonly string[], scheme: 'mqtt' | 'ws' | null, problems: Problem[]): void {
-  const origins = [...base, 'origins'];
-  if (scheme === 'mqtt' && json.node(origins) !== null) {
-    problems.push(json.problemAtKey(origins, '"origins" is for ws:// listeners only', 'only browsers send an Origin'));
-    return;
-  }
-  for (const [origin, path] of texts(json, origins)) {
+function checkOrigins(json: JsonDocument, base: readonly string[], problems: Problem[]): void {
+  for (const [origin, path] of texts(json, [...base, 'origins'])) {
     if (isOrigin(origin)) continue;
     problems.push(
       json.problem(path, 'is not an origin', 'expected what browsers send: https://example.org or http://localhost:3000, without a path'),
@@ -116,12 +119,20 @@ const EVERY_ADDRESS: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 
 function checkAddresses(json: JsonDocument, listeners: readonly PlacedListener[], problems: Problem[]): void {
   for (const [index, listener] of listeners.entries()) {
+    if (listener.scheme === 'unix') checkSocketPath(json, listeners.slice(0, index), listener, problems);
     if (listener.port === 0) continue;
     const other = listeners.slice(0, index).find((earlier) => earlier.port === listener.port && overlap(earlier.host, listener.host));
     if (other === undefined) continue;
     const message = `port ${listener.port} is taken by the listener ${quoted(other.name)} already`;
     problems.push(json.problem(['listeners', listener.name, 'url'], message, 'give each listener an address of its own'));
   }
+}
+
+function checkSocketPath(json: JsonDocument, earlier: readonly PlacedListener[], { name, path }: PlacedListener, problems: Problem[]): void {
+  const other = earlier.find((listener) => listener.scheme === 'unix' && listener.path === path);
+  if (other === undefined) return;
+  const message = `the socket is that of the listener ${quoted(other.name)} already`;
+  problems.push(json.problem(['listeners', name, 'url'], message, 'give each listener an address of its own'));
 }
 
 function overlap(a: string, b: string): boolean {

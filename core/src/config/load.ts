@@ -7,6 +7,7 @@ import { type CrossChecked, crossCheck, ISOLATION_TEXT, isUsable } from './cross
 import { MAX_JSON_BYTES, parseJson, wholeFile } from './json.js';
 import type { Position } from './json-document.js';
 import { type Problem, type Segment, sortProblems } from './problem.js';
+import { referenceFault } from './references.js';
 import { CONFIG_SCHEMA, NAME_PATTERN, SHIPPED_PATTERN } from './schema.js';
 import { type Explanation, schemaProblems } from './schema-errors.js';
 import { plainCopy, sealed } from './sealed.js';
@@ -74,7 +75,7 @@ export function validateDocument(document: ConfigDocument, env: Env): Validated 
   const { json } = document;
   const value = plainCopy(json.value);
   const structural = validate(value) ? [] : schemaProblems(validate.errors, json, [], explain);
-  const cross = crossCheck(json, env);
+  const cross = crossCheck(document, env);
   const problems = sortProblems([...json.problems, ...structural, ...cross.problems]);
   const warnings = sortProblems(cross.warnings);
   if (problems.length > 0) return { config: null, problems, warnings };
@@ -89,6 +90,10 @@ function explain(error: ErrorObject, segments: readonly Segment[]): Explanation 
   if (error.keyword === 'pattern' && error.params.pattern === NAME_PATTERN) {
     return { message: 'is not allowed', hint: 'names begin with a letter; letters, digits, ".", "_" and "-" may follow, 64 characters in all' };
   }
+  if (error.keyword === 'anyOf' && segments.at(-1) === 'passphrase') return referenceFault(true, error.data);
+  if (error.keyword === 'pattern' && segments.at(-1) === 'mode') {
+    return { message: 'is not a mode', hint: 'expected three octal digits as chmod takes them, in quotes: "0660"' };
+  }
   if (error.keyword === 'minItems' && segments.at(-1) === 'authenticate') {
     return { message: 'must name at least one plugin', hint: 'without one, nobody could connect' };
   }
@@ -98,9 +103,17 @@ function explain(error: ErrorObject, segments: readonly Segment[]): Explanation 
   return null;
 }
 
+interface ListenerEntry {
+  readonly chain: string;
+  readonly maxConnections?: number;
+  readonly origins?: readonly string[];
+  readonly proxyProtocol?: { readonly trusted?: readonly string[] };
+  readonly mode?: string;
+}
+
 /** The document after validation, with the schema's defaults filled in. */
 interface CompleteDocument {
-  readonly listeners: Readonly<Record<string, { chain: string; maxConnections?: number; origins?: readonly string[] }>>;
+  readonly listeners: Readonly<Record<string, ListenerEntry>>;
   readonly plugins: Readonly<Record<string, Omit<PluginConfig, 'name' | 'useAt' | 'isolation'> & { config: unknown; isolation?: string }>>;
   readonly chains: Readonly<Record<string, Omit<ChainConfig, 'name'>>>;
   readonly sessions: SessionsConfig;
@@ -108,10 +121,22 @@ interface CompleteDocument {
   readonly log: { readonly level: LogLevel };
 }
 
+/** Permission bits of a Unix socket: its owner alone may connect. */
+const DEFAULT_SOCKET_MODE = 0o600;
+
 function build(document: ConfigDocument, value: CompleteDocument, cross: CrossChecked): PortcullisConfig {
-  const listeners = cross.listeners.map((listener): ListenerConfig => {
-    const { chain, maxConnections = null, origins = null } = value.listeners[listener.name] as CompleteDocument['listeners'][string];
-    return { ...listener, chain, maxConnections, origins };
+  const listeners = cross.listeners.map(({ tls, ...listener }): ListenerConfig => {
+    const { chain, maxConnections = null, origins = null, proxyProtocol, mode } = value.listeners[listener.name] as ListenerEntry;
+    const plain = {
+      ...listener,
+      chain,
+      maxConnections,
+      origins,
+      proxyProtocol: proxyProtocol === undefined ? null : { trusted: proxyProtocol.trusted ?? [] },
+      mode: mode === undefined ? DEFAULT_SOCKET_MODE : Number.parseInt(mode, 8),
+    };
+    // What reads certificates anew is no plain data.
+    return Object.freeze({ ...(sealed(plain) as typeof plain), tls });
   });
   const plugins = Object.entries(value.plugins).map(([name, { config: _, isolation: __, ...rest }]): PluginConfig => {
     return { name, ...rest, useAt: document.json.valueAt(['plugins', name, 'use']), isolation: 'inProcess' };
@@ -120,7 +145,7 @@ function build(document: ConfigDocument, value: CompleteDocument, cross: CrossCh
   return Object.freeze({
     file: document.file,
     folder: document.folder,
-    listeners: sealed(listeners) as readonly ListenerConfig[],
+    listeners: Object.freeze(listeners),
     plugins: sealed(plugins) as readonly PluginConfig[],
     chains: new Map(chains),
     sessions: sealed(value.sessions) as SessionsConfig,

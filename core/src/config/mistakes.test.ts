@@ -30,7 +30,7 @@ describe('a mistake is named with its place:', () => {
       'a misspelt key of a listener',
       changed(LOCAL, '"local": { "ulr": "mqtt://127.0.0.1:1883", "chain": "default" }'),
       [
-        '4:5 listeners.local.url: "url" is missing — mqtt://host:port, or ws://host:port/path for MQTT over WebSocket; port 0 takes any free port',
+        '4:5 listeners.local.url: "url" is missing — mqtt://host:port or mqtts://host:port, ws://host:port/path or wss://host:port/path for MQTT over WebSocket, or unix:path; port 0 takes any free port',
         '4:16 listeners.local.ulr: unknown key "ulr" — did you mean "url"?',
       ],
     ],
@@ -56,12 +56,14 @@ describe('a mistake is named with its place:', () => {
     [
       'a url that is none',
       changed('mqtt://127.0.0.1:1883', 'localhost'),
-      ['4:23 listeners.local.url: is not a url — expected mqtt://host:port or ws://host:port/path'],
+      [
+        '4:23 listeners.local.url: is not a url — expected mqtt://host:port, mqtts://host:port, ws://host:port/path, wss://host:port/path or unix:path',
+      ],
     ],
     [
-      'a TLS listener',
+      'a TLS listener without certificates',
       changed('mqtt://127.0.0.1:1883', 'mqtts://0.0.0.0:8883'),
-      ['4:23 listeners.local.url: mqtts:// listeners are not supported in this version — mqtt:// and ws:// are'],
+      ['4:23 listeners.local.url: mqtts:// listeners need "tls" — "tls": { "cert": "path", "key": "path" }'],
     ],
     [
       'an unknown chain',
@@ -76,7 +78,7 @@ describe('a mistake is named with its place:', () => {
     [
       'origins of an mqtt listener',
       changed(LOCAL, LOCAL.replace(' }', ', "origins": [] }')),
-      ['4:68 listeners.local.origins: "origins" is for ws:// listeners only — only browsers send an Origin'],
+      ['4:68 listeners.local.origins: "origins" is for ws:// and wss:// listeners only — only browsers send an Origin'],
     ],
     [
       'an origin with a path',

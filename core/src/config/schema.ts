@@ -2,13 +2,14 @@ import type { ConfigSchema } from '@portcullis/sdk';
 import { LIMITS } from '../limits.js';
 
 /** What the file's own schema uses beyond what plugins may. */
-export interface DocumentSchema extends Omit<ConfigSchema, 'properties' | 'additionalProperties' | 'items' | 'propertyNames'> {
+export interface DocumentSchema extends Omit<ConfigSchema, 'properties' | 'additionalProperties' | 'items' | 'propertyNames' | 'anyOf'> {
   readonly $schema?: string;
   readonly properties?: Readonly<Record<string, DocumentSchema>>;
   readonly additionalProperties?: boolean | DocumentSchema;
   readonly propertyNames?: DocumentSchema;
   readonly items?: DocumentSchema;
   readonly minProperties?: number;
+  readonly anyOf?: readonly DocumentSchema[];
   readonly allOf?: readonly DocumentSchema[];
   readonly if?: DocumentSchema;
   readonly then?: DocumentSchema;
@@ -48,13 +49,67 @@ const named = (description: string, entry: DocumentSchema): DocumentSchema => ({
 
 const pluginNames = (description: string): DocumentSchema => ({ type: 'array', items: { type: 'string' }, uniqueItems: true, description });
 
+const filePath: DocumentSchema = { type: 'string', minLength: 1 };
+
+/** One file, or several. */
+const filePaths = (description: string): DocumentSchema => ({
+  description,
+  anyOf: [filePath, { type: 'array', items: filePath, minItems: 1, maxItems: 2, uniqueItems: true }],
+});
+
+const version = (initial: string, description: string): DocumentSchema => ({ enum: ['TLSv1.2', 'TLSv1.3'], default: initial, description });
+
+const reference = (key: string): DocumentSchema => ({
+  type: 'object',
+  required: [key],
+  additionalProperties: false,
+  properties: { [key]: { type: 'string', minLength: 1 } },
+});
+
+const tls = closed(
+  'Certificates and TLS settings, of mqtts:// and wss:// listeners.',
+  {
+    cert: filePaths('File of the certificate with the intermediate ones behind it, as PEM; or a list of two, for an ECDSA and an RSA pair.'),
+    key: filePaths('File of the private key, as PEM; or a list, in the order of "cert".'),
+    ca: { ...filePath, description: 'File of the authorities that issue certificates of clients, as PEM.' },
+    clientCertificate: choice(
+      ['none', 'optional', 'required'],
+      'Whether clients are asked for a certificate. One that is given and does not verify closes the connection in any case.',
+    ),
+    minVersion: version('TLSv1.2', 'Oldest version of TLS.'),
+    maxVersion: version('TLSv1.3', 'Newest version of TLS.'),
+    ciphers: {
+      type: 'array',
+      items: { type: 'string', minLength: 1 },
+      minItems: 1,
+      uniqueItems: true,
+      description: "Cipher suites by OpenSSL's names, of TLS 1.2 and 1.3, the preferred first. Without it: those that Node.js recommends.",
+    },
+    passphrase: {
+      anyOf: [reference('$env'), reference('$file')],
+      description: 'Passphrase of an encrypted key, as {"$env": "NAME"} or {"$file": "path"}.',
+    },
+  },
+  ['cert', 'key'],
+);
+
+const proxyProtocol = closed('Every connection begins with a PROXY protocol header, version 1 or 2, which says where it comes from.', {
+  trusted: {
+    type: 'array',
+    items: { type: 'string' },
+    uniqueItems: true,
+    description: 'Addresses and networks of the proxies; every other peer is closed. Not for unix: listeners.',
+  },
+});
+
 const listener = closed(
   'An address at which clients connect.',
   {
     url: {
       type: 'string',
-      description: 'mqtt://host:port, or ws://host:port/path for MQTT over WebSocket; port 0 takes any free port.',
-      examples: ['mqtt://127.0.0.1:1883', 'ws://127.0.0.1:8083/mqtt'],
+      description:
+        'mqtt://host:port or mqtts://host:port, ws://host:port/path or wss://host:port/path for MQTT over WebSocket, or unix:path; port 0 takes any free port.',
+      examples: ['mqtt://127.0.0.1:1883', 'mqtts://0.0.0.0:8883', 'ws://127.0.0.1:8083/mqtt', 'wss://0.0.0.0:8084/mqtt', 'unix:data/mqtt.sock'],
     },
     chain: { type: 'string', description: 'The chain that clients of this listener go through.' },
     maxConnections: {
@@ -70,6 +125,9 @@ const listener = closed(
       description:
         'WebSocket only: the values of the Origin header that may connect. Without it: pages of the same host, and clients that send no Origin.',
     },
+    tls,
+    proxyProtocol,
+    mode: { type: 'string', pattern: '^0?[0-7]{3}$', description: 'Unix sockets only: permissions of the socket, as chmod takes them ("0600").' },
   },
   ['url', 'chain'],
 );

@@ -1,6 +1,8 @@
 import type { Limits } from '../limits.js';
 import type { LogLevel } from '../log.js';
 import type { JsonDocument, Position } from './json-document.js';
+import type { ListenerScheme } from './listener-url.js';
+import type { TlsFiles } from './tls-files.js';
 
 /** The file as it was read: syntactically sound, not judged yet. */
 export interface ConfigDocument {
@@ -27,17 +29,23 @@ export interface PortcullisConfig {
 
 export interface ListenerConfig {
   readonly name: string;
-  readonly scheme: 'mqtt' | 'ws';
-  /** A name or an address; IPv6 without brackets. */
+  readonly scheme: ListenerScheme;
+  /** A name or an address; IPv6 without brackets, empty for a Unix socket. */
   readonly host: string;
-  /** 0: any free port. */
+  /** 0: any free port, or a Unix socket. */
   readonly port: number;
-  /** Of WebSocket requests; empty for mqtt. */
+  /** Of WebSocket requests, or the absolute one of a Unix socket; otherwise empty. */
   readonly path: string;
   readonly chain: string;
   readonly maxConnections: number | null;
   /** The values of `Origin` that may connect by WebSocket; null: those of the same host, and requests without the header. */
   readonly origins: readonly string[] | null;
+  /** Certificates of mqtts and wss listeners; null for all others. */
+  readonly tls: TlsFiles | null;
+  /** Whose PROXY headers are believed; null where connections do not begin with one. */
+  readonly proxyProtocol: { readonly trusted: readonly string[] } | null;
+  /** Permission bits of a Unix socket. */
+  readonly mode: number;
 }
 
 export interface PluginConfig {

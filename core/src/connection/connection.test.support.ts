@@ -12,12 +12,12 @@ import { SessionRegistry } from '../session/index.js';
 import { Stats } from '../stats.js';
 import { Custody, MemoryRetainedStore, MemorySessionStore } from '../store/index.js';
 import { slowCustody } from '../store/store.test.support.js';
-import { Arrivals } from './arrivals.js';
 import type { Connection } from './connection.js';
 import { Descriptors } from './descriptors.js';
 import { openConnection } from './open-connection.js';
 import { Flusher } from './out-buffer.js';
 import { type ConnectionRoom, Scratch } from './room.js';
+import { Strangers } from './strangers.js';
 import type { Transport } from './transport.js';
 import { Unsent } from './unsent.js';
 
@@ -124,7 +124,7 @@ export function connectionRig(
     registry,
     flusher,
     scratch: new Scratch(),
-    arrivals: new Arrivals(shared),
+    strangers: new Strangers(shared),
     descriptors: new Descriptors(limits, () => stats.connectionsOpen),
     unsent: new Unsent(shared),
     forget: (connection) => void forgotten.push(connection),

@@ -5,10 +5,10 @@ import { type Admission, connectReturnCode, type GateClient, type LeaseKeeper, t
 import type { Pending } from '../hooks/index.js';
 import type { Session } from '../session/index.js';
 import { Acknowledgements } from './acknowledgements.js';
-import type { Arrival, Holder } from './arrivals.js';
 import { OutBuffer } from './out-buffer.js';
 import { ConnectionOutlet, type OutletOwner } from './outlet.js';
 import type { ConnectionRoom } from './room.js';
+import type { Holder, Stranger } from './strangers.js';
 import type { Transport } from './transport.js';
 import { Unread } from './unread.js';
 import type { UnsentOwner } from './unsent.js';
@@ -31,7 +31,7 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
   readonly room: ConnectionRoom;
   readonly transport: Transport;
   readonly chain: string;
-  readonly arrival: Arrival;
+  readonly stranger: Stranger;
   readonly out: OutBuffer;
   readonly acknowledgements: Acknowledgements;
   readonly outlet: ConnectionOutlet;
@@ -85,8 +85,9 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
     this.acknowledgements = new Acknowledgements(this.out, room.custody, () => this.#acknowledged());
     this.outlet = new ConnectionOutlet(this);
     this.#lastReceivedAt = room.wheel.clock.now();
-    this.arrival = room.arrivals.connect(transport.info, this);
-    room.wheel.schedule(this.#timer, this.arrival.deadlineAt - this.#lastReceivedAt);
+    const { acceptedAt = this.#lastReceivedAt } = transport;
+    this.stranger = room.strangers.connect(transport.info, this, acceptedAt);
+    room.wheel.schedule(this.#timer, this.stranger.deadlineAt - this.#lastReceivedAt);
   }
 
   now(): number {
@@ -161,7 +162,7 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
   opened(): void {
     this.phase = Phase.OPEN;
     this.congested = false;
-    this.room.arrivals.settled(this.arrival);
+    this.room.strangers.settled(this.stranger);
     this.room.stats.clientsConnected += 1;
     this.#lastReceivedAt = this.now();
     // [MQTT-3.1.2-24] of 3.1.1: half as long again as the keep alive.
@@ -272,11 +273,11 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
   /** Bytes that wait are bounded: before acceptance by a limit of their own, after it because the socket is not read. */
   #bufferedTooMuch(): boolean {
     if (this.phase >= Phase.OPEN) return false;
-    const { limits, arrivals } = this.room;
+    const { limits, strangers } = this.room;
     const bytes = this.#connectBytes + this.#unread.length;
     if (bytes > limits.preAuthBytes) this.fail(ERRORS.preAuthBytes, 'too much was sent before the CONNECT was accepted');
     // It did nothing wrong, and may come again.
-    else if (arrivals.hold(this.arrival, bytes)) return false;
+    else if (strangers.hold(this.stranger, bytes)) return false;
     else if (this.phase === Phase.ADMITTING) this.refuse(ERRORS.preAuthBytes.reasonCode);
     else this.destroy();
     return true;
@@ -355,7 +356,7 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
   /** Waits for the client's answer to a challenge, no longer than the chain's deadline. */
   challenged(deadlineAt: number): void {
     this.phase = Phase.CHALLENGED;
-    this.room.wheel.schedule(this.#timer, Math.min(deadlineAt, this.arrival.deadlineAt) - this.now());
+    this.room.wheel.schedule(this.#timer, Math.min(deadlineAt, this.stranger.deadlineAt) - this.now());
   }
 
   /** The one exit. */
@@ -374,7 +375,7 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
     this.acknowledgements.stop();
     this.out.flush();
     this.out.close();
-    room.arrivals.settled(this.arrival);
+    room.strangers.settled(this.stranger);
     if (this.unsent !== 0) room.unsent.note(this, 0);
     this.transport.end(peerIsDone);
     this.#unread.clear();

@@ -1,8 +1,8 @@
 import { Frame, PublishView } from '../codec/index.js';
 import type { SessionRegistry, SessionRoom } from '../session/index.js';
-import type { Arrivals } from './arrivals.js';
 import type { Descriptors } from './descriptors.js';
 import type { Flusher } from './out-buffer.js';
+import type { Strangers } from './strangers.js';
 import type { Unsent } from './unsent.js';
 
 /** What all connections share. */
@@ -10,7 +10,7 @@ export interface ConnectionRoom extends SessionRoom {
   readonly registry: SessionRegistry;
   readonly flusher: Flusher;
   readonly scratch: Scratch;
-  readonly arrivals: Arrivals;
+  readonly strangers: Strangers;
   readonly descriptors: Descriptors;
   readonly unsent: Unsent;
   /** Called when a connection is over, whatever it was. */

@@ -7,6 +7,8 @@ import type { ConnectionInfo, TlsEvidence } from '@portcullis/sdk';
 export interface Transport {
   readonly info: ConnectionInfo;
   readonly tls: TlsEvidence | null;
+  /** When the socket was accepted, in monotonic milliseconds, where that was long before now: behind a TLS handshake or an upgrade. */
+  readonly acceptedAt?: number;
   /**
    * Writes; true when the kernel took everything, so that the bytes may be used again. `slab`: the buffer that they lie in, if it comes from
    * the pool; when the answer is false, it is the transport's to give back once the kernel has it, or to leave to the garbage collector.

@@ -1,7 +1,7 @@
 import type { Server } from 'node:net';
 import { ERRORS, errorText, PortcullisError } from '../errors.js';
 import type { Logger } from '../log.js';
-import { type ListenerOptions, urlOf } from './listener.js';
+import { addressUrl, type ListenerOptions } from './listener.js';
 
 /** Binds a server to the listener's address. Resolves with the port; rejects with one line that says what is wrong and what to do. */
 export function bind(server: Server, options: ListenerOptions, log: Logger): Promise<number> {
@@ -18,10 +18,10 @@ export function bind(server: Server, options: ListenerOptions, log: Logger): Pro
 }
 
 function explain(options: ListenerOptions, error: NodeJS.ErrnoException): string {
-  const where = `listener "${options.name}" (${urlOf(options.scheme, options.host, options.port, options.path)})`;
+  const where = `listener "${options.name}" (${addressUrl(options)})`;
   switch (error.code) {
     case 'EADDRINUSE':
-      return `${where}: port ${options.port} is in use; stop the program that holds it, or choose another port in plugins.json or by ${variable(options)}`;
+      return `${where}: port ${options.port} is in use; stop the program that holds it, or choose another port in plugins.json${variable(options)}`;
     case 'EACCES':
       return `${where}: no permission to bind port ${options.port}; ports below 1024 need the right to (CAP_NET_BIND_SERVICE)`;
     case 'EADDRNOTAVAIL':
@@ -35,5 +35,5 @@ function explain(options: ListenerOptions, error: NodeJS.ErrnoException): string
 }
 
 function variable(options: ListenerOptions): string {
-  return options.scheme === 'ws' ? 'PORTCULLIS_WS_PORT' : 'PORTCULLIS_PORT';
+  return options.scheme === 'ws' ? ' or by PORTCULLIS_WS_PORT' : options.scheme === 'mqtt' ? ' or by PORTCULLIS_PORT' : '';
 }

@@ -1,5 +1,5 @@
-import type { ConnectionInfo } from '@portcullis/sdk';
-import { Arrival, arrivalOf, describe, type Holder, type Neighbours } from '../connection/index.js';
+import type { ConnectionInfo, Transport } from '@portcullis/sdk';
+import { describe, type Holder, type Neighbours, Stranger, strangerOf } from '../connection/index.js';
 import type { InForce, ListenerRoom } from './listener.js';
 
 const COUNTERS = {
@@ -36,52 +36,66 @@ export class Doorkeeper {
    * The connection's description if the socket may stay; null if it is to be closed without a byte. A few that are above a limit may stay until
    * they have been told so: `isTurnedAway` knows them, and a connection refuses their CONNECT by itself.
    *
-   * `socket`: what is closed when the socket takes too long, or must make room, before a connection holds it.
+   * `socket`: what is closed when it must make room before a connection holds it. `acceptedAt`: when it was accepted, in monotonic milliseconds,
+   * if that was before now.
    */
-  admit(transport: ConnectionInfo['transport'], address: string | undefined, port: number | undefined, socket?: Holder): ConnectionInfo | null {
-    const { stats, limits, gate, arrivals, wheel } = this.#room.connections;
+  admit(transport: Transport, address: string | undefined, port: number | undefined, socket?: Holder, acceptedAt?: number): ConnectionInfo | null {
+    const { stats, limits, gate, strangers, wheel } = this.#room.connections;
     const { name } = this.#inForce.options;
     stats.connectionsAccepted += 1;
     const id = `c${nextConnection}`;
     nextConnection += 1;
     const plain = plainAddress(address ?? '');
     const now = wheel.clock.now();
-    const near = arrivals.neighbours(plain);
+    const near = strangers.neighbours(plain);
     const full = this.#full(near, now);
     if (full !== null) {
       stats[COUNTERS[full]] += 1;
       stats.connectionsRefused += 1;
-      arrivals.refusals.refused(full, now, { listener: name, address: plain });
-      if (arrivals.refusing >= limits.maxPoliteRefusals) return null;
+      strangers.refusals.refused(full, now, { listener: name, address: plain });
+      // A TLS handshake would cost more than the connection that there is no room for.
+      if (strangers.refusing >= limits.maxPoliteRefusals || transport === 'tls' || transport === 'wss') return null;
     }
-    const arrival = new Arrival(plain, now + limits.connectTimeoutMs, full === null ? 0 : CODES[full], socket ?? null);
-    const info = describe({ id, listener: name, transport, address: plain, port: port ?? 0 }, arrival);
+    const stranger = new Stranger(plain, (acceptedAt ?? now) + limits.connectTimeoutMs, full === null ? 0 : CODES[full], socket ?? null);
+    const info = describe({ id, listener: name, transport, address: plain, port: port ?? 0 }, stranger);
     if (address === undefined || (full === null && !gate.acceptConnection(info))) {
       if (full === null) stats.connectionsRefused += 1;
       return null;
     }
-    if (!arrivals.enter(arrival, near)) {
+    if (!strangers.enter(stranger, near)) {
       if (full === null) {
         stats.refusedHalfOpen += 1;
         stats.connectionsRefused += 1;
-        arrivals.refusals.refused('half-open', now, { listener: name, address: plain });
+        strangers.refusals.refused('half-open', now, { listener: name, address: plain });
       }
       return null;
     }
     this.#there += 1;
     if (full !== null) return info;
-    arrivals.refusals.passed(now);
+    strangers.refusals.passed(now);
     this.#open += 1;
     stats.connectionsOpen += 1;
     return info;
   }
 
+  /** Whether there may be one more socket of which it is not known yet whom it belongs to; if not, it is to be closed. */
+  hasDescriptor(address: string): boolean {
+    const { stats, strangers, descriptors, wheel } = this.#room.connections;
+    const now = wheel.clock.now();
+    if (descriptors.allow(now)) return true;
+    stats.connectionsAccepted += 1;
+    stats.connectionsRefused += 1;
+    stats.refusedDescriptors += 1;
+    strangers.refusals.refused('descriptors', now, { listener: this.#inForce.options.name, address });
+    return false;
+  }
+
   /** A socket that was admitted is gone. Saying so twice does nothing. */
   left(info: ConnectionInfo): void {
-    const arrival = arrivalOf(info);
-    if (arrival === null || arrival.left) return;
-    this.#room.connections.arrivals.gone(arrival);
-    if (arrival.refusal === 0) {
+    const stranger = strangerOf(info);
+    if (stranger === null || stranger.left) return;
+    this.#room.connections.strangers.gone(stranger);
+    if (stranger.refusal === 0) {
       this.#open -= 1;
       this.#room.connections.stats.connectionsOpen -= 1;
     }
@@ -108,10 +122,10 @@ export class Doorkeeper {
 
 /** Whether a socket may only stay to be told that there is no room for it. */
 export function isTurnedAway(info: ConnectionInfo): boolean {
-  return (arrivalOf(info)?.refusal ?? 0) !== 0;
+  return (strangerOf(info)?.refusal ?? 0) !== 0;
 }
 
 /** An IPv4 address that came by an IPv6 socket, as IPv4. */
-function plainAddress(address: string): string {
+export function plainAddress(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }

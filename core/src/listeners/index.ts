@@ -1,16 +1,23 @@
 import { ERRORS, PortcullisError } from '../errors.js';
 import type { Listener, ListenerOptions, ListenerRoom } from './listener.js';
+import { listenMqtt } from './stream-listener.js';
 import { listenTcp } from './tcp.js';
 import { listenWebSocket } from './web-socket.js';
 
 export type { Listener, ListenerOptions, ListenerRoom } from './listener.js';
+export { isSameAddress, requireFreeAddress } from './same-address.js';
+export type { TlsMaterial, TlsSource } from './tls-server.js';
 
 /** Binds a listener of any kind. */
 export function listen(room: ListenerRoom, options: ListenerOptions): Promise<Listener> {
   switch (options.scheme) {
     case 'mqtt':
-      return listenTcp(room, options);
+      return options.proxyProtocol === null ? listenTcp(room, options) : listenMqtt(room, options);
+    case 'mqtts':
+    case 'unix':
+      return listenMqtt(room, options);
     case 'ws':
+    case 'wss':
       return listenWebSocket(room, options);
     default:
       throw new PortcullisError(ERRORS.invariant, 'a listener of an unknown kind');

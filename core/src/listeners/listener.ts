@@ -1,15 +1,25 @@
 import type { ConnectionRoom } from '../connection/index.js';
+import type { TlsSource } from './tls-server.js';
 
 /** What a listener listens on, and for which chain. */
 export interface ListenerOptions {
   readonly name: string;
-  readonly scheme: 'mqtt' | 'ws';
+  readonly scheme: 'mqtt' | 'mqtts' | 'ws' | 'wss' | 'unix';
+  /** Empty for a Unix socket. */
   readonly host: string;
+  /** 0 for a Unix socket, and for any free port. */
   readonly port: number;
+  /** Of WebSocket requests, or of the Unix socket. */
   readonly path: string;
   readonly chain: string;
   readonly maxConnections: number | null;
   readonly origins: readonly string[] | null;
+  /** Certificates, of mqtts and wss listeners and no others. */
+  readonly tls: TlsSource | null;
+  /** Whose PROXY headers are believed; null where no connection begins with one. */
+  readonly proxyProtocol: { readonly trusted: readonly string[] } | null;
+  /** Permission bits of a Unix socket. */
+  readonly mode: number;
 }
 
 /** What holds for new connections of a bound port. */
@@ -24,6 +34,8 @@ export interface Listener {
   adopt(options: ListenerOptions): void;
   /** Where it really listens, with the port that was given out. */
   readonly url: string;
+  /** Reads again what is kept outside of the configuration: certificates. */
+  refresh?(): Promise<void>;
   /** Takes no more connections; those that are there stay. */
   close(): Promise<void>;
 }
@@ -41,4 +53,11 @@ export const LINGER_MS = 500;
 /** The address in a URL; IPv6 needs brackets there. */
 export function urlOf(scheme: string, host: string, port: number, path: string): string {
   return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}${path}`;
+}
+
+/** Where a listener listens, as one writes it. */
+export function addressUrl({ scheme, host, port, path }: Pick<ListenerOptions, 'scheme' | 'host' | 'port' | 'path'>): string {
+  // Anything but the commonest characters is escaped, so that a line of the log stays one that programs can take apart.
+  if (scheme === 'unix') return `unix:${path.split('/').map(encodeURIComponent).join('/')}`;
+  return urlOf(scheme, host, port, path);
 }

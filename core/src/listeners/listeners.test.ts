@@ -19,6 +19,9 @@ const OPTIONS: ListenerOptions = {
   chain: 'default',
   maxConnections: null,
   origins: null,
+  tls: null,
+  proxyProtocol: null,
+  mode: 0o600,
 };
 
 const CONNACK = '20020000';

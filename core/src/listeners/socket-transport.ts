@@ -1,55 +1,81 @@
 import type { Socket } from 'node:net';
-import type { ConnectionInfo } from '@portcullis/sdk';
-import { openConnection, type Transport } from '../connection/index.js';
-import type { Doorkeeper } from './doorkeeper.js';
-import { type InForce, LINGER_MS, type ListenerRoom } from './listener.js';
+import { TLSSocket } from 'node:tls';
+import type { ConnectionInfo, TlsEvidence } from '@portcullis/sdk';
+import { type Connection, openConnection, type Transport } from '../connection/index.js';
+import { LINGER_MS, type ListenerRoom } from './listener.js';
 
-/** Carries MQTT over a socket that was accepted. */
-export function acceptSocket(room: ListenerRoom, inForce: InForce, doorkeeper: Doorkeeper, socket: Socket): void {
-  // Before anything else: a socket without a listener for its errors would end the process.
-  socket.on('error', () => {});
-  const info = doorkeeper.admit('tcp', socket.remoteAddress, socket.remotePort, socket);
-  if (info === null) {
-    socket.destroy();
-    return;
-  }
-  const connection = openConnection(room.connections, new SocketTransport(socket, info, room), inForce.options.chain);
+/** A socket that was let in, ready to carry MQTT or HTTP: a TLS one has its handshake behind it. */
+export interface Arrival {
+  readonly socket: Socket;
+  readonly info: ConnectionInfo;
+  readonly tls: TlsEvidence | null;
+  /** When the socket was accepted, in monotonic milliseconds; every deadline before the CONNACK counts from there. */
+  readonly acceptedAt: number;
+  /** To be called when a connection looks after the socket; until then the deadline closes it. */
+  readonly settled: () => void;
+}
+
+/** Carries MQTT over a socket from now on. */
+export function serveMqtt(room: ListenerRoom, chain: string, arrival: Arrival): void {
+  const { socket } = arrival;
+  const transport = new SocketTransport(arrival, room);
+  const connection = openConnection(room.connections, transport, chain);
   const gone = room.opened(connection);
+  arrival.settled();
+  // Half-open until the connection is over: a peer that has said its last may still wait for an answer, and what it said for its turn.
+  socket.allowHalfOpen = true;
   let failure: Error | null = null;
   socket.on('error', (error) => {
     failure = error;
   });
   socket.on('data', (chunk: Buffer) => connection.received(chunk));
   socket.on('drain', () => connection.drained());
+  socket.on('end', () => transport.endedByPeer(connection));
   socket.on('close', () => {
-    doorkeeper.left(info);
     connection.closed(failure);
     gone();
   });
 }
 
-class SocketTransport implements Transport {
+/** Up to this size a copy costs less than a buffer that cannot be used again. */
+const COPIED_BYTES = 4096;
+
+/** The stream of a socket of any kind: TCP, TLS, Unix. */
+export class SocketTransport implements Transport {
   readonly info: ConnectionInfo;
-  readonly tls = null;
+  readonly tls: TlsEvidence | null;
+  readonly acceptedAt: number;
   readonly #socket: Socket;
   readonly #room: ListenerRoom;
+  readonly #encrypted: boolean;
+  #paused = false;
+  /** What waits until the socket is read again. */
+  #resumed: (() => void) | null = null;
 
-  constructor(socket: Socket, info: ConnectionInfo, room: ListenerRoom) {
+  constructor({ socket, info, tls, acceptedAt }: Omit<Arrival, 'settled'>, room: ListenerRoom) {
     this.#socket = socket;
-    this.info = info;
     this.#room = room;
+    this.#encrypted = socket instanceof TLSSocket;
+    this.info = info;
+    this.tls = tls;
+    this.acceptedAt = acceptedAt;
   }
 
-  write(buffer: Buffer, _slab: Buffer | null): boolean {
+  write(buffer: Buffer): boolean {
     const { stats } = this.#room.connections;
     stats.bytesSent += buffer.length;
+    // TLS never says at once that a write is done, whatever the kernel took: each small packet would cost the caller a large buffer.
+    if (this.#encrypted && buffer.length <= COPIED_BYTES) {
+      this.#socket.write(Buffer.from(buffer));
+      return true;
+    }
     this.#socket.write(buffer);
     return this.#socket.writableLength === 0;
   }
 
   writeAll(buffers: readonly Buffer[]): void {
     this.#socket.cork();
-    for (const buffer of buffers) this.write(buffer, null);
+    for (const buffer of buffers) this.write(buffer);
     this.#socket.uncork();
   }
 
@@ -58,16 +84,35 @@ class SocketTransport implements Transport {
   }
 
   pause(): void {
+    this.#paused = true;
     this.#socket.pause();
   }
 
   resume(): void {
+    this.#paused = false;
     this.#socket.resume();
+    if (this.#resumed !== null) process.nextTick(this.#resumed);
+    this.#resumed = null;
   }
 
-  end(_peerIsDone: boolean): void {
+  /**
+   * The peer has said its last. Packets of its that wait for an answer are handled first, for it may have said goodbye in them. Node tells of
+   * the end of a socket also while it is paused.
+   */
+  endedByPeer(connection: Connection): void {
+    if (this.#paused) {
+      this.#resumed = () => this.endedByPeer(connection);
+      return;
+    }
+    connection.closed(null);
+    // If the connection was closed before, nobody else ends the socket.
+    this.#socket.end();
+  }
+
+  end(): void {
     const socket = this.#socket;
     if (socket.destroyed) return;
+    this.#paused = false;
     socket.end();
     // Closing with unread bytes would reset the connection, and the peer might never see why it was closed: they are read and thrown away.
     socket.resume();

@@ -14,6 +14,9 @@ const OPTIONS: ListenerOptions = {
   chain: 'default',
   maxConnections: null,
   origins: null,
+  tls: null,
+  proxyProtocol: null,
+  mode: 0,
 };
 const UPGRADE = [
   'GET /mqtt HTTP/1.1',

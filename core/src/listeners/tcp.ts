@@ -8,14 +8,14 @@ import { type InForce, type Listener, type ListenerOptions, type ListenerRoom, u
 import { checkRawSockets } from './raw-check.js';
 import { type RawHandle, rawServerOf } from './raw-handle.js';
 import { RawRoom, RawTransport } from './raw-transport.js';
-import { acceptSocket } from './socket-transport.js';
+import { serveMqtt } from './socket-transport.js';
 
 /** Binds an `mqtt://` listener. */
 export async function listenTcp(room: ListenerRoom, options: ListenerOptions): Promise<Listener> {
   const inForce: InForce = { options };
   const doorkeeper = new Doorkeeper(room, inForce);
   // Without noDelay a small packet behind an unacknowledged one waits for up to 40 ms.
-  const server = createServer({ noDelay: true }, (socket: Socket) => acceptSocket(room, inForce, doorkeeper, socket));
+  const server = createServer({ noDelay: true }, (socket: Socket) => accept(room, inForce, doorkeeper, socket));
   const raw = await checkRawSockets();
   const port = await bind(server, options, room.connections.log);
   if ('sockets' in raw) acceptRaw(server, room, inForce, doorkeeper, new RawRoom(raw.sockets, room.connections.wheel, room.connections.stats));
@@ -36,17 +36,30 @@ export async function listenTcp(room: ListenerRoom, options: ListenerOptions): P
   };
 }
 
+function accept(room: ListenerRoom, inForce: InForce, doorkeeper: Doorkeeper, socket: Socket): void {
+  // Before anything else: a socket without a listener for its errors would end the process.
+  socket.on('error', () => {});
+  const info = doorkeeper.admit('tcp', socket.remoteAddress, socket.remotePort, socket);
+  if (info === null) {
+    socket.destroy();
+    return;
+  }
+  socket.once('close', () => doorkeeper.left(info));
+  const acceptedAt = room.connections.wheel.clock.now();
+  serveMqtt(room, inForce.options.chain, { socket, info, tls: null, acceptedAt, settled: () => {} });
+}
+
 /** Takes connections over from the server before it makes a socket of each. */
 function acceptRaw(server: Server, room: ListenerRoom, inForce: InForce, doorkeeper: Doorkeeper, rawRoom: RawRoom): void {
   const bound = rawServerOf(server);
   if (bound === null) return;
-  const { log, arrivals, wheel } = room.connections;
+  const { log, strangers, wheel } = room.connections;
   // What a socket that is listened on has, those that are accepted from it have on Linux, without a call for each.
   const inherits = process.platform === 'linux' && bound.setNoDelay?.(true) === 0;
   const peer: { address?: string; port?: number } = {};
   bound.onconnection = (status, handle) => {
     if (status !== 0 || handle === undefined) {
-      arrivals.refusals.refused('accept', wheel.clock.now(), { listener: inForce.options.name, status });
+      strangers.refusals.refused('accept', wheel.clock.now(), { listener: inForce.options.name, status });
       return;
     }
     let info: ConnectionInfo | null = null;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { connect as connectSocket, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { connectionRig } from '../connection/connection.test.support.js';
+import { CONNECTION } from '../gate/gate.test.support.js';
 import { type ListenerRoom, listen } from './index.js';
 import { hex, theirFrame } from './web-socket.test.support.js';
 
@@ -33,6 +34,9 @@ export async function served(t: TestContext, given: Parameters<typeof connection
     chain: 'default',
     maxConnections: null,
     origins: null,
+    tls: null,
+    proxyProtocol: null,
+    mode: 0o600,
   } as const;
   const listener = await listen(rig.listenerRoom, options);
   const sockets: Socket[] = [];
@@ -62,6 +66,11 @@ const UPGRADE = [
   'Sec-WebSocket-Protocol: mqtt',
   '\r\n',
 ].join('\r\n');
+
+/** How a socket arrived that nobody accepted. */
+export function arrivalAt(room: ListenerRoom) {
+  return { info: CONNECTION, tls: null, acceptedAt: room.connections.wheel.clock.now(), settled: () => {} };
+}
 
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { WebSocket } from 'ws';
 import { connectHex, parseAll, subscribeHex } from '../connection/connection.test.support.js';
-import { CONNECTION } from '../gate/gate.test.support.js';
 import { hex, LazySocket, pattern } from './web-socket.test.support.js';
-import { CLOSE, CONNACK, HIS_CLOSE, inFrame, plain, scene, served, until } from './web-socket-client.test.support.js';
+import { arrivalAt, CLOSE, CONNACK, HIS_CLOSE, inFrame, plain, scene, served, until } from './web-socket-client.test.support.js';
 import { openWebSocket } from './web-socket-transport.js';
 
 test('What an independent client sends in fragments, with pings in between, comes back whole and in order.', { timeout: 60_000 }, async (t) => {
@@ -67,7 +66,7 @@ test('What an independent client sends in fragments, with pings in between, come
 test('A million frames of one byte, and of none, from an accepted client end in what they say.', { timeout: 60_000 }, async () => {
   const { listenerRoom, stats } = scene();
   const socket = new LazySocket();
-  openWebSocket(listenerRoom, 'default', socket, hex(inFrame(connectHex(4))), CONNECTION, null);
+  openWebSocket(listenerRoom, 'default', socket, hex(inFrame(connectHex(4))), arrivalAt(listenerRoom));
   await until(() => socket.taken.length > 0);
   // A PUBLISH of a million bytes, remaining length c3 84 3d, in one message of fragments with empty ones in between.
   socket.push(hex('0285 00000000 30c3843d00'));

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectHex, DISCONNECT, PINGREQ, publishHex, subscribeHex } from '../connection/connection.test.support.js';
-import { CONNECTION, SKIP } from '../gate/gate.test.support.js';
+import { SKIP } from '../gate/gate.test.support.js';
 import { LINGER_MS } from './listener.js';
 import { hex, LazySocket, pattern, theirFrame } from './web-socket.test.support.js';
-import { CLOSE, CONNACK, HIS_CLOSE, inFrame, plain, scene, served, until } from './web-socket-client.test.support.js';
+import { arrivalAt, CLOSE, CONNACK, HIS_CLOSE, inFrame, plain, scene, served, until } from './web-socket-client.test.support.js';
 import { openWebSocket } from './web-socket-transport.js';
 
 test('What comes right behind the upgrade is not lost.', { timeout: 20_000 }, async (t) => {
@@ -179,7 +179,7 @@ test('A ping is answered with what it says.', { timeout: 20_000 }, async (t) => 
 test('However many pings come, of a peer that does not read no more than two answers wait, and the last ping gets one.', async () => {
   const { listenerRoom } = scene();
   const socket = new LazySocket();
-  openWebSocket(listenerRoom, 'default', socket, hex(inFrame(connectHex(4))), CONNECTION, null);
+  openWebSocket(listenerRoom, 'default', socket, hex(inFrame(connectHex(4))), arrivalAt(listenerRoom));
   await until(() => socket.taken.length > 0);
   socket.lazy = true;
   for (let i = 0; i < 10_000; i += 1) {

@@ -3,16 +3,20 @@ import type { ConnectionInfo, TlsEvidence } from '@portcullis/sdk';
 import { type Connection, openConnection, type Transport } from '../connection/index.js';
 import { ERRORS } from '../errors.js';
 import { LINGER_MS, type ListenerRoom } from './listener.js';
+import type { Arrival } from './socket-transport.js';
 import { CloseCode, closeFrame, FrameWriter, pongFrame } from './web-socket-frames.js';
 import { type FrameEnd, FrameReader } from './web-socket-reader.js';
 
 const writer = new FrameWriter();
 
 /** Opens a connection over a socket that has been upgraded. `head` is what came behind the request. */
-export function openWebSocket(room: ListenerRoom, chain: string, socket: Duplex, head: Buffer, info: ConnectionInfo, tls: TlsEvidence | null): void {
-  const transport = new WebSocketTransport(socket, info, tls, room);
+export function openWebSocket(room: ListenerRoom, chain: string, socket: Duplex, head: Buffer, arrival: Omit<Arrival, 'socket'>): void {
+  const transport = new WebSocketTransport(socket, arrival, room);
   const connection = openConnection(room.connections, transport, chain);
   const gone = room.opened(connection);
+  arrival.settled();
+  // Half-open until the connection is over: a peer that has said its last may still wait for an answer, and what it said for its turn.
+  socket.allowHalfOpen = true;
   let failure: Error | null = null;
   socket.on('error', (error) => {
     failure = error;
@@ -31,6 +35,7 @@ export function openWebSocket(room: ListenerRoom, chain: string, socket: Duplex,
 class WebSocketTransport implements Transport {
   readonly info: ConnectionInfo;
   readonly tls: TlsEvidence | null;
+  readonly acceptedAt: number;
   readonly #socket: Duplex;
   readonly #room: ListenerRoom;
   readonly #reader: FrameReader;
@@ -46,10 +51,11 @@ class WebSocketTransport implements Transport {
   #ponging = false;
   #nextPong: Buffer | null = null;
 
-  constructor(socket: Duplex, info: ConnectionInfo, tls: TlsEvidence | null, room: ListenerRoom) {
+  constructor(socket: Duplex, { info, tls, acceptedAt }: Omit<Arrival, 'socket'>, room: ListenerRoom) {
     this.#socket = socket;
     this.info = info;
     this.tls = tls;
+    this.acceptedAt = acceptedAt;
     this.#room = room;
     this.#reader = new FrameReader(room.connections.limits.maxWebSocketFrameBytes);
   }

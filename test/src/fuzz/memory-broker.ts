@@ -98,7 +98,21 @@ function composition(options: MemoryBrokerOptions): Pick<BrokerOptions, 'config'
   const config: Config = {
     file: '/nowhere/plugins.json',
     folder: '/nowhere',
-    listeners: [{ name: 'local', scheme: 'mqtt', host: '127.0.0.1', port: 0, path: '', chain: 'default', maxConnections: null, origins: null }],
+    listeners: [
+      {
+        name: 'local',
+        scheme: 'mqtt',
+        host: '127.0.0.1',
+        port: 0,
+        path: '',
+        chain: 'default',
+        maxConnections: null,
+        origins: null,
+        tls: null,
+        proxyProtocol: null,
+        mode: 0o600,
+      },
+    ],
     plugins: plugins.map(({ spec }) => ({ ...spec, use: spec.name, useAt: { line: 1, column: 1 }, isolation: 'inProcess' })),
     chains: new Map([['default', { ...chain, ...answers }]]),
     sessions: { clientIdOwnership: 'principal', maxExpirySeconds: 3600, perPrincipal: 10_000, useUsernameAsClientId: false },

@@ -45,7 +45,7 @@ const CASES: readonly Case[] = [
   { what: 'a comment', text: changed(2, /$/, ' // first'), says: [/plugins\.json:2:\d+ .*comment/] },
   { what: 'a duplicate key', text: changed(2, '"version": 1,', '"version": 1, "version": 1,'), says: [/plugins\.json:2:\d+ .*version/] },
   { what: 'a number as text', text: changed(2, '1', '"1"'), says: [/plugins\.json:2:\d+ .*version/] },
-  { what: 'TLS', text: changed(4, 'mqtt:', 'mqtts:'), says: [/plugins\.json:4:\d+ .*not supported in this version/] },
+  { what: 'TLS without certificates', text: changed(4, 'mqtt:', 'mqtts:'), says: [/plugins\.json:4:\d+ .*need "tls"/] },
   { what: 'a worker', text: changed(7, '"use"', '"isolation": "worker", "use"'), says: [/plugins\.json:7:\d+ .*not available in this version/] },
   {
     what: 'a foreign plugin without isolation',

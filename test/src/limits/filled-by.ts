@@ -29,12 +29,12 @@ export const FILLED_BY: Readonly<Record<string, readonly Filling[]>> = {
   maxHalfOpen: [[here('strangers'), 'are bounded for all addresses together: the oldest makes room, and a client that is not slow gets in']],
   maxHalfOpenPerAddress: [
     [here('strangers'), 'are not closed for others while we owe them the answer: then the newest is refused'],
-    [here('transports'), 'hold for half-open connections of an address: a client that is not slow gets in all the same'],
+    [here('transports'), 'hold for half-open connections: a client that is not slow gets in all the same'],
   ],
   maxConnections: [[here('registry-limits'), 'are bounded: the CONNECT of a further one is refused with the code of its version, and has no effect']],
   maxConnectionsPerAddress: [
     [here('registry-limits'), 'are bounded for each address, an IPv6 network of 64 bits being one, and a place that is given back can be had again'],
-    [here('transports'), 'hold for connections of an address: one too many is told so, and has no effect'],
+    [here('transports'), 'hold for connections in all or of an address: one too many is refused, and has no effect'],
   ],
   maxConnectionsPerUser: [
     [
@@ -49,6 +49,12 @@ export const FILLED_BY: Readonly<Record<string, readonly Filling[]>> = {
   reservedFileDescriptors: [
     [here('descriptors'), 'goes by what is configured where that is less than what it may open'],
     [here('descriptors'), 'stops taking connections 64 below its limit, says so, and takes them again when others have gone'],
+  ],
+  maxProxyHeadersAwaited: [
+    ['core/src/listeners/entrance.test.ts', 'Connections without a header are bounded, and none of them counts as open or is shown to a guard.'],
+  ],
+  maxProxyHeaderBytes: [
+    ['core/src/listeners/entrance.test.ts', 'A PROXY header above maxProxyHeaderBytes closes the connection as soon as it says so.'],
   ],
   maxTopicLevels: [[here('transports'), 'hold for packets: a 5.0 client is told the reason, a 3.1.1 client is closed']],
   maxUserProperties: [[here('transports'), 'hold for packets: a 5.0 client is told the reason, a 3.1.1 client is closed']],

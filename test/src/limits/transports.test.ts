@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { BrokerProcess, standardFiles } from '../support/broker-process.js';
+import { setTimeout as delay } from 'node:timers/promises';
+import { startWith, tlsClient } from '../listeners/scene.js';
+import type { BrokerProcess } from '../support/broker-process.js';
+import { Authority } from '../support/certificates.js';
 import { connect5, connect311, type PublishFields, publish, subscribe } from '../support/packets.js';
 import { WireClient } from '../support/wire-client.js';
 
@@ -21,16 +24,62 @@ const LIMITS = {
   maxConnectionsPerAddress: 9,
 };
 
+const authority = await Authority.create();
+const pair = await authority.issue();
+const tls = { cert: 'cert.pem', key: 'key.pem' };
+
 interface TransportUnderTest {
   readonly name: string;
-  /** Name of its listener. */
-  readonly listener: string;
+  /** Its listener, without the chain. */
+  readonly listener: object;
+  /** Whether a connection above a limit is told so by CONNACK, by HTTP, or not at all. */
+  readonly tells: 'connack' | 'http' | 'nothing';
+  /** Whether it has addresses. */
+  readonly addressed: boolean;
   open(broker: BrokerProcess): Promise<WireClient>;
 }
 
+const address = (broker: BrokerProcess): NetConnectOpts => {
+  const url = broker.url('local');
+  return url.startsWith('unix:') ? { path: url.slice('unix:'.length) } : { port: broker.port('local'), host: '127.0.0.1' };
+};
+
 const TRANSPORTS: readonly TransportUnderTest[] = [
-  { name: 'TCP', listener: 'local', open: (broker) => WireClient.connect(broker.port('local')) },
-  { name: 'WebSocket', listener: 'web', open: (broker) => WireClient.connectWebSocket(broker.url('web')) },
+  {
+    name: 'TCP',
+    listener: { url: 'mqtt://127.0.0.1:0' },
+    tells: 'connack',
+    addressed: true,
+    open: (broker) => WireClient.connect(broker.port('local')),
+  },
+  {
+    name: 'TLS',
+    listener: { url: 'mqtts://127.0.0.1:0', tls },
+    tells: 'nothing',
+    addressed: true,
+    open: (broker) => tlsClient(broker.port('local'), { ca: authority.pem }),
+  },
+  {
+    name: 'a Unix socket',
+    listener: { url: 'unix:mqtt.sock' },
+    tells: 'connack',
+    addressed: false,
+    open: (broker) => WireClient.over(connect(address(broker))),
+  },
+  {
+    name: 'WebSocket',
+    listener: { url: 'ws://127.0.0.1:0/mqtt' },
+    tells: 'http',
+    addressed: true,
+    open: (broker) => WireClient.connectWebSocket(broker.url('local')),
+  },
+  {
+    name: 'WebSocket over TLS',
+    listener: { url: 'wss://127.0.0.1:0/mqtt', tls },
+    tells: 'nothing',
+    addressed: true,
+    open: (broker) => WireClient.connectWebSocket(broker.url('local').replace('127.0.0.1', 'localhost'), { ca: authority.pem }),
+  },
 ];
 
 /** `26`, the user property, so many times. */
@@ -54,19 +103,23 @@ function subscribeOf(version: 4 | 5, filters: readonly string[]): string {
   return subscribe({ filters: filters.map((filter) => [filter, 0] as const), ...(version === 5 ? { properties: '' } : {}) });
 }
 
-for (const { name, listener, open } of TRANSPORTS) {
+for (const { name, listener, tells, addressed, open } of TRANSPORTS) {
   describe(`limits over ${name}`, () => {
     let broker: BrokerProcess;
     let clients: WireClient[] = [];
     let sockets: Socket[] = [];
 
     before(async () => {
-      broker = await BrokerProcess.start({ files: standardFiles({ alice: 'secret' }, 'user alice\ntopic readwrite #\n', { limits: LIMITS }) });
+      const files = { 'cert.pem': pair.cert, 'key.pem': pair.key, 'data/acl': 'user alice\ntopic readwrite #\n' };
+      broker = await startWith({ local: { ...listener, ...(addressed ? {} : { maxConnections: 9 }) } }, files, {
+        more: { limits: { ...LIMITS, ...(addressed ? {} : { maxHalfOpen: 5 }) } },
+      });
     });
     after(async () => assert.equal(await broker.stop(), 0));
     afterEach(async () => {
-      // Node 20 spins for ever on a reset of a socket that both sides have closed.
-      for (const client of clients) if (client.ending === null) client.reset();
+      for (const client of clients) client.close();
+      // Only then are they no longer counted.
+      while (clients.some(({ ending }) => ending === null)) await delay(5);
       for (const socket of sockets) socket.destroy();
       clients = [];
       sockets = [];
@@ -74,7 +127,7 @@ for (const { name, listener, open } of TRANSPORTS) {
 
     /** A socket that says nothing; `closed` is when the broker closed it, in milliseconds since it was opened. */
     async function silent(): Promise<{ socket: Socket; closed: Promise<number> }> {
-      const socket = connect(broker.port(listener), '127.0.0.1');
+      const socket = connect(address(broker));
       const opened = performance.now();
       sockets.push(socket);
       socket.on('error', () => {}).resume();
@@ -131,7 +184,7 @@ for (const { name, listener, open } of TRANSPORTS) {
       assert.ok(performance.now() - began < TIMEOUT_MS * 3);
     });
 
-    it('hold for half-open connections of an address: a client that is not slow gets in all the same', async () => {
+    it('hold for half-open connections: a client that is not slow gets in all the same', async () => {
       const strangers = [];
       for (let i = 0; i < 5; i += 1) strangers.push(await silent());
       const patient = await accepted('patient');
@@ -144,10 +197,11 @@ for (const { name, listener, open } of TRANSPORTS) {
       await Promise.all(strangers.map(({ closed }) => closed));
     });
 
-    it('hold for connections of an address: one too many is told so, and has no effect', async () => {
+    it('hold for connections in all or of an address: one too many is refused, and has no effect', async () => {
       const there: WireClient[] = [];
       for (let i = 0; i < 9; i += 1) there.push(await accepted(`c${i}`));
-      if (name === 'WebSocket') await assert.rejects(open(broker), /503/);
+      if (tells === 'http') await assert.rejects(open(broker), /503/);
+      else if (tells === 'nothing') await assert.rejects(open(broker));
       else {
         await (await client('c0')).expect('20 02 00 03');
         const refused = await client('c0', 5);
@@ -155,7 +209,7 @@ for (const { name, listener, open } of TRANSPORTS) {
         await refused.expectClosed();
       }
       await there[0]?.silence();
-      await broker.waitForOutput(/maxConnectionsPerAddress is reached/);
+      await broker.waitForOutput(addressed ? /maxConnectionsPerAddress is reached/ : /maxConnections of the listener is reached/);
     });
   });
 }

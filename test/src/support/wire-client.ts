@@ -45,10 +45,23 @@ export class WireClient {
     return client;
   }
 
+  /** Speaks over a socket that is being connected: TLS, a Unix socket, or TCP on which something was sent before. */
+  static async over(socket: Socket, event: 'connect' | 'secureConnect' = 'connect'): Promise<WireClient> {
+    const client = new WireClient((self) => self.#overTcp(socket));
+    await withTimeout('a connection', (resolve, reject) => {
+      socket.once(event, resolve);
+      socket.once('error', reject);
+    });
+    return client;
+  }
+
   /** Connects over WebSocket, with the subprotocol `mqtt` unless told otherwise; each `send` is one binary message. */
-  static async connectWebSocket(url: string, options: { readonly protocol?: string; readonly origin?: string } = {}): Promise<WireClient> {
-    const { protocol = 'mqtt', origin } = options;
-    const socket = new WebSocket(url, protocol === '' ? [] : [protocol], origin === undefined ? {} : { origin });
+  static async connectWebSocket(
+    url: string,
+    options: { readonly protocol?: string; readonly origin?: string; readonly ca?: string } = {},
+  ): Promise<WireClient> {
+    const { protocol = 'mqtt', ...more } = options;
+    const socket = new WebSocket(url, protocol === '' ? [] : [protocol], more);
     const client = new WireClient((self) => self.#overWebSocket(socket));
     await withTimeout(`a WebSocket connection to ${url}`, (resolve, reject) => {
       socket.once('open', resolve);

@@ -1,5 +1,5 @@
 import { type ConnectionInfo, ReasonCode } from '@portcullis/sdk';
-import { type TimerWheel, WheelTimer } from '../clock.js';
+import type { TimerWheel } from '../clock.js';
 import type { Limits } from '../limits.js';
 import type { Logger } from '../log.js';
 import type { Stats } from '../stats.js';
@@ -21,7 +21,7 @@ export interface Neighbours {
 }
 
 /** What there is to know of a socket between its accept and its CONNACK. */
-export class Arrival {
+export class Stranger {
   /** When its CONNACK must have left, in monotonic milliseconds: one deadline for TLS, HTTP, CONNECT and the answers of plugins together. */
   readonly deadlineAt: number;
   /** The reason code by which its CONNECT is to be refused because a limit is reached; 0 when it may go on. */
@@ -33,14 +33,12 @@ export class Arrival {
   halfOpen = false;
   /** Whether its CONNECT has come, so that it waits for us and no longer for its peer. */
   heard = false;
-  /** Whether a connection holds it, which keeps the deadline itself. */
-  connected = false;
   /** Whether its socket is closed. */
   left = false;
   bytes = 0;
   /** Neighbours in the list of those that were not heard yet; null outside of it. */
-  previous: Arrival | null = null;
-  next: Arrival | null = null;
+  previous: Stranger | null = null;
+  next: Stranger | null = null;
 
   constructor(address: string, deadlineAt: number, refusal: number, holder: Holder | null) {
     this.address = address;
@@ -50,44 +48,44 @@ export class Arrival {
   }
 }
 
-let read: (info: ConnectionInfo) => Arrival | null;
+let read: (info: ConnectionInfo) => Stranger | null;
 
-/** A connection's description with its arrival inside, where no plugin that is shown the description can reach it. */
+/** A connection's description with its stranger inside, where no plugin that is shown the description can reach it. */
 class AdmittedInfo implements ConnectionInfo {
   readonly id: string;
   readonly listener: string;
   readonly transport: ConnectionInfo['transport'];
   readonly address: string;
   readonly port: number;
-  readonly #arrival: Arrival;
+  readonly #stranger: Stranger;
 
-  constructor(info: ConnectionInfo, arrival: Arrival) {
+  constructor(info: ConnectionInfo, stranger: Stranger) {
     this.id = info.id;
     this.listener = info.listener;
     this.transport = info.transport;
     this.address = info.address;
     this.port = info.port;
-    this.#arrival = arrival;
+    this.#stranger = stranger;
     Object.freeze(this);
   }
 
   static {
-    read = (info) => (#arrival in info ? info.#arrival : null);
+    read = (info) => (#stranger in info ? info.#stranger : null);
   }
 }
 
-/** The description of a socket's connection, tied to its arrival. */
-export function describe(info: ConnectionInfo, arrival: Arrival): ConnectionInfo {
-  return new AdmittedInfo(info, arrival);
+/** The description of a socket's connection, tied to its stranger. */
+export function describe(info: ConnectionInfo, stranger: Stranger): ConnectionInfo {
+  return new AdmittedInfo(info, stranger);
 }
 
-/** The arrival that a description is tied to, or null. */
-export function arrivalOf(info: ConnectionInfo): Arrival | null {
+/** The stranger that a description is tied to, or null. */
+export function strangerOf(info: ConnectionInfo): Stranger | null {
   return read(info);
 }
 
-/** What the list of arrivals needs of the broker. */
-export interface ArrivalRoom {
+/** What the list of strangers needs of the broker. */
+export interface StrangerRoom {
   readonly limits: Limits;
   readonly stats: Stats;
   readonly wheel: TimerWheel;
@@ -98,17 +96,16 @@ export interface ArrivalRoom {
  * All sockets that have not had their CONNACK, and how many each address has. Strangers are bounded in number, in time and in bytes; where room
  * must be made, it is made by those who have kept us waiting longest, so that slow ones cannot lock out others.
  */
-export class Arrivals {
+export class Strangers {
   readonly refusals: RefusalLog;
   /** Sockets that are only there to be told that there is no room. */
   refusing = 0;
-  readonly #room: ArrivalRoom;
+  readonly #room: StrangerRoom;
   readonly #addresses = new Map<string, Neighbours>();
   /** Those that were not heard yet, the oldest first; a ring through a head that is none. */
-  readonly #head = new Arrival('', 0, 0, null);
-  readonly #timer = new WheelTimer(() => this.#expire());
+  readonly #head = new Stranger('', 0, 0, null);
 
-  constructor(room: ArrivalRoom) {
+  constructor(room: StrangerRoom) {
     this.#room = room;
     this.refusals = new RefusalLog(room.log);
     this.#head.previous = this.#head;
@@ -121,96 +118,94 @@ export class Arrivals {
   }
 
   /** Lets a socket in, as half open; false if there is no room for it. `near`: what `neighbours` said. */
-  enter(arrival: Arrival, near: Neighbours | null): boolean {
+  enter(stranger: Stranger, near: Neighbours | null): boolean {
     const { limits, stats } = this.#room;
     // To be refused is nothing that others should make room for.
-    const { refusal } = arrival;
+    const { refusal } = stranger;
     if (near !== null && near.halfOpen >= limits.maxHalfOpenPerAddress && (refusal !== 0 || !this.#closeOldest(near))) return false;
     if (stats.connectionsHalfOpen >= limits.maxHalfOpen && (refusal !== 0 || !this.#closeOldest(null))) return false;
-    if (arrival.address !== '') {
+    if (stranger.address !== '') {
       // Those that were closed to make room may have been the last of their address.
       const known = near !== null && near.open + near.halfOpen > 0 ? near : null;
-      arrival.neighbours = known ?? this.#neighboursOf(addressKey(arrival.address));
-      arrival.neighbours.halfOpen += 1;
-      if (refusal === 0) arrival.neighbours.open += 1;
+      stranger.neighbours = known ?? this.#neighboursOf(addressKey(stranger.address));
+      stranger.neighbours.halfOpen += 1;
+      if (refusal === 0) stranger.neighbours.open += 1;
     }
     if (refusal !== 0) this.refusing += 1;
-    arrival.halfOpen = true;
+    stranger.halfOpen = true;
     stats.connectionsHalfOpen += 1;
-    const last = this.#head.previous as Arrival;
-    arrival.previous = last;
-    arrival.next = this.#head;
-    last.next = arrival;
-    this.#head.previous = arrival;
-    if (!this.#timer.scheduled) this.#schedule(arrival);
+    const last = this.#head.previous as Stranger;
+    stranger.previous = last;
+    stranger.next = this.#head;
+    last.next = stranger;
+    this.#head.previous = stranger;
     return true;
   }
 
   /** The socket has become a connection. One that no doorkeeper has seen is counted from here on. */
-  connect(info: ConnectionInfo, holder: Holder): Arrival {
-    let arrival = arrivalOf(info);
-    if (arrival === null) {
-      const deadlineAt = this.#room.wheel.clock.now() + this.#room.limits.connectTimeoutMs;
-      arrival = new Arrival('', deadlineAt, 0, holder);
+  connect(info: ConnectionInfo, holder: Holder, acceptedAt: number): Stranger {
+    let stranger = strangerOf(info);
+    if (stranger === null) {
+      const deadlineAt = acceptedAt + this.#room.limits.connectTimeoutMs;
+      stranger = new Stranger('', deadlineAt, 0, holder);
       // There is no room for it, and it is there: its CONNECT is refused.
-      if (!this.enter(arrival, null)) arrival = new Arrival('', deadlineAt, ReasonCode.QuotaExceeded, holder);
+      if (!this.enter(stranger, null)) stranger = new Stranger('', deadlineAt, ReasonCode.QuotaExceeded, holder);
     }
-    arrival.holder = holder;
-    arrival.connected = true;
-    this.hold(arrival, 0);
-    return arrival;
+    stranger.holder = holder;
+    this.hold(stranger, 0);
+    return stranger;
   }
 
   /** Its CONNECT has come. */
-  heard(arrival: Arrival): void {
-    arrival.heard = true;
-    unlink(arrival);
+  heard(stranger: Stranger): void {
+    stranger.heard = true;
+    unlink(stranger);
   }
 
   /**
    * So many bytes wait for it now; false if that is too much in all, and then nothing is changed. For one whose CONNECT has come, room is made
    * by those that have not sent theirs.
    */
-  hold(arrival: Arrival, bytes: number): boolean {
-    const more = bytes - arrival.bytes;
-    if (more === 0 || !arrival.halfOpen) return true;
+  hold(stranger: Stranger, bytes: number): boolean {
+    const more = bytes - stranger.bytes;
+    if (more === 0 || !stranger.halfOpen) return true;
     const { stats, limits } = this.#room;
     if (more > 0) {
       while (stats.preAuthBytes + more > limits.maxPreAuthTotalBytes) {
-        if (arrival.heard && this.#closeHolding()) continue;
+        if (stranger.heard && this.#closeHolding()) continue;
         stats.closedPreAuthBytes += 1;
-        this.refusals.refused('pre-auth-bytes', this.#room.wheel.clock.now(), { address: arrival.address });
+        this.refusals.refused('pre-auth-bytes', this.#room.wheel.clock.now(), { address: stranger.address });
         return false;
       }
     }
     stats.preAuthBytes += more;
-    arrival.bytes = bytes;
+    stranger.bytes = bytes;
     return true;
   }
 
   /** It has had its CONNACK, or never will; both may be said of one. */
-  settled(arrival: Arrival): void {
-    if (!arrival.halfOpen) return;
+  settled(stranger: Stranger): void {
+    if (!stranger.halfOpen) return;
     const { stats } = this.#room;
-    arrival.halfOpen = false;
-    unlink(arrival);
+    stranger.halfOpen = false;
+    unlink(stranger);
     stats.connectionsHalfOpen -= 1;
-    stats.preAuthBytes -= arrival.bytes;
-    arrival.bytes = 0;
-    if (arrival.neighbours === null) return;
-    arrival.neighbours.halfOpen -= 1;
-    this.#forget(arrival.neighbours);
+    stats.preAuthBytes -= stranger.bytes;
+    stranger.bytes = 0;
+    if (stranger.neighbours === null) return;
+    stranger.neighbours.halfOpen -= 1;
+    this.#forget(stranger.neighbours);
   }
 
   /** Its socket is closed; called once. */
-  gone(arrival: Arrival): void {
-    this.settled(arrival);
-    arrival.left = true;
-    arrival.holder = null;
-    if (arrival.refusal !== 0) this.refusing -= 1;
-    else if (arrival.neighbours !== null) {
-      arrival.neighbours.open -= 1;
-      this.#forget(arrival.neighbours);
+  gone(stranger: Stranger): void {
+    this.settled(stranger);
+    stranger.left = true;
+    stranger.holder = null;
+    if (stranger.refusal !== 0) this.refusing -= 1;
+    else if (stranger.neighbours !== null) {
+      stranger.neighbours.open -= 1;
+      this.#forget(stranger.neighbours);
     }
   }
 
@@ -229,58 +224,37 @@ export class Arrivals {
 
   /** Closes the one of an address, or of all, that was let in first and has not been heard since. */
   #closeOldest(near: Neighbours | null): boolean {
-    for (let arrival = this.#head.next as Arrival; arrival !== this.#head; arrival = arrival.next as Arrival) {
-      if (arrival.holder === null || (near !== null && arrival.neighbours !== near)) continue;
+    for (let stranger = this.#head.next as Stranger; stranger !== this.#head; stranger = stranger.next as Stranger) {
+      if (stranger.holder === null || (near !== null && stranger.neighbours !== near)) continue;
       this.#room.stats.closedHalfOpen += 1;
-      this.#close(arrival, 'half-open');
+      this.#close(stranger, 'half-open');
       return true;
     }
     return false;
   }
 
   #closeHolding(): boolean {
-    for (let arrival = this.#head.next as Arrival; arrival !== this.#head; arrival = arrival.next as Arrival) {
-      if (arrival.bytes === 0 || arrival.holder === null) continue;
+    for (let stranger = this.#head.next as Stranger; stranger !== this.#head; stranger = stranger.next as Stranger) {
+      if (stranger.bytes === 0 || stranger.holder === null) continue;
       this.#room.stats.closedPreAuthBytes += 1;
-      this.#close(arrival, 'pre-auth-bytes');
+      this.#close(stranger, 'pre-auth-bytes');
       return true;
     }
     return false;
   }
 
-  #close(arrival: Arrival, reason: 'half-open' | 'pre-auth-bytes'): void {
-    this.refusals.refused(reason, this.#room.wheel.clock.now(), { address: arrival.address });
-    this.settled(arrival);
-    arrival.holder?.destroy();
-  }
-
-  #schedule(oldest: Arrival): void {
-    this.#room.wheel.schedule(this.#timer, oldest.deadlineAt - this.#room.wheel.clock.now());
-  }
-
-  /** Time is up for those that have not become a connection: all deadlines are equally long, so that the list is in their order. */
-  #expire(): void {
-    const now = this.#room.wheel.clock.now();
-    let arrival = this.#head.next as Arrival;
-    while (arrival !== this.#head && arrival.deadlineAt <= now) {
-      const next = arrival.next as Arrival;
-      if (!arrival.connected && arrival.holder !== null) {
-        this.#room.stats.connectTimeouts += 1;
-        const { holder } = arrival;
-        this.settled(arrival);
-        holder.destroy();
-      }
-      arrival = next;
-    }
-    if (arrival !== this.#head) this.#schedule(arrival);
+  #close(stranger: Stranger, reason: 'half-open' | 'pre-auth-bytes'): void {
+    this.refusals.refused(reason, this.#room.wheel.clock.now(), { address: stranger.address });
+    this.settled(stranger);
+    stranger.holder?.destroy();
   }
 }
 
-function unlink(arrival: Arrival): void {
-  const { previous, next } = arrival;
+function unlink(stranger: Stranger): void {
+  const { previous, next } = stranger;
   if (previous === null || next === null) return;
   previous.next = next;
   next.previous = previous;
-  arrival.previous = null;
-  arrival.next = null;
+  stranger.previous = null;
+  stranger.next = null;
 }

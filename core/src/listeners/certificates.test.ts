@@ -1,0 +1,115 @@
+import 'reflect-metadata';
+import assert from 'node:assert/strict';
+import { webcrypto } from 'node:crypto';
+import { once } from 'node:events';
+import { type AddressInfo, connect as connectTcp, createServer } from 'node:net';
+import { test } from 'node:test';
+import { connect } from 'node:tls';
+import * as x509 from '@peculiar/x509';
+import { connectionRig } from '../connection/connection.test.support.js';
+import { Logger } from '../log.js';
+import { Certificates } from './certificates.js';
+import { listen } from './index.js';
+import { type TlsMaterial, TlsServer } from './tls-server.js';
+
+const HOUR_MS = 3_600_000;
+
+async function material(): Promise<TlsMaterial> {
+  x509.cryptoProvider.set(webcrypto);
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({ name: 'CN=localhost', keys, signingAlgorithm: algorithm });
+  const key = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
+  const context = { cert: certificate.toString('pem'), key: `-----BEGIN PRIVATE KEY-----\n${key}\n-----END PRIVATE KEY-----\n` };
+  return { clientCertificate: 'none', context, digest: context.cert, warnings: [] };
+}
+
+test('A ticket is good for a resumed session until the keys change, once an hour.', { timeout: 20_000 }, async (t) => {
+  const { room, clock } = connectionRig();
+  const first = await material();
+  const server = new TlsServer(first, { protocol: null, handshakeTimeoutMs: 5000 });
+  const source = { material: first, files: [], read: async () => first };
+  const certificates = new Certificates('tls', server, source, room.wheel, new Logger(() => {}));
+  const front = createServer((socket) => {
+    socket.on('error', () => {});
+    server.secure(
+      socket,
+      (secured) => secured.end('x'),
+      () => {},
+    );
+  });
+  front.listen(0, '127.0.0.1');
+  await once(front, 'listening');
+  t.after(() => {
+    certificates.stop();
+    front.close();
+  });
+
+  /** Connects with a ticket; tells whether it was taken, and gives the next. */
+  async function resume(session: Buffer | undefined): Promise<{ readonly reused: boolean; readonly next: Buffer }> {
+    const options = {
+      port: (front.address() as AddressInfo).port,
+      rejectUnauthorized: false,
+      maxVersion: 'TLSv1.2',
+      servername: 'localhost',
+    } as const;
+    const socket = connect({ ...options, ...(session === undefined ? {} : { session }) });
+    await once(socket, 'data');
+    const result = { reused: socket.isSessionReused(), next: socket.getSession() ?? Buffer.alloc(0) };
+    socket.destroy();
+    return result;
+  }
+
+  const { reused, next } = await resume(undefined);
+  assert.equal(reused, false);
+  assert.equal((await resume(next)).reused, true);
+  clock.advance(HOUR_MS - 1000);
+  assert.equal((await resume(next)).reused, true);
+  clock.advance(1100);
+  const again = await resume(next);
+  assert.equal(again.reused, false);
+  assert.equal((await resume(again.next)).reused, true);
+  server.use({ ...first, digest: 'changed' });
+  assert.equal((await resume(again.next)).reused, false);
+});
+
+test('The deadline counts from accept: what the handshake used of it, the CONNECT has no more.', { timeout: 20_000 }, async (t) => {
+  const { room, clock, stats } = connectionRig();
+  const first = await material();
+  const listener = await listen(
+    { connections: room, opened: () => () => {} },
+    {
+      name: 'tls',
+      scheme: 'mqtts',
+      host: '127.0.0.1',
+      port: 0,
+      path: '',
+      chain: 'default',
+      maxConnections: null,
+      origins: null,
+      tls: { material: first, files: [], read: async () => first },
+      proxyProtocol: null,
+      mode: 0o600,
+    },
+  );
+  const port = Number(new URL(listener.url.replace('mqtts:', 'http:')).port);
+  const raw = connectTcp({ host: '127.0.0.1', port });
+  t.after(async () => {
+    raw.destroy();
+    await listener.close();
+  });
+  // It counts as a connection before a byte of TLS was sent.
+  while (stats.connectionsOpen === 0) await new Promise((resolve) => setImmediate(resolve));
+  clock.advance(9000);
+  const secured = connect({ socket: raw, servername: 'localhost', rejectUnauthorized: false });
+  secured.on('error', () => {});
+  await once(secured, 'secureConnect');
+  secured.write(Buffer.from('10', 'hex'));
+  while (stats.bytesReceived === 0) await new Promise((resolve) => setImmediate(resolve));
+  const closed = once(secured, 'close');
+  secured.resume();
+  clock.advance(1050);
+  await closed;
+  while (stats.connectionsOpen > 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(stats.tlsHandshakesFailed, 0);
+});

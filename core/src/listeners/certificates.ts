@@ -1,0 +1,79 @@
+import { type TimerWheel, WheelTimer } from '../clock.js';
+import { errorText } from '../errors.js';
+import type { Logger } from '../log.js';
+import { FileWatch } from './file-watch.js';
+import type { TlsServer, TlsSource } from './tls-server.js';
+
+/** How long a ticket key is used; tickets themselves are good for 300 seconds. */
+const TICKET_KEY_MS = 3_600_000;
+
+/** Keeps the certificates of a listener fresh: puts changed files in force, whole or not at all, and changes the ticket keys now and then. */
+export class Certificates {
+  readonly #name: string;
+  readonly #server: TlsServer;
+  readonly #wheel: TimerWheel;
+  readonly #log: Logger;
+  readonly #watch: FileWatch;
+  readonly #ticketTimer = new WheelTimer(() => this.#rotateTickets());
+  #source: TlsSource;
+  #busy: Promise<void> = Promise.resolve();
+  /** What was last complained of, so that a file that stays bad is named once. */
+  #complaint: string | null = null;
+
+  constructor(name: string, server: TlsServer, source: TlsSource, wheel: TimerWheel, log: Logger) {
+    this.#name = name;
+    this.#server = server;
+    this.#source = source;
+    this.#wheel = wheel;
+    this.#log = log;
+    this.#watch = new FileWatch(wheel, source.files, () => this.#read(false));
+    wheel.schedule(this.#ticketTimer, TICKET_KEY_MS);
+  }
+
+  /** Takes certificates and settings of another configuration, which has judged them. */
+  adopt(source: TlsSource): void {
+    this.#source = source;
+    this.#watch.watch(source.files);
+    this.#server.use(source.material);
+  }
+
+  /** Reads the files now; what cannot be used is complained of, even again. */
+  refresh(): Promise<void> {
+    return this.#read(true);
+  }
+
+  stop(): void {
+    this.#watch.stop();
+    this.#wheel.cancel(this.#ticketTimer);
+  }
+
+  /** One reading after the other: an older one must not be put in force after a newer. */
+  #read(asked: boolean): Promise<void> {
+    this.#busy = this.#busy.then(() => this.#readNow(asked));
+    return this.#busy;
+  }
+
+  async #readNow(asked: boolean): Promise<void> {
+    const source = this.#source;
+    try {
+      const material = await source.read();
+      if (source !== this.#source) return;
+      const changed = material.digest !== this.#server.material.digest;
+      this.#server.use(material);
+      this.#complaint = null;
+      if (!changed) return;
+      this.#log.info({ listener: this.#name }, 'certificates read again: they are in force for new connections');
+      for (const warning of material.warnings) this.#log.warn({ listener: this.#name }, warning);
+    } catch (error) {
+      const complaint = errorText(error);
+      if (source !== this.#source || (!asked && complaint === this.#complaint)) return;
+      this.#complaint = complaint;
+      this.#log.error({ listener: this.#name }, `${complaint}; the certificates read before stay in force`);
+    }
+  }
+
+  #rotateTickets(): void {
+    this.#server.rotateTickets();
+    this.#wheel.schedule(this.#ticketTimer, TICKET_KEY_MS);
+  }
+}

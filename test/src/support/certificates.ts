@@ -1,0 +1,122 @@
+import 'reflect-metadata';
+import { createPrivateKey, webcrypto } from 'node:crypto';
+import * as x509 from '@peculiar/x509';
+
+x509.cryptoProvider.set(webcrypto);
+
+const ALGORITHMS = {
+  ecdsa: { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' },
+  rsa: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', publicExponent: new Uint8Array([1, 0, 1]), modulusLength: 2048 },
+} as const;
+const DAY_MS = 86_400_000;
+const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
+const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
+
+export type KeyKind = keyof typeof ALGORITHMS;
+
+/** A certificate and its key, both as PEM. */
+export interface Pair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface CertificateFields {
+  /** Fields of the subject in order; one may stand several times. */
+  readonly subject?: readonly (readonly [name: string, value: string])[];
+  readonly names?: x509.JsonGeneralNames;
+  readonly kind?: KeyKind;
+  /** Days from now; the certificate is valid from a day before the earlier one. */
+  readonly days?: number;
+  readonly startsInDays?: number;
+  readonly usage?: 'server' | 'client' | 'any';
+}
+
+/** An authority that issues certificates, made anew for a test. */
+export class Authority {
+  readonly #certificate: x509.X509Certificate;
+  readonly #keys: webcrypto.CryptoKeyPair;
+
+  private constructor(certificate: x509.X509Certificate, keys: webcrypto.CryptoKeyPair) {
+    this.#certificate = certificate;
+    this.#keys = keys;
+  }
+
+  static async create(name = 'Test authority'): Promise<Authority> {
+    const keys = await generate('ecdsa');
+    const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+      serialNumber: serial(),
+      name: [{ CN: [name] }],
+      notBefore: new Date(Date.now() - DAY_MS),
+      notAfter: new Date(Date.now() + DAY_MS),
+      keys,
+      signingAlgorithm: ALGORITHMS.ecdsa,
+      extensions: [new x509.BasicConstraintsExtension(true, undefined, true), new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true)],
+    });
+    return new Authority(certificate, keys);
+  }
+
+  /** The authority's own certificate, PEM. */
+  get pem(): string {
+    return `${this.#certificate.toString('pem')}\n`;
+  }
+
+  /** A certificate that this authority issues. */
+  async issue(fields: CertificateFields = {}): Promise<Pair> {
+    const keys = await generate(fields.kind ?? 'ecdsa');
+    const certificate = await x509.X509CertificateGenerator.create({
+      ...content(fields),
+      issuer: this.#certificate.subject,
+      publicKey: keys.publicKey,
+      signingKey: this.#keys.privateKey,
+      signingAlgorithm: ALGORITHMS.ecdsa,
+    });
+    return pairOf(certificate, keys);
+  }
+}
+
+/** A certificate that nobody vouches for but itself. */
+export async function selfSigned(fields: CertificateFields = {}): Promise<Pair> {
+  const kind = fields.kind ?? 'ecdsa';
+  const keys = await generate(kind);
+  const { subject, ...rest } = content(fields);
+  return pairOf(await x509.X509CertificateGenerator.createSelfSigned({ ...rest, name: subject, keys, signingAlgorithm: ALGORITHMS[kind] }), keys);
+}
+
+/** The key, encrypted. */
+export function encrypted(key: string, passphrase: string): string {
+  return createPrivateKey(key).export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase }).toString();
+}
+
+function content({ subject = [['CN', 'localhost']], names = LOCAL_NAMES, days = 1, startsInDays, usage = 'any' }: CertificateFields) {
+  const usages = { server: [SERVER_AUTH], client: [CLIENT_AUTH], any: [SERVER_AUTH, CLIENT_AUTH] }[usage];
+  return {
+    serialNumber: serial(),
+    subject: subject.map(([name, value]) => ({ [name]: [value] })),
+    notBefore: new Date(Date.now() + (startsInDays ?? Math.min(days, 0) - 1) * DAY_MS),
+    notAfter: new Date(Date.now() + days * DAY_MS),
+    extensions: [
+      new x509.BasicConstraintsExtension(false),
+      new x509.ExtendedKeyUsageExtension(usages),
+      ...(names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names)]),
+    ],
+  };
+}
+
+const LOCAL_NAMES: x509.JsonGeneralNames = [
+  { type: 'dns', value: 'localhost' },
+  { type: 'ip', value: '127.0.0.1' },
+];
+
+function serial(): string {
+  return `01${Buffer.from(webcrypto.getRandomValues(new Uint8Array(8))).toString('hex')}`;
+}
+
+function generate(kind: KeyKind): Promise<webcrypto.CryptoKeyPair> {
+  return webcrypto.subtle.generateKey(ALGORITHMS[kind], true, ['sign', 'verify']) as Promise<webcrypto.CryptoKeyPair>;
+}
+
+async function pairOf(certificate: x509.X509Certificate, keys: webcrypto.CryptoKeyPair): Promise<Pair> {
+  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
+  const key = `-----BEGIN PRIVATE KEY-----\n${(der.toString('base64').match(/.{1,64}/g) ?? []).join('\n')}\n-----END PRIVATE KEY-----\n`;
+  return { cert: `${certificate.toString('pem')}\n`, key };
+}

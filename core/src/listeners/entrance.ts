@@ -24,6 +24,8 @@ export class Entrance {
   readonly #arrived: (arrival: Arrival) => void;
   /** Sockets on their way, with their deadlines. */
   readonly #pending = new Map<Socket, WheelTimer>();
+  /** Those whose PROXY header has not come. */
+  readonly #awaited = new Set<Socket>();
   readonly #badHeaders: FailureLog;
   readonly #badHandshakes: FailureLog;
   #isTrusted: (address: string) => boolean = () => false;
@@ -56,13 +58,12 @@ export class Entrance {
   accept(socket: Socket): void {
     // Before anything else: a socket without a listener for its errors would end the process.
     socket.on('error', () => {});
-    const { wheel, limits, stats } = this.#room.connections;
+    const { wheel, limits } = this.#room.connections;
     const acceptedAt = wheel.clock.now();
-    const late = (): void => {
-      stats.connectTimeouts += 1;
-      socket.destroy();
-    };
-    this.#pending.set(socket, wheel.after(limits.connectTimeoutMs, late));
+    this.#pending.set(
+      socket,
+      wheel.after(limits.connectTimeoutMs, () => this.#expired(socket)),
+    );
     socket.once('close', () => this.#settled(socket));
     if (this.#inForce.options.proxyProtocol === null) this.#admit(socket, acceptedAt, null);
     else this.#awaitHeader(socket, acceptedAt);
@@ -81,16 +82,14 @@ export class Entrance {
     if (!this.#doorkeeper.hasDescriptor(peer)) return void socket.destroy();
     if (stats.proxyHeadersAwaited >= limits.maxProxyHeadersAwaited) return this.#headerRefused(socket, 'too many connections without a header');
     stats.proxyHeadersAwaited += 1;
-    let awaited = true;
-    const over = (): void => {
-      if (!awaited) return;
-      awaited = false;
+    this.#awaited.add(socket);
+    const over = (): boolean => {
+      if (!this.#awaited.delete(socket)) return false;
       stats.proxyHeadersAwaited -= 1;
+      return true;
     };
     socket.once('close', () => {
-      if (!awaited) return;
-      over();
-      this.#headerRefused(socket, 'it ended, or its time was up, before the PROXY header was whole');
+      if (over()) this.#headerRefused(socket, 'it ended before the PROXY header was whole');
     });
     readProxyHeader(
       socket,
@@ -104,6 +103,16 @@ export class Entrance {
         this.#headerRefused(socket, detail);
       },
     );
+  }
+
+  /** Its place is free at once: those that wait for it may be here before its end is told. */
+  #expired(socket: Socket): void {
+    this.#room.connections.stats.connectTimeouts += 1;
+    if (this.#awaited.delete(socket)) {
+      this.#room.connections.stats.proxyHeadersAwaited -= 1;
+      this.#headerRefused(socket, 'its time was up before the PROXY header was whole');
+    }
+    socket.destroy();
   }
 
   #headerRefused(socket: Socket, detail: string): void {

@@ -2,7 +2,18 @@ import type { PublishProperties, RetainedStore, SessionStore } from '@portcullis
 import { verifyPassword } from '@portcullis/sdk/passwords';
 import { type Clock, systemClock, TimerWheel } from './clock.js';
 import { decodePublishProperties, encodePublishProperties } from './codec/index.js';
-import { type Connection, type ConnectionRoom, Flusher, openConnection, publishApproved, Scratch, type Transport } from './connection/index.js';
+import {
+  type Connection,
+  type ConnectionRoom,
+  Descriptors,
+  Flusher,
+  openConnection,
+  publishApproved,
+  Scratch,
+  Strangers,
+  type Transport,
+  Unsent,
+} from './connection/index.js';
 import { ERRORS, errorText, PortcullisError } from './errors.js';
 import { Gate, type Message } from './gate/index.js';
 import { type Generation, type GenerationInput, standingsOf } from './generation.js';
@@ -96,6 +107,7 @@ export class Broker {
       this.#compose(generation);
       this.#install(generation);
       this.#listeners = await this.#bind(generation, new Map());
+      this.#checkDescriptors(generation);
     } catch (error) {
       for (const listener of this.#listeners.values()) await listener.close();
       await generation?.host.dispose();
@@ -234,13 +246,26 @@ export class Broker {
     const publishWill = (session: Session, message: Message, judged: () => void): void => this.#publishWill(session, message, judged);
     const registry = new SessionRegistry(shared, publishWill);
     const forget = (connection: object): void => void this.#connections.delete(connection as Connection);
-    const room: ConnectionRoom = { ...shared, registry, flusher: new Flusher(), scratch: new Scratch(), forget };
+    const strangers = new Strangers(shared);
+    const descriptors = new Descriptors(limits, () => stats.connectionsOpen + strangers.refusing + stats.proxyHeadersAwaited);
+    const bounds = { strangers, descriptors, unsent: new Unsent(shared) };
+    const room: ConnectionRoom = { ...shared, ...bounds, registry, flusher: new Flusher(), scratch: new Scratch(), forget };
     this.#parts = { ...shared, registry, room, rechecks: new Rechecks(room) };
     const sweep = (): void => {
       router.sweep();
       wheel.after(SWEEP_MS, sweep);
     };
     wheel.after(SWEEP_MS, sweep);
+  }
+
+  /** Everything that is open from the start is: what is left is for connections. */
+  #checkDescriptors({ config }: Generation): void {
+    const { descriptors } = this.#parts?.room ?? {};
+    if (descriptors === undefined) return;
+    descriptors.count(this.#wheel.clock.now());
+    const { connections } = descriptors;
+    const { maxConnections } = config.limits;
+    if (connections < maxConnections) this.#log.warn({ connections, maxConnections }, 'the process may open too few files for maxConnections');
   }
 
   #install(generation: Generation): void {

@@ -2,13 +2,27 @@
 export class Stats {
   connectionsAccepted = 0;
   connectionsOpen = 0;
+  connectionsHalfOpen = 0;
+  /** All refusals of sockets; those below count the same by their limit, the rest were refused by guards. */
   connectionsRefused = 0;
+  refusedConnections = 0;
+  refusedListener = 0;
+  refusedAddress = 0;
+  refusedDescriptors = 0;
+  refusedHalfOpen = 0;
+  /** Half-open connections that were closed to make room for others, or because their bytes were too many. */
+  closedHalfOpen = 0;
+  closedPreAuthBytes = 0;
+  connectTimeouts = 0;
+  preAuthBytes = 0;
   proxyHeadersAwaited = 0;
   proxyHeadersRefused = 0;
   tlsHandshakesFailed = 0;
   clientsConnected = 0;
   connectsAccepted = 0;
   connectsRefused = 0;
+  refusedSessions = 0;
+  refusedUser = 0;
   takeovers = 0;
   protocolErrors = 0;
   sessions = 0;
@@ -17,6 +31,7 @@ export class Stats {
   messagesSent = 0;
   bytesReceived = 0;
   bytesSent = 0;
+  socketBufferBytes = 0;
   messagesQueued = 0;
   queuedBytes = 0;
   retainedMessages = 0;

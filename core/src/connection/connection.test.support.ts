@@ -13,10 +13,13 @@ import { Stats } from '../stats.js';
 import { Custody, MemoryRetainedStore, MemorySessionStore } from '../store/index.js';
 import { slowCustody } from '../store/store.test.support.js';
 import type { Connection } from './connection.js';
+import { Descriptors } from './descriptors.js';
 import { openConnection } from './open-connection.js';
 import { Flusher } from './out-buffer.js';
 import { type ConnectionRoom, Scratch } from './room.js';
+import { Strangers } from './strangers.js';
 import type { Transport } from './transport.js';
+import { Unsent } from './unsent.js';
 
 /** A socket that keeps what is written to it. */
 export class FakeTransport implements Transport {
@@ -121,6 +124,9 @@ export function connectionRig(
     registry,
     flusher,
     scratch: new Scratch(),
+    strangers: new Strangers(shared),
+    descriptors: new Descriptors(limits, () => stats.connectionsOpen),
+    unsent: new Unsent(shared),
     forget: (connection) => void forgotten.push(connection),
   };
   const connect = (version: 3 | 4 | 5): Peer => {

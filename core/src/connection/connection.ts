@@ -8,8 +8,10 @@ import { Acknowledgements } from './acknowledgements.js';
 import { OutBuffer } from './out-buffer.js';
 import { ConnectionOutlet, type OutletOwner } from './outlet.js';
 import type { ConnectionRoom } from './room.js';
+import type { Holder, Stranger } from './strangers.js';
 import type { Transport } from './transport.js';
 import { Unread } from './unread.js';
+import type { UnsentOwner } from './unsent.js';
 
 /** Where a connection stands. Only an OPEN one has had its CONNACK. */
 export const Phase = { NEW: 0, ADMITTING: 1, CHALLENGED: 2, OPEN: 3, CLOSED: 4 } as const;
@@ -23,12 +25,13 @@ const NOTHING_LEFT = Buffer.alloc(0);
 const KEEP_ALIVE_BYTES = 1024;
 
 /** One socket: bytes in, packets handled one after the other, bytes out. */
-export class Connection implements OutletOwner {
+export class Connection implements OutletOwner, Holder, UnsentOwner {
   /** Among all connections of the broker. */
   place = -1;
   readonly room: ConnectionRoom;
   readonly transport: Transport;
   readonly chain: string;
+  readonly stranger: Stranger;
   readonly out: OutBuffer;
   readonly acknowledgements: Acknowledgements;
   readonly outlet: ConnectionOutlet;
@@ -55,6 +58,7 @@ export class Connection implements OutletOwner {
   publishWill = true;
   /** Session expiry that a DISCONNECT asked for, or null. */
   newExpirySeconds: number | null = null;
+  unsent = 0;
   /** Until the CONNACK its deadline, from then on the keep alive. The others are made when first needed. */
   readonly #timer = new WheelTimer(() => this.#due());
   #waitTimer: WheelTimer | null = null;
@@ -65,6 +69,8 @@ export class Connection implements OutletOwner {
   #unheardBytes = 0;
   readonly #unread = new Unread();
   #needed = 0;
+  /** The CONNECT, while it waits for an answer. */
+  #connectBytes = 0;
   #reading = false;
   #waitStartedAt = 0;
 
@@ -80,7 +86,8 @@ export class Connection implements OutletOwner {
     this.outlet = new ConnectionOutlet(this);
     this.#lastReceivedAt = room.wheel.clock.now();
     const { acceptedAt = this.#lastReceivedAt } = transport;
-    room.wheel.schedule(this.#timer, acceptedAt + room.limits.connectTimeoutMs - this.#lastReceivedAt);
+    this.stranger = room.strangers.connect(transport.info, this, acceptedAt);
+    room.wheel.schedule(this.#timer, this.stranger.deadlineAt - this.#lastReceivedAt);
   }
 
   now(): number {
@@ -110,6 +117,7 @@ export class Connection implements OutletOwner {
 
   /** The kernel has taken everything. */
   drained(): void {
+    if (this.unsent !== 0) this.room.unsent.note(this, this.transport.buffered);
     if (this.phase !== Phase.OPEN || !this.congested) return;
     this.congested = false;
     this.#cancel(this.#slowTimer);
@@ -154,6 +162,7 @@ export class Connection implements OutletOwner {
   opened(): void {
     this.phase = Phase.OPEN;
     this.congested = false;
+    this.room.strangers.settled(this.stranger);
     this.room.stats.clientsConnected += 1;
     this.#lastReceivedAt = this.now();
     // [MQTT-3.1.2-24] of 3.1.1: half as long again as the keep alive.
@@ -191,6 +200,12 @@ export class Connection implements OutletOwner {
     this.#finish(ERRORS.refused, reasonCode);
   }
 
+  /** Ends the connection without a word, at once: it was not accepted yet, and others need the room. */
+  destroy(): void {
+    this.#finish(ERRORS.refused, ERRORS.refused.reasonCode);
+    this.transport.destroy();
+  }
+
   /** The client said goodbye. */
   goodbye(): void {
     this.#finish(null, 0, true);
@@ -224,6 +239,7 @@ export class Connection implements OutletOwner {
       this.#lastReceivedAt = this.now();
       this.#unheardBytes = 0;
     }
+    if (this.phase === Phase.ADMITTING && this.#connectBytes === 0) this.#connectBytes = position;
     return position;
   }
 
@@ -256,9 +272,14 @@ export class Connection implements OutletOwner {
 
   /** Bytes that wait are bounded: before acceptance by a limit of their own, after it because the socket is not read. */
   #bufferedTooMuch(): boolean {
-    const { limits } = this.room;
-    if (this.phase >= Phase.OPEN || this.#unread.length <= limits.preAuthBytes) return false;
-    this.fail(ERRORS.preAuthBytes, 'too much was sent before the CONNECT was accepted');
+    if (this.phase >= Phase.OPEN) return false;
+    const { limits, strangers } = this.room;
+    const bytes = this.#connectBytes + this.#unread.length;
+    if (bytes > limits.preAuthBytes) this.fail(ERRORS.preAuthBytes, 'too much was sent before the CONNECT was accepted');
+    // It did nothing wrong, and may come again.
+    else if (strangers.hold(this.stranger, bytes)) return false;
+    else if (this.phase === Phase.ADMITTING) this.refuse(ERRORS.preAuthBytes.reasonCode);
+    else this.destroy();
     return true;
   }
 
@@ -273,9 +294,18 @@ export class Connection implements OutletOwner {
     this.resume();
   }
 
+  get unsentNow(): number {
+    return this.transport.buffered;
+  }
+
   #written(): void {
+    const { buffered } = this.transport;
+    if (buffered !== this.unsent) this.room.unsent.note(this, buffered);
+    if (buffered > this.room.limits.maxSocketBufferBytes || this.room.unsent.tooMuch(buffered)) this.congest();
+  }
+
+  congest(): void {
     if (this.phase !== Phase.OPEN || this.congested) return;
-    if (this.transport.buffered <= this.room.limits.maxSocketBufferBytes) return;
     this.congested = true;
     this.transport.pause();
     this.#slowTimer ??= new WheelTimer(() => this.fail(ERRORS.slowConsumer, 'the peer does not read'));
@@ -298,8 +328,9 @@ export class Connection implements OutletOwner {
   }
 
   #due(): void {
-    if (this.phase === Phase.OPEN) this.#checkKeepAlive();
-    else if (this.phase === Phase.CHALLENGED) this.admission?.challengeTimedOut();
+    if (this.phase === Phase.OPEN) return this.#checkKeepAlive();
+    this.room.stats.connectTimeouts += 1;
+    if (this.phase === Phase.CHALLENGED) this.admission?.challengeTimedOut();
     else if (this.phase === Phase.ADMITTING) this.refuse(0x88);
     else this.fail(ERRORS.connectTimeout, 'no CONNECT was accepted in time');
   }
@@ -325,7 +356,7 @@ export class Connection implements OutletOwner {
   /** Waits for the client's answer to a challenge, no longer than the chain's deadline. */
   challenged(deadlineAt: number): void {
     this.phase = Phase.CHALLENGED;
-    this.room.wheel.schedule(this.#timer, Math.max(0, deadlineAt - this.now()));
+    this.room.wheel.schedule(this.#timer, Math.min(deadlineAt, this.stranger.deadlineAt) - this.now());
   }
 
   /** The one exit. */
@@ -344,6 +375,8 @@ export class Connection implements OutletOwner {
     this.acknowledgements.stop();
     this.out.flush();
     this.out.close();
+    room.strangers.settled(this.stranger);
+    if (this.unsent !== 0) room.unsent.note(this, 0);
     this.transport.end(peerIsDone);
     this.#unread.clear();
     if (wasOpen) room.stats.clientsConnected -= 1;

@@ -8,8 +8,11 @@ export function onConnect(connection: Connection, packet: ConnectPacket): void {
   const { room, transport } = connection;
   connection.version = packet.protocolVersion;
   connection.phase = Phase.ADMITTING;
+  room.strangers.heard(connection.stranger);
   connection.authenticationMethod = packet.authenticationMethod;
   connection.outlet.maxPacketBytes = packet.maximumPacketSize;
+  // A limit was reached already when its socket came.
+  if (connection.stranger.refusal !== 0) return connection.refuse(connection.stranger.refusal);
   const request: ConnectRequest = {
     connection: transport.info,
     tls: transport.tls,

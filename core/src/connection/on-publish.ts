@@ -17,7 +17,7 @@ export function onPublish(connection: Connection, buffer: Buffer, start: number,
   const end = start + length;
   if (session === null || client === null) return end;
   const { view, frame } = room.scratch;
-  const code = readPublish(buffer, start, frame.bodyStart, end, version, view);
+  const code = readPublish(buffer, start, frame.bodyStart, end, version, view, room.limits.maxUserProperties);
   if (code !== 0) {
     connection.fail(publishFault(code), 'a malformed PUBLISH', code);
     return end;
@@ -127,13 +127,14 @@ function append(run: RunDraft, packetIds: Uint16Array, end: number, length: numb
 function extend(connection: Connection, run: RunDraft, buffer: Buffer, from: number): number {
   const { room, version } = connection;
   const { view, frame, packetIds } = room.scratch;
+  const { maxPacketBytes, maxUserProperties } = room.limits;
   const first = buffer[run.start];
   const topic = run.entry.bytes;
   let position = from;
   while (run.last < MAX_RUN && position < buffer.length && buffer[position] === first) {
-    const length = readFrame(buffer, position, buffer.length, room.limits.maxPacketBytes, frame);
+    const length = readFrame(buffer, position, buffer.length, maxPacketBytes, frame);
     if (length <= 0) break;
-    if (readPublish(buffer, position, frame.bodyStart, position + length, version, view) !== 0) break;
+    if (readPublish(buffer, position, frame.bodyStart, position + length, version, view, maxUserProperties) !== 0) break;
     if (view.topicAlias !== 0 || !view.forwardable || !sameBytes(topic, buffer, view.topicStart, view.topicEnd)) break;
     position += length;
     append(run, packetIds, position, length, view);

@@ -1,12 +1,18 @@
 import { Frame, PublishView } from '../codec/index.js';
 import type { SessionRegistry, SessionRoom } from '../session/index.js';
+import type { Descriptors } from './descriptors.js';
 import type { Flusher } from './out-buffer.js';
+import type { Strangers } from './strangers.js';
+import type { Unsent } from './unsent.js';
 
 /** What all connections share. */
 export interface ConnectionRoom extends SessionRoom {
   readonly registry: SessionRegistry;
   readonly flusher: Flusher;
   readonly scratch: Scratch;
+  readonly strangers: Strangers;
+  readonly descriptors: Descriptors;
+  readonly unsent: Unsent;
   /** Called when a connection is over, whatever it was. */
   forget(connection: object): void;
 }

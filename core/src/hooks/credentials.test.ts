@@ -165,3 +165,29 @@ test('the queue for hashes goes on after a verifier that throws or rejects, and 
   );
   assert.equal(queue.waiting, 0);
 });
+
+test('as many passwords that matched are remembered as verifiedPasswords says, for verifiedPasswordMs', async () => {
+  const hashed: string[] = [];
+  const verify: VerifyPassword = async (password) => hashed.push(Buffer.from(password).toString()) > 0;
+  const p = plugin('p', (hooks) =>
+    hooks.authenticate.tap(async ({ credentials }, decide) => {
+      await credentials.verify('stored');
+      return decide.skip();
+    }),
+  );
+  const limits = { verifiedPasswords: 2, verifiedPasswordMs: 60_000 };
+  const rig = await preparedRig([p], [chain({ authenticate: ['p'] })], { limits, verify });
+  const logins = async (...passwords: string[]): Promise<string> => {
+    hashed.length = 0;
+    for (const password of passwords) {
+      login(rig, password);
+      await turn();
+    }
+    return hashed.join('');
+  };
+  assert.equal(await logins('a', 'a', 'b', 'b', 'a'), 'ab');
+  assert.equal(await logins('c', 'c'), 'c');
+  assert.equal(await logins('b', 'a'), 'a', 'the oldest had to go');
+  rig.clock.advance(60_000);
+  assert.equal(await logins('c', 'a'), 'ca');
+});

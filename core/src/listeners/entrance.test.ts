@@ -145,12 +145,37 @@ test('A guard and a limit refuse behind the header as in front of it.', { timeou
   assert.equal(await firstBytes(first), CONNACK);
   const second = dial();
   second.write(Buffer.concat([HEADER, Buffer.from(connectHex(4), 'hex')]));
-  let got = 0;
-  second.on('data', (chunk: Buffer) => {
-    got += chunk.length;
-  });
-  await once(second, 'close');
-  assert.equal(got, 0);
+  assert.equal(await firstBytes(second), '20020003');
+  assert.equal(stats.refusedListener, 1);
+});
+
+test('Addresses of PROXY headers are those that the limits of an address count.', { timeout: 20_000 }, async (t) => {
+  const { dial, stats } = await scene(t, {}, { limits: { maxConnectionsPerAddress: 1 } });
+  const login = (address: string, clientId: string): Promise<string> => {
+    const socket = dial();
+    socket.write(`PROXY TCP4 ${address} 192.0.2.2 40000 1883\r\n`);
+    socket.write(Buffer.from(connectHex(4, clientId), 'hex'));
+    return firstBytes(socket);
+  };
+  assert.equal(await login('192.0.2.1', 'a'), CONNACK);
+  assert.equal(await login('192.0.2.1', 'b'), '20020003');
+  assert.equal(await login('192.0.2.3', 'c'), CONNACK);
+  assert.equal(stats.refusedAddress, 1);
+});
+
+test('A PROXY header above maxProxyHeaderBytes closes the connection as soon as it says so.', { timeout: 20_000 }, async (t) => {
+  const { dial, stats } = await scene(t, {}, { limits: { maxProxyHeaderBytes: 1000 } });
+  const signature = '0d0a0d0a000d0a515549540a';
+  const longer = dial();
+  longer.write(Buffer.from(`${signature}211103e8`, 'hex'));
+  longer.resume();
+  await once(longer, 'close');
+  assert.equal(stats.proxyHeadersRefused, 1);
+  const fits = dial();
+  // 16 bytes, 12 of addresses, 3 before 969 of padding.
+  const body = `c0000201c00002029c40075b0403c9${'00'.repeat(969)}`;
+  fits.write(Buffer.from(`${signature}211103d8${body}${connectHex(4)}`, 'hex'));
+  assert.equal(await firstBytes(fits), CONNACK);
 });
 
 test('A listener that is closed lets nobody further who was on the way.', { timeout: 20_000 }, async (t) => {

@@ -2,8 +2,9 @@ import type { Socket } from 'node:net';
 import type { ConnectionInfo, TlsEvidence } from '@portcullis/sdk';
 import type { WheelTimer } from '../clock.js';
 import { ERRORS } from '../errors.js';
+import { Doorkeeper, plainAddress } from './doorkeeper.js';
 import { FailureLog } from './failure-log.js';
-import { Doorkeeper, type InForce, type ListenerRoom, plainAddress } from './listener.js';
+import type { InForce, ListenerRoom } from './listener.js';
 import { readProxyHeader, trustedPeers } from './proxy-header.js';
 import type { ProxySource } from './proxy-protocol.js';
 import type { Arrival } from './socket-transport.js';
@@ -78,6 +79,7 @@ export class Entrance {
     const peer = plainAddress(socket.remoteAddress ?? '');
     // Who may connect to a Unix socket, its mode says.
     if (this.#inForce.options.scheme !== 'unix' && !this.#isTrusted(peer)) return this.#headerRefused(socket, 'the peer is not a trusted proxy');
+    if (!this.#doorkeeper.hasDescriptor(peer)) return void socket.destroy();
     if (stats.proxyHeadersAwaited >= limits.maxProxyHeadersAwaited) return this.#headerRefused(socket, 'too many connections without a header');
     stats.proxyHeadersAwaited += 1;
     this.#awaited.add(socket);
@@ -105,6 +107,7 @@ export class Entrance {
 
   /** Its place is free at once: those that wait for it may be here before its end is told. */
   #expired(socket: Socket): void {
+    this.#room.connections.stats.connectTimeouts += 1;
     if (this.#awaited.delete(socket)) {
       this.#room.connections.stats.proxyHeadersAwaited -= 1;
       this.#headerRefused(socket, 'its time was up before the PROXY header was whole');
@@ -125,9 +128,9 @@ export class Entrance {
   #admit(socket: Socket, acceptedAt: number, source: ProxySource | null): void {
     const { scheme } = this.#inForce.options;
     const [address, port] = source !== null ? [source.address, source.port] : scheme === 'unix' ? ['', 0] : [socket.remoteAddress, socket.remotePort];
-    const info = this.#doorkeeper.admit(TRANSPORTS[scheme], address, port);
+    const info = this.#doorkeeper.admit(TRANSPORTS[scheme], address, port, socket, acceptedAt);
     if (info === null) return void socket.destroy();
-    socket.once('close', () => this.#doorkeeper.left());
+    socket.once('close', () => this.#doorkeeper.left(info));
     const arrive = (secured: Socket, tls: TlsEvidence | null): void =>
       this.#arrived({ socket: secured, info, tls, acceptedAt, settled: () => this.#settled(socket) });
     if (this.tls === null) arrive(socket, null);

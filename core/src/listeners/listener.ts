@@ -1,4 +1,3 @@
-import type { ConnectionInfo, Transport } from '@portcullis/sdk';
 import type { ConnectionRoom } from '../connection/index.js';
 import type { TlsSource } from './tls-server.js';
 
@@ -46,62 +45,6 @@ export interface ListenerRoom {
   readonly connections: ConnectionRoom;
   /** Registers a connection; the function it returns is called when its socket is gone. */
   opened(connection: object): () => void;
-}
-
-let nextConnection = 1;
-
-/** Counts the sockets of one listener, and refuses those above its limit or the broker's. */
-export class Doorkeeper {
-  readonly #room: ListenerRoom;
-  readonly #inForce: InForce;
-  #open = 0;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(room: ListenerRoom, inForce: InForce) {
-    this.#room = room;
-    this.#inForce = inForce;
-  }
-
-  /** The connection's description if the socket may stay; null if it is to be closed without a byte. */
-  admit(transport: Transport, address: string | undefined, port: number | undefined): ConnectionInfo | null {
-    const { stats, limits, gate } = this.#room.connections;
-    const { name, maxConnections } = this.#inForce.options;
-    stats.connectionsAccepted += 1;
-    const info: ConnectionInfo = Object.freeze({
-      id: `c${nextConnection}`,
-      listener: name,
-      transport,
-      address: plainAddress(address ?? ''),
-      port: port ?? 0,
-    });
-    nextConnection += 1;
-    const full = stats.connectionsOpen >= limits.maxConnections || (maxConnections !== null && this.#open >= maxConnections);
-    if (full || address === undefined || !gate.acceptConnection(info)) {
-      stats.connectionsRefused += 1;
-      return null;
-    }
-    this.#open += 1;
-    stats.connectionsOpen += 1;
-    return info;
-  }
-
-  /** A socket that was admitted is gone. */
-  left(): void {
-    this.#open -= 1;
-    this.#room.connections.stats.connectionsOpen -= 1;
-    if (this.#open > 0) return;
-    for (const tell of this.#waiting.splice(0)) tell();
-  }
-
-  /** Resolves when no socket of the listener is open. */
-  empty(): Promise<void> {
-    return this.#open === 0 ? Promise.resolve() : new Promise((resolve) => this.#waiting.push(resolve));
-  }
-}
-
-/** An IPv4 address that came by an IPv6 socket, as IPv4. */
-export function plainAddress(address: string): string {
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
 /** How long a peer has to close its side before the socket is torn down, in milliseconds. */

@@ -107,7 +107,7 @@ test('A socket that a guard does not let in is closed without a byte.', { timeou
   assert.ok((shown?.port ?? 0) > 0);
 });
 
-test('Connections are bounded, those of a listener and those of all; a place that is given back can be had again.', {
+test('Connections are bounded, those of a listener and those of all: one too many is told so, and a place that is given back can be had again.', {
   timeout: 20_000,
 }, async (t) => {
   for (const [options, limits] of [
@@ -120,7 +120,8 @@ test('Connections are bounded, those of a listener and those of all; a place tha
     assert.equal(await read(first, 4), CONNACK);
     const second = dial(listener);
     second.write(Buffer.from(connectHex(4, 'b'), 'hex'));
-    assert.equal(await read(second, 1), '');
+    assert.equal(await read(second, 10), '20020003');
+    assert.deepEqual([stats.connectionsOpen, stats.connectionsRefused], [1, 1]);
     first.destroy();
     await until(() => stats.connectionsOpen === 0);
     const third = dial(listener);

@@ -3,7 +3,8 @@ import type { ConnectionInfo } from '@portcullis/sdk';
 import { openConnection } from '../connection/index.js';
 import { errorText } from '../errors.js';
 import { bind } from './bind.js';
-import { Doorkeeper, type InForce, type Listener, type ListenerOptions, type ListenerRoom, urlOf } from './listener.js';
+import { Doorkeeper } from './doorkeeper.js';
+import { type InForce, type Listener, type ListenerOptions, type ListenerRoom, urlOf } from './listener.js';
 import { checkRawSockets } from './raw-check.js';
 import { type RawHandle, rawServerOf } from './raw-handle.js';
 import { RawRoom, RawTransport } from './raw-transport.js';
@@ -38,12 +39,12 @@ export async function listenTcp(room: ListenerRoom, options: ListenerOptions): P
 function accept(room: ListenerRoom, inForce: InForce, doorkeeper: Doorkeeper, socket: Socket): void {
   // Before anything else: a socket without a listener for its errors would end the process.
   socket.on('error', () => {});
-  const info = doorkeeper.admit('tcp', socket.remoteAddress, socket.remotePort);
+  const info = doorkeeper.admit('tcp', socket.remoteAddress, socket.remotePort, socket);
   if (info === null) {
     socket.destroy();
     return;
   }
-  socket.once('close', () => doorkeeper.left());
+  socket.once('close', () => doorkeeper.left(info));
   const acceptedAt = room.connections.wheel.clock.now();
   serveMqtt(room, inForce.options.chain, { socket, info, tls: null, acceptedAt, settled: () => {} });
 }
@@ -52,24 +53,26 @@ function accept(room: ListenerRoom, inForce: InForce, doorkeeper: Doorkeeper, so
 function acceptRaw(server: Server, room: ListenerRoom, inForce: InForce, doorkeeper: Doorkeeper, rawRoom: RawRoom): void {
   const bound = rawServerOf(server);
   if (bound === null) return;
-  const { log } = room.connections;
+  const { log, strangers, wheel } = room.connections;
   // What a socket that is listened on has, those that are accepted from it have on Linux, without a call for each.
   const inherits = process.platform === 'linux' && bound.setNoDelay?.(true) === 0;
   const peer: { address?: string; port?: number } = {};
   bound.onconnection = (status, handle) => {
     if (status !== 0 || handle === undefined) {
-      log.warn({ listener: inForce.options.name, status }, 'a connection could not be accepted');
+      strangers.refusals.refused('accept', wheel.clock.now(), { listener: inForce.options.name, status });
       return;
     }
+    let info: ConnectionInfo | null = null;
     try {
       peer.address = undefined as unknown as string;
       handle.getpeername(peer);
-      const info = doorkeeper.admit('tcp', peer.address, peer.port);
+      info = doorkeeper.admit('tcp', peer.address, peer.port);
       if (info === null) return handle.close();
       if (!inherits) handle.setNoDelay(true);
       open(room, inForce, doorkeeper, rawRoom, handle, info);
     } catch (error) {
       log.error({ listener: inForce.options.name, cause: errorText(error) }, 'a connection could not be taken');
+      if (info !== null) doorkeeper.left(info);
       handle.close();
     }
   };
@@ -78,7 +81,7 @@ function acceptRaw(server: Server, room: ListenerRoom, inForce: InForce, doorkee
 function open(room: ListenerRoom, inForce: InForce, doorkeeper: Doorkeeper, rawRoom: RawRoom, handle: RawHandle, info: ConnectionInfo): void {
   let gone: (() => void) | null = null;
   const transport = new RawTransport(rawRoom, handle, info, () => {
-    doorkeeper.left();
+    doorkeeper.left(info);
     gone?.();
   });
   const connection = openConnection(room.connections, transport, inForce.options.chain);

@@ -104,6 +104,16 @@ test('What is remembered of routes is bounded by the receivers in them.', () => 
   assert.equal(subscribers[0]?.got.length, 50);
 });
 
+test('A topic above maxCachedTopicBytes is routed as any other and not remembered.', () => {
+  const { subscribe, publish, domain } = scene({ maxCachedTopicBytes: 20 });
+  const subscriber = new FakeSubscriber();
+  subscribe(subscriber, '#');
+  for (let i = 0; i < 100; i += 1) publish(`long/${'x'.repeat(20)}/${i}`);
+  assert.deepEqual([domain.topics.size, domain.routedTargets, subscriber.got.length], [0, 0, 100]);
+  for (let i = 0; i < 100; i += 1) publish(`short/${i}`);
+  assert.deepEqual([domain.topics.size, domain.routedTargets, subscriber.got.length], [100, 100, 200]);
+});
+
 test('With No Local nothing comes back to its publisher, but it does through another subscription.', () => {
   const { subscribe, publish } = scene();
   const [one, two] = [new FakeSubscriber(), new FakeSubscriber()];

@@ -27,6 +27,13 @@ interface Judged {
   readonly gone: Set<GateClient>;
 }
 
+/** What a user has. */
+interface Owner {
+  sessions: number;
+  /** Of these, those with a connection. */
+  connected: number;
+}
+
 export type OpenResult =
   | { readonly kind: 'opened'; readonly session: Session; readonly present: boolean }
   | { readonly kind: 'refused'; readonly reasonCode: number };
@@ -39,7 +46,7 @@ export class SessionRegistry {
   readonly #room: SessionRoom;
   readonly #publishWill: WillPublisher;
   readonly #held = new Map<string, Held>();
-  readonly #perOwner = new Map<string, number>();
+  readonly #owners = new Map<string, Owner>();
 
   constructor(room: SessionRoom, publishWill: WillPublisher) {
     this.#room = room;
@@ -70,15 +77,23 @@ export class SessionRegistry {
       if (sessionRules.clientIdOwnership === 'principal' && held.session.client.username !== client.username) {
         return { kind: 'refused', reasonCode: ReasonCode.ClientIdentifierNotValid };
       }
+    }
+    // A connection that is taken over makes room for this one.
+    const owner = this.#ownerOf(client);
+    const makesRoom = held !== undefined && held.session.outlet !== null && this.#ownerOf(held.session.client) === owner;
+    if (owner !== null && owner.connected - (makesRoom ? 1 : 0) >= this.#room.limits.maxConnectionsPerUser) {
+      this.#room.stats.refusedUser += 1;
+      return { kind: 'refused', reasonCode: ReasonCode.QuotaExceeded };
+    }
+    if (held !== undefined) {
       this.#takeOver(held);
       const kept = this.#held.get(key);
       if (kept !== undefined && !cleanStart) return this.#resume(kept, client, outlet, will);
       // [MQTT-3.1.2-4] Clean Start throws the old session away.
       if (kept !== undefined) this.end(kept.session);
     }
-    if (this.#held.size >= this.#room.limits.maxSessions) return { kind: 'refused', reasonCode: ReasonCode.QuotaExceeded };
-    const owner = ownerOf(client);
-    if (owner !== null && (this.#perOwner.get(owner) ?? 0) >= sessionRules.perPrincipal) {
+    if (this.#held.size >= this.#room.limits.maxSessions || (owner?.sessions ?? 0) >= sessionRules.perPrincipal) {
+      this.#room.stats.refusedSessions += 1;
       return { kind: 'refused', reasonCode: ReasonCode.QuotaExceeded };
     }
     return this.#create(key, client, outlet, will);
@@ -90,6 +105,7 @@ export class SessionRegistry {
   closed(session: Session, outlet: Outlet, publishWill: boolean, expirySeconds: number | null): void {
     const held = this.#held.get(session.registryKey);
     if (held === undefined || held.session !== session || session.outlet !== outlet) return;
+    this.#count(session.client, 0, -1);
     if (expirySeconds !== null) session.expirySeconds = expirySeconds;
     const wasDurable = session.durable;
     session.durable = session.expirySeconds > 0;
@@ -126,7 +142,7 @@ export class SessionRegistry {
     this.#fireWill(held);
     if (session.durable) this.#room.custody.session({ kind: 'removed', session: session.key });
     session.discard();
-    this.#countFor(session.client, -1);
+    this.#count(session.client, -1, 0);
     this.#room.stats.sessions = this.#held.size;
     this.#tell('sessionExpired', session);
     if (session.outlet === null) release(held, session.client);
@@ -153,8 +169,8 @@ export class SessionRegistry {
     // What sources announced while nobody was connected holds for whoever is now.
     client.announced = before.announced;
     session.client = client;
-    this.#countFor(before, -1);
-    this.#countFor(client, 1);
+    this.#count(before, -1, 0);
+    this.#count(client, 1, 1);
     if (before !== client) release(held, before);
     session.expirySeconds = client.info.sessionExpirySeconds;
     session.durable = session.durable || session.expirySeconds > 0;
@@ -170,19 +186,30 @@ export class SessionRegistry {
     session.registryKey = key;
     session.outlet = outlet;
     this.#held.set(key, { session, will, willTimer: null, expiryTimer: null, judged: null });
-    this.#countFor(client, 1);
+    this.#count(client, 1, 1);
     this.#room.stats.sessions = this.#held.size;
     this.#opened(session);
     this.#tell('sessionOpened', session);
     return { kind: 'opened', session, present: false };
   }
 
-  #countFor(client: GateClient, by: 1 | -1): void {
-    const owner = ownerOf(client);
-    if (owner === null) return;
-    const count = (this.#perOwner.get(owner) ?? 0) + by;
-    if (count > 0) this.#perOwner.set(owner, count);
-    else this.#perOwner.delete(owner);
+  /** What the user of a client has; null for an anonymous client, and for a user that has nothing. */
+  #ownerOf(client: GateClient): Owner | null {
+    const key = ownerKeyOf(client);
+    return key === null ? null : (this.#owners.get(key) ?? null);
+  }
+
+  #count(client: GateClient, sessions: number, connected: number): void {
+    const key = ownerKeyOf(client);
+    if (key === null) return;
+    const owner = this.#owners.get(key);
+    if (owner === undefined) {
+      this.#owners.set(key, { sessions, connected });
+      return;
+    }
+    owner.sessions += sessions;
+    owner.connected += connected;
+    if (owner.sessions === 0) this.#owners.delete(key);
   }
 
   #opened(session: Session): void {
@@ -229,6 +256,6 @@ function keyOf(tenant: string | null, clientId: string): string {
 }
 
 /** Anonymous clients are nobody's: they share no allowance. */
-function ownerOf(client: GateClient): string | null {
+function ownerKeyOf(client: GateClient): string | null {
   return client.username === null ? null : keyOf(client.tenant, client.username);
 }

@@ -61,8 +61,8 @@ export class MemoryBroker {
     return this.broker.stats;
   }
 
-  connect(): Peer {
-    const peer = new Peer();
+  connect(address?: string): Peer {
+    const peer = new Peer(address);
     this.peers.add(peer);
     peer.once('close', () => this.peers.delete(peer));
     this.#server?.emit('connection', peer);

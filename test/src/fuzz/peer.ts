@@ -4,7 +4,7 @@ let nextPort = 1;
 
 /** The far end of a connection, and at the same time the socket that the broker has of it. */
 export class Peer extends EventEmitter {
-  readonly remoteAddress = '127.0.0.1';
+  readonly remoteAddress: string;
   readonly remotePort: number;
   destroyed = false;
   /** Bytes that the peer has not read. */
@@ -18,8 +18,9 @@ export class Peer extends EventEmitter {
   #unread: Buffer[] = [];
   #sent: Buffer[] = [];
 
-  constructor() {
+  constructor(remoteAddress = '127.0.0.1') {
     super();
+    this.remoteAddress = remoteAddress;
     this.remotePort = nextPort;
     nextPort = (nextPort % 65_535) + 1;
   }

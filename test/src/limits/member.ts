@@ -20,6 +20,8 @@ export type Published = Packet & { cmd: 'publish' };
 
 export interface MemberOptions extends Partial<ConnectFields> {
   readonly version?: Version;
+  /** Where it comes from. */
+  readonly address?: string;
 }
 
 const CONNECT = { 3: connect31, 4: connect311, 5: connect5 } as const;
@@ -36,7 +38,7 @@ export class Member {
   constructor(broker: MemoryBroker, options: MemberOptions = {}) {
     const { version = 4, clientId = `m${Math.floor(broker.stats.connectionsAccepted)}` } = options;
     this.version = version;
-    this.peer = broker.connect();
+    this.peer = broker.connect(options.address);
     this.#reader = new Reader(version);
     this.peer.send(fromHex(CONNECT[version]({ username: 'amy', password: 'p', ...options, clientId })));
   }

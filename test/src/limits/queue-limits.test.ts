@@ -119,6 +119,29 @@ describe('what waits for sessions', () => {
     }
   });
 
+  it('is sent as far as maxInflight lets it, and goes on with every acknowledgement', async () => {
+    for (const qos of [1, 2] as const) {
+      const broker = await startBroker({ maxInflight: 10 });
+      const member = await Member.join(broker, { version: 5 });
+      member.subscribe([['t/#', qos]]);
+      await quiet(broker, [member]);
+      member.acknowledges = false;
+      const publisher = await Member.join(broker);
+      for (let i = 0; i < 30; i += 1) {
+        publisher.publish({ topic: 't/x', payload: String(i), qos: 2, packetId: 1 + i });
+        publisher.release(1 + i);
+      }
+      await quiet(broker, [publisher, member]);
+      assert.deepEqual(member.payloads, numbers(0, 10));
+      assert.equal(broker.stats.messagesQueued, 20);
+      member.acknowledges = true;
+      for (const { messageId = 0 } of [...member.published]) member.acknowledge({ qos, messageId });
+      await quiet(broker, [member]);
+      assert.deepEqual(member.payloads, numbers(0, 30));
+      await broker.stop();
+    }
+  });
+
   it('takes nothing at QoS 0 while nobody is there', async () => {
     const broker = await startBroker();
     await sleeper(broker, 'one');

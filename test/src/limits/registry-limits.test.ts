@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fromHex } from '../support/wire-client.js';
 import { startBroker } from './broker.js';
-import { Member, quiet } from './member.js';
+import { Member, type MemberOptions, quiet } from './member.js';
 
 describe('retained messages', () => {
   it('are bounded in number: further topics are delivered but not retained, known ones may change and be cleared', async () => {
@@ -138,17 +138,100 @@ describe('topic aliases', () => {
 });
 
 describe('connections', () => {
-  it('are bounded: further sockets are closed without a byte', async () => {
+  it('are bounded: the CONNECT of a further one is refused with the code of its version, and has no effect', async () => {
     const broker = await startBroker({ maxConnections: 4 });
     const members: Member[] = [];
     for (let i = 0; i < 4; i += 1) members.push(await Member.join(broker));
-    const refused = broker.connect();
-    assert.equal(refused.destroyed, true);
-    assert.equal(refused.take().length, 0);
+    for (const [version, answer] of [
+      [3, '20 02 00 03'],
+      [4, '20 02 00 03'],
+      [5, '20 03 00 97 00'],
+    ] as const) {
+      const refused = new Member(broker, { clientId: 'm0', version });
+      await broker.settle();
+      assert.equal(refused.peer.take().toString('hex'), fromHex(answer).toString('hex'));
+      assert.equal(refused.peer.ended, true);
+      refused.peer.disappear();
+    }
+    // It would have taken that one's session over.
+    assert.equal(members[0]?.peer.ended, false);
+    assert.deepEqual([broker.stats.refusedConnections, broker.stats.connectionsRefused], [3, 3]);
     members[0]?.peer.disappear();
     await Member.join(broker);
     assert.equal(broker.stats.connectionsOpen, 4);
-    assert.equal(broker.stats.connectionsRefused, 1);
+    await broker.stop();
+  });
+
+  it('above a limit may only stay for their refusal in small number; further ones are closed without a byte', async () => {
+    const broker = await startBroker({ maxConnections: 1, maxPoliteRefusals: 2, connectTimeoutMs: 5000 });
+    await Member.join(broker);
+    const waiting = [broker.connect(), broker.connect()];
+    const refused = broker.connect();
+    assert.equal(refused.destroyed, true);
+    assert.equal(refused.take().length, 0);
+    assert.deepEqual(
+      waiting.map(({ destroyed }) => destroyed),
+      [false, false],
+    );
+    assert.equal(broker.stats.connectionsOpen, 1);
+    // They do not stay for ever.
+    broker.clock.advance(5100);
+    await broker.settle();
+    broker.clock.advance(1000);
+    await broker.settle();
+    assert.deepEqual(
+      waiting.map(({ destroyed }) => destroyed),
+      [true, true],
+    );
+    assert.equal(broker.connect().destroyed, false);
+    await broker.stop();
+  });
+
+  it('are bounded for each address, an IPv6 network of 64 bits being one, and a place that is given back can be had again', async () => {
+    const broker = await startBroker({ maxConnectionsPerAddress: 2 });
+    const members = [await Member.join(broker), await Member.join(broker)];
+    const refused = new Member(broker, { version: 5 });
+    await broker.settle();
+    assert.equal(refused.peer.take().toString('hex'), '2003009700');
+    for (const address of ['192.0.2.1', '2001:db8:0:1::1', '2001:db8:0:1:ffff::2', '2001:db8:0:2::1']) await Member.join(broker, { address });
+    const sameNetwork = new Member(broker, { address: '2001:db8:0:1::3', version: 5 });
+    await broker.settle();
+    assert.equal(sameNetwork.peer.take().toString('hex'), '2003009700');
+    assert.equal(broker.stats.refusedAddress, 2);
+    members[0]?.peer.disappear();
+    await Member.join(broker);
+    await broker.stop();
+  });
+
+  it('are bounded for each user: the next is refused, but may take over one of its own; others and anonymous clients are not counted', async () => {
+    const broker = await startBroker({ maxConnectionsPerUser: 2 });
+    const join = (clientId: string, more: MemberOptions = {}): Promise<Member> => Member.join(broker, { clientId, version: 5, ...more });
+    const first = await join('one');
+    await join('two', { properties: '11 00 00 00 3c' });
+    for (const [version, answer] of [
+      [3, '20 02 00 03'],
+      [4, '20 02 00 03'],
+      [5, '20 03 00 97 00'],
+    ] as const) {
+      const refused = new Member(broker, { clientId: 'three', version });
+      await broker.settle();
+      assert.equal(refused.peer.take().toString('hex'), fromHex(answer).toString('hex'));
+    }
+    assert.equal(broker.stats.refusedUser, 3);
+    await join('other', { username: 'bob' });
+    const second = await join('two', { properties: '11 00 00 00 3c' });
+    assert.equal(first.peer.ended, false);
+    // A session without a connection is none.
+    second.peer.disappear();
+    await broker.settle();
+    const third = await join('three');
+    const back = new Member(broker, { clientId: 'two', version: 5, cleanSession: false, properties: '11 00 00 00 3c' });
+    await broker.settle();
+    assert.equal(back.peer.take().toString('hex'), '2003009700');
+    third.peer.disappear();
+    await broker.settle();
+    await join('two', { cleanSession: false, properties: '11 00 00 00 3c' });
+    for (let i = 0; i < 4; i += 1) await join(`nobody${i}`, { username: '' });
     await broker.stop();
   });
 

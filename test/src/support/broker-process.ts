@@ -39,6 +39,8 @@ export interface BrokerOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The script to run with Node instead of the one in this repository. */
   readonly command?: string;
+  /** How many files the process may have open. */
+  readonly maxFiles?: number;
   /** Names of the listeners to wait for; those of `plugins.json` unless told. */
   readonly listeners?: readonly string[];
 }
@@ -59,7 +61,9 @@ export class BrokerProcess {
     writeFiles(this.folder, options.files ?? {});
     // Without the rehearsal, which is tested by itself: it would add seconds of work to every test.
     const env = { ...process.env, PORTCULLIS_PORT: '0', PORTCULLIS_WS_PORT: '0', PORTCULLIS_WARM_UP_MS: '0', ...options.env };
-    this.#child = spawn(process.execPath, [options.command ?? COMMAND, ...(options.args ?? ['serve', '-c', 'plugins.json'])], {
+    const command = [process.execPath, options.command ?? COMMAND, ...(options.args ?? ['serve', '-c', 'plugins.json'])];
+    const limited = options.maxFiles === undefined ? command : ['/bin/sh', '-c', `ulimit -n ${options.maxFiles} && exec "$@"`, 'sh', ...command];
+    this.#child = spawn(limited[0] as string, limited.slice(1), {
       cwd: this.folder,
       env,
       stdio: ['ignore', 'pipe', 'pipe'],

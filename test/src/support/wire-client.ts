@@ -56,9 +56,12 @@ export class WireClient {
   }
 
   /** Connects over WebSocket, with the subprotocol `mqtt` unless told otherwise; each `send` is one binary message. */
-  static async connectWebSocket(url: string, options: { readonly protocol?: string; readonly origin?: string } = {}): Promise<WireClient> {
-    const { protocol = 'mqtt', origin } = options;
-    const socket = new WebSocket(url, protocol === '' ? [] : [protocol], origin === undefined ? {} : { origin });
+  static async connectWebSocket(
+    url: string,
+    options: { readonly protocol?: string; readonly origin?: string; readonly ca?: string } = {},
+  ): Promise<WireClient> {
+    const { protocol = 'mqtt', ...more } = options;
+    const socket = new WebSocket(url, protocol === '' ? [] : [protocol], more);
     const client = new WireClient((self) => self.#overWebSocket(socket));
     await withTimeout(`a WebSocket connection to ${url}`, (resolve, reject) => {
       socket.once('open', resolve);

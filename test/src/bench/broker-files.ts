@@ -1,11 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import { pbkdf2Sync, randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { localhostCertificate } from './certificate.js';
 import { PREFIX } from './generator/topology.js';
 import type { Login, Target, Transport } from './load.js';
 import type { Step } from './scenarios.js';
-import { BenchError } from './bench-error.js';
 
 const USERS = 100;
 /** What mosquitto_passwd of Mosquitto 2.0 takes. */
@@ -29,7 +28,11 @@ export function writeSharedFiles(folder: string, { rules, users }: Pick<Step, 'r
   const all = users === 'many' ? Array.from({ length: USERS }, (_, index) => ({ username: `user-${index}`, password: `password-${index}` })) : [ONE];
   write(passwords, all.map(passwordLine).join(''));
   write(acl, all.map(({ username }) => aclOf(username, rules)).join(''));
-  if (isEncrypted(transport)) makeCertificate(certificate, key);
+  if (isEncrypted(transport)) {
+    const pair = localhostCertificate();
+    write(certificate, pair.certificate);
+    write(key, pair.key);
+  }
   return { folder, passwords, acl, certificate, key, logins: users === 'none' ? [] : all };
 }
 
@@ -53,17 +56,6 @@ function aclOf(username: string, rules: number): string {
 
 export function isEncrypted(transport: Transport): boolean {
   return transport === 'tls' || transport === 'wss';
-}
-
-/** A certificate of its own for localhost, by the command that every system with TLS has. */
-function makeCertificate(certificate: string, key: string): void {
-  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  try {
-    execFileSync('openssl', ['req', '-x509', ...curve, '-days', '2', ...subject, '-keyout', key, '-out', certificate], { stdio: 'pipe' });
-  } catch (error) {
-    throw new BenchError(`cannot make a certificate with the command openssl: ${error instanceof Error ? error.message.split('\n')[0] : error}`);
-  }
 }
 
 export function targetOf(files: BrokerFiles, port: number, transport: Transport): Target {
@@ -100,9 +92,12 @@ export function writePluginsJson({ folder, passwords, acl, certificate, key, log
 export function writeMosquittoConf(files: BrokerFiles, port: number, transport: Transport, lines: readonly string[]): string {
   const path = join(files.folder, 'mosquitto.conf');
   const anonymous = files.logins.length === 0;
+  const webSocket = transport === 'ws' || transport === 'wss';
   const text = [
+    // Mosquitto 2.0.11 does not start when its only listener is for WebSocket.
+    ...(webSocket ? [`listener 0 ${join(files.folder, 'unused.sock')}`] : []),
     `listener ${port} 127.0.0.1`,
-    ...(transport === 'ws' || transport === 'wss' ? ['protocol websockets'] : []),
+    ...(webSocket ? ['protocol websockets'] : []),
     ...(isEncrypted(transport) ? [`certfile ${files.certificate}`, `keyfile ${files.key}`] : []),
     ...(anonymous ? ['allow_anonymous true'] : ['allow_anonymous false', `password_file ${files.passwords}`, `acl_file ${files.acl}`]),
     'persistence false',

@@ -10,6 +10,7 @@ import type { Step } from './scenarios.js';
 const KNOCK_MS = 25;
 const STOP_MS = 5000;
 const MOST_OUTPUT = 4000;
+const MOST_LAST_LINES = 4;
 
 /** A broker that listens, in a process of its own, with files of its own. */
 export interface RunningBroker {
@@ -27,11 +28,12 @@ export async function startBroker(contestant: Contestant, step: Step, transport:
   const folder = temporaryFolder();
   try {
     const files = writeSharedFiles(folder, step, transport);
-    const port = contestant.fixedPort ?? (await freePort());
-    if (await isOpen(port)) throw new BenchError(`${contestant.name}: something else listens on port ${port} already`);
-    const child = new Child(contestant, contestant.command(files, port, transport), folder);
+    const chosen = contestant.fixedPort ?? (await freePort());
+    if (chosen !== 0 && (await isOpen(chosen))) throw new BenchError(`${contestant.name}: something else listens on port ${chosen} already`);
+    const child = new Child(contestant, contestant.command(files, chosen, transport), folder);
+    let port: number;
     try {
-      await child.listening(port, startSeconds);
+      port = await child.listening(chosen, startSeconds);
     } catch (error) {
       await child.stop();
       throw error;
@@ -79,16 +81,21 @@ class Child {
     return this.#process.pid ?? 0;
   }
 
-  async listening(port: number, startSeconds: number): Promise<void> {
+  /** Waits until the port is open; gives the port, which is the one that it told when `chosen` is 0. */
+  async listening(chosen: number, startSeconds: number): Promise<number> {
     const limit = performance.now() + startSeconds * 1000;
-    while (!(await isOpen(port))) {
+    for (;;) {
+      const port = chosen === 0 ? Number(this.#contestant.announces?.exec(this.#output)?.[1] ?? 0) : chosen;
+      if (port !== 0 && (await isOpen(port))) return port;
       if (this.end !== null) {
         // What it says at its end may still be on the way.
-        await Promise.race([this.#closed, pause(KNOCK_MS * 4)]);
+        await within(this.#closed, KNOCK_MS * 4);
         throw new BenchError(`${this.#contestant.name}: ${this.end} before it listened${this.#lastWords()}`);
       }
-      if (performance.now() > limit)
-        throw new BenchError(`${this.#contestant.name}: port ${port} did not open within ${startSeconds} s${this.#lastWords()}`);
+      if (performance.now() > limit) {
+        const what = chosen === 0 ? 'it did not listen' : `port ${chosen} did not open`;
+        throw new BenchError(`${this.#contestant.name}: ${what} within ${startSeconds} s${this.#lastWords()}`);
+      }
       await pause(KNOCK_MS);
     }
   }
@@ -96,7 +103,7 @@ class Child {
   async stop(): Promise<void> {
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       if (this.end === null) signalGroup(this.#process, signal);
-      if (await Promise.race([this.#closed.then(() => true), pause(STOP_MS)])) break;
+      if (await within(this.#closed, STOP_MS)) break;
     }
     // Whatever it started and left behind.
     signalGroup(this.#process, 'SIGKILL');
@@ -104,14 +111,24 @@ class Child {
   }
 
   #lastWords(): string {
-    const line = this.#output.trim().split('\n').at(-1) ?? '';
-    return line === '' ? '' : `; it said: ${line}`;
+    const lines = this.#output.trim().split(/\s*\n\s*/).slice(-MOST_LAST_LINES);
+    return lines[0] === '' ? '' : `; it said: ${lines.join(' / ')}`;
   }
 }
 
-/** A pause that holds nothing up; resolves with false. */
-function pause(ms: number): Promise<false> {
-  return new Promise((resolve) => setTimeout(() => resolve(false), ms).unref());
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Whether something is over before a time is. */
+async function within(over: Promise<void>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  const result = await Promise.race([over.then(() => true), late]);
+  clearTimeout(timer);
+  return result;
 }
 
 function isOpen(port: number): Promise<boolean> {

@@ -15,8 +15,10 @@ export interface Contestant {
   readonly name: string;
   /** For the record: what exactly this is. */
   readonly version: string;
-  /** The port that it always takes; null lets the benchmark choose. */
+  /** The port that it always takes; null lets the benchmark choose, 0 lets the broker. */
   readonly fixedPort: number | null;
+  /** Finds the port in what a broker prints that chose it itself; null for others. */
+  readonly announces: RegExp | null;
   /** Writes what it needs and gives the command. */
   command(files: BrokerFiles, port: number, transport: Transport): readonly string[];
 }
@@ -26,7 +28,8 @@ export function portcullis(): Contestant {
   return {
     name: 'portcullis',
     version: [`Portcullis ${manifest.version}`, commit()].join(''),
-    fixedPort: null,
+    fixedPort: 0,
+    announces: /listening name=bench url=\w+:\/\/127\.0\.0\.1:(\d+)/,
     command: (files, port, transport) => [
       process.execPath,
       join(ROOT, 'core', 'bin', 'portcullis.js'),
@@ -57,6 +60,7 @@ export function mosquitto(path: string | null): Contestant[] {
     name,
     version: [version, ...lines].join(', '),
     fixedPort: null,
+    announces: null,
     command: (files, port, transport) => [program, '-c', writeMosquittoConf(files, port, transport, lines)],
   });
   return [variant('mosquitto', []), variant('mosquitto-nodelay', ['set_tcp_nodelay true'])];
@@ -92,6 +96,7 @@ export function byCommand(command: string, port: number | null): Contestant {
     name: basename(program),
     version: command,
     fixedPort: port,
+    announces: null,
     command: (files, chosen, transport) => {
       const values: Record<string, () => string> = {
         '{port}': () => String(chosen),

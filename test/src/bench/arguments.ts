@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { BenchError } from './bench-error.js';
 import { TRANSPORTS, type Transport } from './load.js';
-import { SCENARIOS, SHORT, type Scenario } from './scenarios.js';
+import { SCENARIOS, type Scenario, SHORT } from './scenarios.js';
 
 export const USAGE = `npm run bench -- [options]
 

@@ -21,7 +21,8 @@ export async function bench(options: Options, { print, tell }: Output): Promise<
   const contestants = contestantsOf(options);
   const machine = describeMachine();
   const started = new Date();
-  if (!canReadProcesses()) tell('This system has no /proc: processor time and memory of a broker cannot be read, only rates and latencies are shown.');
+  if (!canReadProcesses())
+    tell('This system has no /proc: processor time and memory of a broker cannot be read, only rates and latencies are shown.');
   const results: StepResult[] = [];
   for (const scenario of options.scenarios)
     for (const step of scenario.steps) {
@@ -47,7 +48,9 @@ function contestantsOf(options: Options): Contestant[] {
   ];
   const all = [portcullis(), ...peers];
   // A peer may be a Portcullis, or a Mosquitto beside the ready-made ones.
-  return all.map((each, index) => (all.findIndex(({ name }) => name === each.name) < index ? { ...each, name: `${each.name} (${index + 1})` } : each));
+  return all.map((each, index) =>
+    all.findIndex(({ name }) => name === each.name) < index ? { ...each, name: `${each.name} (${index + 1})` } : each,
+  );
 }
 
 function describeMachine(): string {

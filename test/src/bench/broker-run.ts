@@ -40,6 +40,8 @@ export async function startBroker(contestant: Contestant, step: Step, transport:
     }
     const stop = async (): Promise<void> => {
       await child.stop();
+      // A child of it may take a moment longer, and the next broker may need the same port.
+      for (const limit = performance.now() + STOP_MS; performance.now() < limit && (await isOpen(port)); ) await pause(KNOCK_MS);
       removeFolder(folder);
     };
     return { pid: child.pid, files, target: targetOf(files, port, transport), ended: () => child.end, stop };
@@ -111,7 +113,10 @@ class Child {
   }
 
   #lastWords(): string {
-    const lines = this.#output.trim().split(/\s*\n\s*/).slice(-MOST_LAST_LINES);
+    const lines = this.#output
+      .trim()
+      .split(/\s*\n\s*/)
+      .slice(-MOST_LAST_LINES);
     return lines[0] === '' ? '' : `; it said: ${lines.join(' / ')}`;
   }
 }

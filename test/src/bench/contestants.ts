@@ -68,7 +68,11 @@ export function mosquitto(path: string | null): Contestant[] {
 
 function mosquittoVersion(program: string): string {
   try {
-    return execFileSync(program, ['-h'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).split('\n')[0]?.trim() ?? program;
+    return (
+      execFileSync(program, ['-h'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+        .split('\n')[0]
+        ?.trim() ?? program
+    );
   } catch (error) {
     // It answers with a help text and status 3 in some versions.
     const text = (error as { stdout?: unknown }).stdout;

@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { noCounts, fail } from './generator/verdict.js';
+import { fail, noCounts } from './generator/verdict.js';
 import type { Job, RunResult } from './load.js';
 import { forgetGroup, keepGroup, signalGroup } from './running.js';
 
@@ -36,5 +36,5 @@ export function runInProcess(job: Job): Promise<RunResult> {
 export function broken(reason: string): RunResult {
   const counts = noCounts();
   fail(counts, reason);
-  return { measurements: [], counts };
+  return { measurements: [], counts, verified: 0 };
 }

@@ -108,4 +108,6 @@ export interface Measurement {
 export interface RunResult {
   readonly measurements: readonly Measurement[];
   readonly counts: Counts;
+  /** Deliveries that were looked at, or logins where nothing is delivered. */
+  readonly verified: number;
 }

@@ -50,7 +50,12 @@ function cleanUp(): void {
 /** Ends everything that was started when this process ends: by itself, by Ctrl-C, by a signal, or because npm is gone. */
 export function cleanUpAtTheEnd(): void {
   process.on('exit', cleanUp);
-  for (const [signal, status] of [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]] as const) process.once(signal, () => process.exit(status));
+  for (const [signal, status] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const)
+    process.once(signal, () => process.exit(status));
   // npm hands a signal to its shell, and some shells die of it without telling anybody.
   const shell = process.ppid;
   setInterval(() => {

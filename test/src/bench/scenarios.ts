@@ -67,12 +67,26 @@ function growth(name: string, description: string, sizes: readonly number[], ste
 const TURNS: PubSubLoad = { ...PAIRS, topicsPerPublisher: 10, filter: 'plus' };
 
 export const SCENARIOS: readonly Scenario[] = [
-  pubSub('fanin-q0', '50 publishers, one subscriber of everything', { publishers: 50, subscribers: 1, pattern: 'all', filter: 'hash', window: 16, batch: 8 }),
+  pubSub('fanin-q0', '50 publishers, one subscriber of everything', {
+    publishers: 50,
+    subscribers: 1,
+    pattern: 'all',
+    filter: 'hash',
+    window: 16,
+    batch: 8,
+  }),
   pubSub('fanout-q0', 'one publisher, 500 subscribers', { publishers: 1, subscribers: 500, pattern: 'all', window: 32, batch: 16 }),
   pubSub('pairs-q0', '100 publishers, each with a subscriber of its own, QoS 0', {}),
   pubSub('pairs-q1', 'the same with QoS 1', { qos: 1, ...ACKNOWLEDGED }),
   pubSub('pairs-q2', 'the same with QoS 2', { qos: 2, ...ACKNOWLEDGED }),
-  pubSub('fanout-q1', 'one publisher, 500 subscribers, QoS 1', { publishers: 1, subscribers: 500, pattern: 'all', qos: 1, window: 32, ...ACKNOWLEDGED }),
+  pubSub('fanout-q1', 'one publisher, 500 subscribers, QoS 1', {
+    publishers: 1,
+    subscribers: 500,
+    pattern: 'all',
+    qos: 1,
+    window: 32,
+    ...ACKNOWLEDGED,
+  }),
   pubSub('mixed', '60 pairs with QoS 0, 1 and 2, payloads of 64 to 1024 bytes, wildcards, and 2 subscribers of everything', {
     publishers: 60,
     subscribers: 60,
@@ -93,7 +107,13 @@ export const SCENARIOS: readonly Scenario[] = [
   }),
   pubSub('match-100k', '100,000 topic filters, topics at random', { publishers: 10, subscribers: 10, pattern: 'filters', filters: 100_000 }),
   pubSub('pairs-single', '100 pairs, one message under way in each: every message has a read and a write of its own', { window: 1, batch: 1 }),
-  pubSub('fanout-paced', '100 messages per second to 500 subscribers', { publishers: 1, subscribers: 500, pattern: 'all', ratePerSecond: 100, ...PACED }),
+  pubSub('fanout-paced', '100 messages per second to 500 subscribers', {
+    publishers: 1,
+    subscribers: 500,
+    pattern: 'all',
+    ratePerSecond: 100,
+    ...PACED,
+  }),
   pubSub('fanin-paced', '500 publishers with 20,000 messages per second, one subscriber', {
     publishers: 500,
     subscribers: 1,

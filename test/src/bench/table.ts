@@ -45,7 +45,14 @@ export function textTable(rows: readonly SummaryRow[]): string {
 
 function aligned(lines: readonly (readonly string[])[]): string {
   const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)));
-  return lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n');
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 /** Tables for a document: a line for each scenario, the brokers beside each other; growth in a table of its own. */
@@ -53,7 +60,9 @@ export function markdownTables(rows: readonly SummaryRow[]): string {
   const contestants = [...new Set(rows.map(({ contestant }) => contestant))];
   const plain = rows.filter(({ growth }) => growth === null);
   const grown = rows.filter(({ growth }) => growth !== null);
-  return [plain.length > 0 ? comparison(plain, contestants) : '', grown.length > 0 ? series(grown, contestants) : ''].filter((part) => part !== '').join('\n\n');
+  return [plain.length > 0 ? comparison(plain, contestants) : '', grown.length > 0 ? series(grown, contestants) : '']
+    .filter((part) => part !== '')
+    .join('\n\n');
 }
 
 function markdown(lines: readonly (readonly string[])[]): string {
@@ -63,7 +72,14 @@ function markdown(lines: readonly (readonly string[])[]): string {
 
 function comparison(rows: readonly SummaryRow[], contestants: readonly string[]): string {
   const peers = contestants.length > 1;
-  const head = ['scenario', 'unit', ...contestants, ...(peers ? ['÷ best peer'] : []), ...contestants.map((name) => `${name}, per second`), 'bad runs'];
+  const head = [
+    'scenario',
+    'unit',
+    ...contestants,
+    ...(peers ? ['÷ best peer'] : []),
+    ...contestants.map((name) => `${name}, per second`),
+    'bad runs',
+  ];
   return markdown([
     head,
     ...grouped(rows, contestants).map((group) => [

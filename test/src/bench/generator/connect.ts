@@ -74,7 +74,7 @@ export async function runConnect(job: Job, load: ConnectLoad): Promise<RunResult
     memoryMiB: memoryBytes === null ? null : memoryBytes / MIB,
     generatorCores,
   };
-  return { measurements: counts.failed === 0 ? [measurement] : [], counts };
+  return { measurements: counts.failed === 0 ? [measurement] : [], counts, verified: times.count };
 }
 
 /** Connects all clients, gives each a subscription, waits, and reads how much memory the broker has taken since before. */
@@ -110,5 +110,5 @@ export async function runIdle(job: Job, load: IdleLoad): Promise<RunResult> {
     ];
   }
   await crew.disconnect();
-  return { measurements: counts.failed === 0 ? measurements : [], counts };
+  return { measurements: counts.failed === 0 ? measurements : [], counts, verified: idle.filter(({ subscribing }) => subscribing.done).length };
 }

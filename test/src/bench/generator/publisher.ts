@@ -2,8 +2,7 @@ import type { PubSubLoad } from '../load.js';
 import { Acknowledgements } from './acknowledgements.js';
 import type { Client, ClientOwner } from './client.js';
 import type { Crew } from './crew.js';
-import { PUBREL, type PublishTemplate, writePublish } from './packets.js';
-import { fail } from './verdict.js';
+import { PUBREL, writePublish } from './packets.js';
 import { FRAME_ROOM } from './web-socket.js';
 import type { World } from './world.js';
 
@@ -75,10 +74,8 @@ export class Publisher implements ClientOwner {
   /** Sends what it may: nothing below a whole batch, so that every broker reads bursts of the same size. */
   publish(): void {
     const world = this.#world;
-    if (world === null || !this.client.ready || !this.client.flushed) {
-      // Not flushed: the broker does not read as fast as this writes. It is looked at again when something is delivered or due.
-      return;
-    }
+    // Not flushed: the broker does not read as fast as this writes. This is called again when something is delivered or due.
+    if (world === null || !this.client.ready || !this.client.flushed) return;
     const qos = world.templates[this.#streams[0] ?? -1]?.qos ?? 0;
     let room = this.#mostAtOnce;
     if (this.#load.window > 0) room = Math.min(room, this.#load.window - (this.#sent - Math.floor(this.delivered / world.copies)));
@@ -96,7 +93,8 @@ export class Publisher implements ClientOwner {
   #write(world: World, at: number, qos: number, now: number): number {
     const own = this.#nextStream();
     const stream = this.#streams[own] ?? 0;
-    const template = world.templates[stream] as PublishTemplate;
+    const template = world.templates[stream];
+    if (template === undefined) throw new Error(`there is no stream ${stream}`);
     const sequence = this.#sequences[own] ?? 0;
     this.#sequences[own] = sequence + 1;
     let dueMs = now;

@@ -41,7 +41,7 @@ export async function runPubSub(job: Job, load: PubSubLoad): Promise<RunResult> 
     await drain(crew, world, publishers);
   }
   await crew.disconnect();
-  return { measurements, counts };
+  return { measurements, counts, verified: world.delivered };
 }
 
 function assemble(crew: Crew, load: PubSubLoad): { world: World; publishers: Publisher[]; subscribers: Subscriber[] } {

@@ -3,7 +3,7 @@ import type { Job, Measurement, RetainedLoad, RunResult } from '../load.js';
 import { Acknowledgements } from './acknowledgements.js';
 import type { Client, ClientOwner } from './client.js';
 import { Crew, Subscribing } from './crew.js';
-import { MIB, type Usage, measure } from './meter.js';
+import { MIB, measure, type Usage } from './meter.js';
 import type { PacketReader } from './packet-reader.js';
 import { PUBACK, type PublishTemplate, publishTemplate, writePublish } from './packets.js';
 import { PREFIX } from './topology.js';
@@ -168,7 +168,7 @@ export async function runRetained(job: Job, load: RetainedLoad): Promise<RunResu
     measurements.push(measurementOf('receive', receiving.read(), load.messages * load.receivers));
   }
   await crew.disconnect();
-  return { measurements: counts.failed === 0 ? measurements : [], counts };
+  return { measurements: counts.failed === 0 ? measurements : [], counts, verified: receivers.reduce((sum, { received }) => sum + received, 0) };
 }
 
 function measurementOf(row: string, { seconds, cpuSeconds, memoryBytes, generatorCores }: Usage, messages: number): Measurement {

@@ -83,8 +83,7 @@ export class Subscriber implements ClientOwner {
 
   packet(client: Client, first: number, bytes: Buffer, from: number, length: number): void {
     if (this.subscribing.took(first, bytes, from, length)) this.#crew.progress.touch();
-    else if (first === 0x62 && length === 2)
-      this.#acknowledgements.add(client, PUBCOMP, ((bytes[from] ?? 0) << 8) | (bytes[from + 1] ?? 0));
+    else if (first === 0x62 && length === 2) this.#acknowledgements.add(client, PUBCOMP, ((bytes[from] ?? 0) << 8) | (bytes[from + 1] ?? 0));
     else this.#crew.fail(`a subscriber got a packet of type ${first >> 4} that nothing asked for`);
   }
 

@@ -43,10 +43,11 @@ export function topologyOf(load: PubSubLoad): Topology {
   const qos = load.qos === 'mixed' ? 2 : load.qos;
   const everything = load.pattern === 'all';
   const wanted: string[][] = Array.from({ length: load.subscribers }, () => []);
-  if (everything) for (const filters of wanted) filters.push(...(load.filter === 'exact' ? streams.map(({ topic }) => topic) : [openFilter(load, PREFIX, '+/+')]));
-  else if (load.pattern === 'filters') streams.forEach(({ subscriber }, index) => wanted[subscriber]?.push(filterOf(index)));
-  else if (load.filter === 'exact') for (const { subscriber, topic } of streams) wanted[subscriber]?.push(topic);
-  else for (let each = 0; each < load.publishers; each++) wanted[each % load.subscribers]?.push(openFilter(load, `${PREFIX}/${each}`, '+'));
+  if (everything)
+    for (const filters of wanted) filters.push(...(load.filter === 'exact' ? streams.map(({ topic }) => topic) : [openFilter(load, PREFIX, '+/+')]));
+  else if (load.pattern === 'pairs' && load.filter !== 'exact')
+    for (let each = 0; each < load.publishers; each++) wanted[each % load.subscribers]?.push(openFilter(load, `${PREFIX}/${each}`, '+'));
+  else for (const [index, { subscriber, topic }] of streams.entries()) wanted[subscriber]?.push(load.pattern === 'filters' ? filterOf(index) : topic);
   const subscribers = wanted.map((filters) => ({ filters, qos, everything }));
   for (let each = 0; each < load.monitors; each++) subscribers.push({ filters: [`${PREFIX}/#`], qos: 0, everything: true });
   return { streams, subscribers, idle: idleFilters(load), copies: (everything ? load.subscribers : 1) + load.monitors };

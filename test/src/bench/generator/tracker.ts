@@ -29,8 +29,8 @@ export class Tracker {
   }
 
   #jumped(slot: number, next: number, sequence: number): void {
-    let missing = this.#missing.get(slot);
-    if (missing === undefined) this.#missing.set(slot, (missing = new Set()));
+    const missing = this.#missing.get(slot) ?? new Set();
+    this.#missing.set(slot, missing);
     for (let each = next; each < sequence && this.#missingTotal < MOST_MISSING; each++) {
       missing.add(each);
       this.#missingTotal++;

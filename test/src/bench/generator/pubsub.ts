@@ -148,7 +148,8 @@ function measurementsOf(meter: Meter, world: World, load: PubSubLoad, delivered:
     memoryMiB: memoryBytes === null ? null : memoryBytes / MIB,
     generatorCores,
   };
-  const perMillion = cpuSeconds === null || delivered === 0 ? null : (cpuSeconds / delivered) * 1e6;
+  // None at all means less than the clock can show, after a broker that stood still.
+  const perMillion = cpuSeconds === null || cpuSeconds <= 0 || delivered === 0 ? null : (cpuSeconds / delivered) * 1e6;
   const cpu: Measurement = { row: '', headline: perMillion, unit: 'CPU s/M deliveries', ...beside };
   if (!paced) return [cpu];
   return [cpu, { row: 'p50', headline: p50Us, unit: 'µs', ...beside }, { row: 'p99', headline: p99Us, unit: 'µs', ...beside }];

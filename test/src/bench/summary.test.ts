@@ -99,8 +99,11 @@ describe('the tables of a benchmark', () => {
   ]);
 
   it('have as many cells in each line of Markdown as in its head', () => {
-    const tables = markdownTables(rows).split('\n\n');
-    assert.equal(tables.length, 2);
+    const late = { ...run(1), measurements: [{ ...MEASUREMENT, p50Us: 40, p99Us: 90, lateP99Us: 12 }] };
+    const paced = summarize(results('latency-paced', { portcullis: [late], mosquitto: [late] }));
+    assert.match(markdownTables(paced), / 12 \/ 12 /);
+    const tables = [...markdownTables(rows).split('\n\n'), markdownTables(paced)];
+    assert.equal(tables.length, 3);
     for (const table of tables) assert.equal(new Set(table.split('\n').map((line) => line.split('|').length)).size, 1, table);
   });
 

@@ -72,12 +72,14 @@ function markdown(lines: readonly (readonly string[])[]): string {
 
 function comparison(rows: readonly SummaryRow[], contestants: readonly string[]): string {
   const peers = contestants.length > 1;
+  const paced = rows.some(({ lateP99Us }) => lateP99Us !== null);
   const head = [
     'scenario',
     'unit',
     ...contestants,
     ...(peers ? ['÷ best peer'] : []),
     ...contestants.map((name) => `${name}, per second`),
+    ...(paced ? ['generator late, p99 µs'] : []),
     'bad runs',
   ];
   return markdown([
@@ -88,6 +90,7 @@ function comparison(rows: readonly SummaryRow[], contestants: readonly string[])
       ...group.map((row) => `${figure(row.headline)} (${spread(row.spread)})`),
       ...(peers ? [`**${ratio(group[0]?.ratio ?? null)}**`] : []),
       ...group.map((row) => figure(row.ratePerSecond)),
+      ...(paced ? [group.map((row) => figure(row.lateP99Us)).join(' / ')] : []),
       badRuns(group),
     ]),
   ]);

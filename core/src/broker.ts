@@ -2,23 +2,22 @@ import type { PublishProperties, RetainedStore, SessionStore } from '@portcullis
 import { verifyPassword } from '@portcullis/sdk/passwords';
 import { type Clock, systemClock, TimerWheel } from './clock.js';
 import { decodePublishProperties, encodePublishProperties } from './codec/index.js';
-import {
-  type Connection,
-  type ConnectionRoom,
-  Descriptors,
-  Flusher,
-  openConnection,
-  publishApproved,
-  Scratch,
-  Strangers,
-  type Transport,
-  Unsent,
-} from './connection/index.js';
+import { type Connection, type ConnectionRoom, Descriptors, Flusher, publishApproved, Scratch, Strangers, Unsent } from './connection/index.js';
 import { ERRORS, errorText, PortcullisError } from './errors.js';
 import { Gate, type Message } from './gate/index.js';
 import { type Generation, type GenerationInput, standingsOf } from './generation.js';
 import { PluginHost } from './hooks/index.js';
-import { isSameAddress, type Listener, type ListenerRoom, listen, requireFreeAddress } from './listeners/index.js';
+import {
+  Doorkeeper,
+  isSameAddress,
+  type Listener,
+  type ListenerOptions,
+  type ListenerRoom,
+  listen,
+  RawDoor,
+  type RawSockets,
+  requireFreeAddress,
+} from './listeners/index.js';
 import type { Logger } from './log.js';
 import { PolicyEngine } from './policy/index.js';
 import { Rechecks } from './rechecks.js';
@@ -81,12 +80,11 @@ export class Broker {
     return this.#parts?.registry.size ?? 0;
   }
 
-  /** Serves a client over a stream that no listener accepted. */
-  serve(transport: Transport, chain: string): Connection {
+  /** A door for handles that no listener accepted, as one with these options would have it. */
+  door(options: ListenerOptions, sockets: RawSockets): RawDoor {
     const room = this.#listenerRoom();
-    const connection = openConnection(room.connections, transport, chain);
-    room.opened(connection);
-    return connection;
+    const inForce = { options };
+    return new RawDoor(room, inForce, new Doorkeeper(room, inForce), sockets);
   }
 
   /** Starts the plugins, then binds the listeners. Rejects, with nothing left running, when one of them cannot. */

@@ -56,7 +56,7 @@ export async function serve(options: ServeOptions): Promise<number> {
     });
   });
   try {
-    await rehearse(rehearsalMs(options.env), () => stopped);
+    await rehearse(everything, rehearsalMs(options.env), () => stopped);
     if (stopped) return over;
     await broker.start();
   } catch (error) {

@@ -124,6 +124,11 @@ interface CompleteDocument {
 /** Permission bits of a Unix socket: its owner alone may connect. */
 const DEFAULT_SOCKET_MODE = 0o600;
 
+/** The same as an object that is quick to read: those without a prototype are hash tables, and these are read at every CONNECT. */
+function quick<T extends object>(value: T): T {
+  return Object.freeze({ ...value });
+}
+
 function build(document: ConfigDocument, value: CompleteDocument, cross: CrossChecked): PortcullisConfig {
   const listeners = cross.listeners.map(({ tls, ...listener }): ListenerConfig => {
     const { chain, maxConnections = null, origins = null, proxyProtocol, mode } = value.listeners[listener.name] as ListenerEntry;
@@ -141,14 +146,14 @@ function build(document: ConfigDocument, value: CompleteDocument, cross: CrossCh
   const plugins = Object.entries(value.plugins).map(([name, { config: _, isolation: __, ...rest }]): PluginConfig => {
     return { name, ...rest, useAt: document.json.valueAt(['plugins', name, 'use']), isolation: 'inProcess' };
   });
-  const chains = Object.entries(value.chains).map(([name, chain]): [string, ChainConfig] => [name, sealed({ name, ...chain }) as ChainConfig]);
+  const chains = Object.entries(value.chains).map(([name, chain]): [string, ChainConfig] => [name, quick(sealed({ name, ...chain }) as ChainConfig)]);
   return Object.freeze({
     file: document.file,
     folder: document.folder,
     listeners: Object.freeze(listeners),
     plugins: sealed(plugins) as readonly PluginConfig[],
     chains: new Map(chains),
-    sessions: sealed(value.sessions) as SessionsConfig,
+    sessions: quick(sealed(value.sessions) as SessionsConfig),
     limits: makeLimits(value.limits),
     logLevel: value.log.level,
   });

@@ -74,6 +74,11 @@ class AdmittedInfo implements ConnectionInfo {
   }
 }
 
+// Plugins are shown the very object, so nothing may lead from it to the class: its prototype is empty.
+Reflect.deleteProperty(AdmittedInfo.prototype, 'constructor');
+Object.setPrototypeOf(AdmittedInfo.prototype, null);
+Object.freeze(AdmittedInfo.prototype);
+
 /** The description of a socket's connection, tied to its stranger. */
 export function describe(info: ConnectionInfo, stranger: Stranger): ConnectionInfo {
   return new AdmittedInfo(info, stranger);

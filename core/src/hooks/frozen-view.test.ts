@@ -28,3 +28,21 @@ test('a key named __proto__ stays a key', () => {
   assert.deepEqual(Object.keys(view), ['__proto__']);
   assert.equal((view as { admin?: boolean }).admin, undefined);
 });
+
+test('an instance is shared only when nothing leads from it to its class', () => {
+  class Fact {
+    readonly a = 1;
+  }
+  const open = Object.freeze(new Fact());
+  assert.notEqual(frozenView(open), open);
+  assert.equal(Object.getPrototypeOf(frozenView(open)), Object.prototype);
+  class Closed {
+    readonly a = 1;
+  }
+  Reflect.deleteProperty(Closed.prototype, 'constructor');
+  Object.setPrototypeOf(Closed.prototype, null);
+  const unfrozen = Object.freeze(new Closed());
+  assert.notEqual(frozenView(unfrozen), unfrozen);
+  Object.freeze(Closed.prototype);
+  assert.equal(frozenView(unfrozen), unfrozen);
+});

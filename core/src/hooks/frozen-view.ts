@@ -34,16 +34,23 @@ function view(value: unknown): unknown {
 function isShareable(value: object): boolean {
   if (!Object.isFrozen(value) || ArrayBuffer.isView(value)) return false;
   if (recent.includes(value)) return true;
-  if (!Array.isArray(value)) {
-    const prototype: unknown = Object.getPrototypeOf(value);
-    if (prototype !== null && prototype !== Object.prototype) return false;
-  }
+  if (!Array.isArray(value) && !leadsNowhere(Object.getPrototypeOf(value))) return false;
   for (const key in value) {
     const item = (value as Record<string, unknown>)[key];
     if (typeof item === 'object' && item !== null && !isShareable(item)) return false;
   }
   recent[recentAt] = value;
   recentAt = (recentAt + 1) % RECENT;
+  return true;
+}
+
+let lastEmpty: object | null = null;
+
+/** Whether a prototype is that of plain data, or one of ours that is empty and frozen. */
+function leadsNowhere(prototype: object | null): boolean {
+  if (prototype === null || prototype === Object.prototype || prototype === lastEmpty) return true;
+  if (!Object.isFrozen(prototype) || Object.getPrototypeOf(prototype) !== null || Reflect.ownKeys(prototype).length > 0) return false;
+  lastEmpty = prototype;
   return true;
 }
 

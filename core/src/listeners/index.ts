@@ -4,10 +4,11 @@ import { listenMqtt } from './stream-listener.js';
 import { listenTcp } from './tcp.js';
 import { listenWebSocket } from './web-socket.js';
 
+export { Doorkeeper } from './doorkeeper.js';
 export type { Listener, ListenerOptions, ListenerRoom } from './listener.js';
 export { checkRawSockets } from './raw-check.js';
+export { RawDoor } from './raw-door.js';
 export type { RawHandle, RawSockets } from './raw-handle.js';
-export { RawRoom, RawTransport } from './raw-transport.js';
 export { isSameAddress, requireFreeAddress } from './same-address.js';
 export type { TlsMaterial, TlsSource } from './tls-server.js';
 

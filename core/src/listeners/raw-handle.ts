@@ -14,7 +14,7 @@ export interface RawHandle {
   writev(request: RawRequest, chunks: readonly Uint8Array[], allBuffers: true): number;
   shutdown(request: RawRequest): number;
   setNoDelay(on: boolean): number;
-  getpeername(out: { address?: string; port?: number }): number;
+  getpeername(out: { address?: string | undefined; port?: number | undefined }): number;
   close(): void;
 }
 

@@ -1,13 +1,10 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import type { ConnectionInfo } from '@portcullis/sdk';
-import { openConnection } from '../connection/index.js';
-import { errorText } from '../errors.js';
 import { bind } from './bind.js';
 import { Doorkeeper } from './doorkeeper.js';
 import { type InForce, type Listener, type ListenerOptions, type ListenerRoom, urlOf } from './listener.js';
 import { checkRawSockets } from './raw-check.js';
-import { type RawHandle, rawServerOf } from './raw-handle.js';
-import { RawRoom, RawTransport } from './raw-transport.js';
+import { RawDoor } from './raw-door.js';
+import { rawServerOf } from './raw-handle.js';
 import { serveMqtt } from './socket-transport.js';
 
 /** Binds an `mqtt://` listener. */
@@ -18,7 +15,7 @@ export async function listenTcp(room: ListenerRoom, options: ListenerOptions): P
   const server = createServer({ noDelay: true }, (socket: Socket) => accept(room, inForce, doorkeeper, socket));
   const raw = await checkRawSockets();
   const port = await bind(server, options, room.connections.log);
-  if ('sockets' in raw) acceptRaw(server, room, inForce, doorkeeper, new RawRoom(raw.sockets, room.connections.wheel, room.connections.stats));
+  if ('sockets' in raw) takeOver(server, new RawDoor(room, inForce, doorkeeper, raw.sockets), room, inForce);
   else room.connections.log.info({ listener: options.name, reason: raw.reason }, 'using net.Socket: the faster way is not available');
   return {
     get options() {
@@ -50,41 +47,14 @@ function accept(room: ListenerRoom, inForce: InForce, doorkeeper: Doorkeeper, so
 }
 
 /** Takes connections over from the server before it makes a socket of each. */
-function acceptRaw(server: Server, room: ListenerRoom, inForce: InForce, doorkeeper: Doorkeeper, rawRoom: RawRoom): void {
+function takeOver(server: Server, door: RawDoor, room: ListenerRoom, inForce: InForce): void {
   const bound = rawServerOf(server);
   if (bound === null) return;
-  const { log, strangers, wheel } = room.connections;
+  const { strangers, wheel } = room.connections;
   // What a socket that is listened on has, those that are accepted from it have on Linux, without a call for each.
-  const inherits = process.platform === 'linux' && bound.setNoDelay?.(true) === 0;
-  const peer: { address?: string; port?: number } = {};
+  door.setsNoDelay = !(process.platform === 'linux' && bound.setNoDelay?.(true) === 0);
   bound.onconnection = (status, handle) => {
-    if (status !== 0 || handle === undefined) {
-      strangers.refusals.refused('accept', wheel.clock.now(), { listener: inForce.options.name, status });
-      return;
-    }
-    let info: ConnectionInfo | null = null;
-    try {
-      peer.address = undefined as unknown as string;
-      handle.getpeername(peer);
-      info = doorkeeper.admit('tcp', peer.address, peer.port);
-      if (info === null) return handle.close();
-      if (!inherits) handle.setNoDelay(true);
-      open(room, inForce, doorkeeper, rawRoom, handle, info);
-    } catch (error) {
-      log.error({ listener: inForce.options.name, cause: errorText(error) }, 'a connection could not be taken');
-      if (info !== null) doorkeeper.left(info);
-      handle.close();
-    }
+    if (status === 0 && handle !== undefined) door.take(handle);
+    else strangers.refusals.refused('accept', wheel.clock.now(), { listener: inForce.options.name, status });
   };
-}
-
-function open(room: ListenerRoom, inForce: InForce, doorkeeper: Doorkeeper, rawRoom: RawRoom, handle: RawHandle, info: ConnectionInfo): void {
-  let gone: (() => void) | null = null;
-  const transport = new RawTransport(rawRoom, handle, info, () => {
-    doorkeeper.left(info);
-    gone?.();
-  });
-  const connection = openConnection(room.connections, transport, inForce.options.chain);
-  gone = room.opened(connection);
-  transport.start(connection);
 }

@@ -49,7 +49,7 @@ export const LIMITS = {
     0,
     16_384 * MIB,
     'bytes',
-    'Bytes that wait for one session, and that it was sent and has not acknowledged; newer messages are dropped. As many of its own QoS 2 messages may wait for their PUBREL.',
+    'Bytes that wait for one session, and of one that outlives its connection also those that it was sent and has not acknowledged; newer messages are dropped. As many of its own QoS 2 messages may wait for their PUBREL.',
   ),
   maxTotalQueuedBytes: limit(512 * MIB, 0, 1_048_576 * MIB, 'bytes', 'Bytes that wait for all sessions together; newer messages are dropped.'),
   maxSocketBufferBytes: limit(

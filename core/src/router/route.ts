@@ -91,6 +91,8 @@ export class Route {
   readonly groups: readonly (readonly Target[])[];
   /** Targets in all. */
   readonly size: number;
+  /** Whether some subscriber may get two copies of a message, being in a shared group beside. */
+  readonly repeats: boolean;
 
   constructor(generation: number, epoch: number, targets: readonly Target[], groups: readonly (readonly Target[])[]) {
     this.generation = generation;
@@ -98,6 +100,7 @@ export class Route {
     this.targets = targets;
     this.groups = groups;
     this.size = groups.reduce((sum, members) => sum + members.length, targets.length);
+    this.repeats = groups.length > 0 && new Set([targets, ...groups].flatMap((all) => all.map(({ subscriber }) => subscriber))).size < this.size;
   }
 }
 

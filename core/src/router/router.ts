@@ -58,14 +58,34 @@ export class Router {
   /** Hands the messages of the run to every subscriber of their topic. Returns whether there was one. */
   route(domain: Domain, run: AuthorizedRun): boolean {
     const route = this.#route(domain, run.entry);
-    const { targets, groups } = route;
+    if (route.repeats && run.count > 1) this.#handOneByOne(domain, run, route);
+    else this.#hand(domain, run, route);
+    return route.size > 0;
+  }
+
+  /** [MQTT-4.6.0-6] Who gets two copies of each message gets both of the first before those of the second. */
+  #handOneByOne(domain: Domain, run: AuthorizedRun, route: Route): void {
+    const { first, last } = run;
+    run.divided = true;
+    for (let i = first; i < last; i += 1) {
+      run.first = i;
+      run.last = i + 1;
+      run.view = null;
+      this.#hand(domain, run, route);
+    }
+    run.first = first;
+    run.last = last;
+    run.divided = false;
+    run.view = null;
+  }
+
+  #hand(domain: Domain, run: AuthorizedRun, { targets, groups }: Route): void {
     for (let i = 0; i < targets.length; i += 1) {
       const target = targets[i] as Target;
       if (target.noLocal && target.subscriber === run.origin) this.#echo(run, target);
       else target.subscriber.deliver(run, target);
     }
     for (let i = 0; i < groups.length; i += 1) this.#share(domain, run, groups[i] as readonly Target[]);
-    return targets.length > 0 || groups.length > 0;
   }
 
   subscribe(domain: Domain, subscription: Subscription): void {
@@ -166,7 +186,7 @@ export class Router {
 
   /** Each message of the run goes to one member: the next in turn that may have it, a connected one first. */
   #share(domain: Domain, run: AuthorizedRun, members: readonly Target[]): void {
-    const { first, last } = run;
+    const { first, last, divided } = run;
     const key = (members[0] as Target).subscriptions[0]?.key ?? '';
     const asks = members.some((member) => member.subscriber.asks);
     run.divided = true;
@@ -184,38 +204,46 @@ export class Router {
     }
     run.first = first;
     run.last = last;
-    run.divided = false;
+    run.divided = divided;
     run.view = null;
   }
 
   /** Where code decides who may have it, the members are tried one after the other until one takes it. */
   #shareAsked(domain: Domain, run: AuthorizedRun, members: readonly Target[], key: string): void {
     const turn = domain.turns.get(key) ?? 0;
-    domain.turns.set(key, (turn + 1) % members.length);
-    const inTurn = members.map((_member, i) => members[(turn + i) % members.length] as Target);
-    const order = [...inTurn.filter((member) => member.subscriber.connected), ...inTurn.filter((member) => !member.subscriber.connected)];
+    // While an answer is awaited, the next message begins with the next member.
+    domain.turns.set(key, turn + 1);
+    const places = members.map((_member, i) => (turn + i) % members.length);
+    const connected = (place: number): boolean => (members[place] as Target).subscriber.connected;
+    const order = [...places.filter(connected), ...places.filter((place) => !connected(place))];
     let position = 0;
     let running = false;
     let refused = true;
+    let atOnce = true;
     const next = (): void => {
       if (running) return;
       running = true;
       while (refused) {
-        const member = order[position];
+        const place = order[position];
         position += 1;
-        if (member === undefined) {
+        if (place === undefined) {
+          if (atOnce) domain.turns.set(key, turn);
           this.onGroupDrop?.(domain, run.entry.topic, 1);
           break;
         }
+        const member = members[place] as Target;
         refused = false;
         member.subscriber.offerShared(run, member, (taken) => {
           refused = !taken;
           if (refused) next();
+          // Answered at once, the turn goes on as it does where rules alone decide.
+          else if (atOnce) domain.turns.set(key, connected(place) ? place + 1 : turn);
         });
       }
       running = false;
     };
     next();
+    atOnce = false;
   }
 
   #member(domain: Domain, run: AuthorizedRun, members: readonly Target[], key: string): Target | null {

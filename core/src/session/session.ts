@@ -70,7 +70,6 @@ export class Session implements Subscriber {
     if (!target.current(client)) this.#rejudge(target);
     if (client.receiveAsks) return this.#ask(run, target);
     if (target.checks !== Check.PROVEN && !client.mayReceive(run.entry, target.checks)) {
-      this.#room.stats.deliveriesDenied += run.count;
       return this.#drop('not-authorized', run.entry.topic, run.count);
     }
     const qos = run.qos < target.qos ? run.qos : target.qos;
@@ -344,7 +343,8 @@ export class Session implements Subscriber {
   }
 
   #send(outlet: Outlet, delivery: Delivery): void {
-    const packetId = this.inFlight.take(delivery.qos, delivery);
+    // What cannot be sent again is not kept: only its identifier is owed.
+    const packetId = this.inFlight.take(delivery.qos, delivery.stored ? delivery : null);
     if (!outlet.sendMessage({ ...delivery, dup: false, packetId })) {
       this.inFlight.free(packetId);
       return this.#settle(delivery, 'too-large');
@@ -384,6 +384,7 @@ export class Session implements Subscriber {
   }
 
   #drop(reason: DropReason, topic: string, count: number): void {
+    if (reason === 'not-authorized') this.#room.stats.deliveriesDenied += count;
     countDrop(this.#room, reason, this.clientId, this.tenant, topic, count);
   }
 

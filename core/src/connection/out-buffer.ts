@@ -184,14 +184,28 @@ function release(slab: Buffer): void {
 /** Writes every buffer that was filled in a turn of the event loop at its end, each once. */
 export class Flusher {
   #dirty: OutBuffer[] = [];
+  #planned = false;
   readonly #flush = (): void => this.flush();
 
   add(buffer: OutBuffer): void {
     this.#dirty.push(buffer);
-    if (this.#dirty.length === 1) setImmediate(this.#flush);
+    if (this.#planned) return;
+    this.#planned = true;
+    setImmediate(this.#flush);
+  }
+
+  /** How many buffers were filled in this turn so far. */
+  get filled(): number {
+    return this.#dirty.length;
+  }
+
+  /** Takes out those that were filled since there were so many: whoever takes them flushes them. */
+  take(from: number): OutBuffer[] {
+    return this.#dirty.splice(from);
   }
 
   flush(): void {
+    this.#planned = false;
     const dirty = this.#dirty;
     this.#dirty = [];
     for (let i = 0; i < dirty.length; i += 1) (dirty[i] as OutBuffer).flush();

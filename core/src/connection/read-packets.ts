@@ -2,17 +2,38 @@ import { FRAME_TOO_LONG, PacketType, readFrame } from '../codec/index.js';
 import { ERRORS } from '../errors.js';
 import { type Connection, Phase } from './connection.js';
 import { onPublish } from './on-publish.js';
+import { rest, writeInSlices } from './slices.js';
+
+/** Reads of up to so many bytes hold too few packets to take long. */
+const SHORT_READ_BYTES = 64;
+
+/** Packets that are handled between two looks at the clock, unless the router had to do more than look something up. */
+const STEPS_BETWEEN_LOOKS = 16;
+
+/** What one read brought goes to so many in one go. */
+const MANY_RECEIVERS = 64;
 
 /** Handles one whole packet that is not a PUBLISH. */
 export type Dispatch = (connection: Connection, buffer: Buffer, start: number, bodyStart: number, end: number) => void;
 
 /** Handles the packets in a buffer, in order, as far as they are whole and may be handled. Returns how far it came. */
 export function readPackets(connection: Connection, buffer: Buffer, dispatch: Dispatch): number {
+  const { flusher } = connection.room;
+  const { filled } = flusher;
+  const position = handlePackets(connection, buffer, dispatch);
+  if (flusher.filled - filled > MANY_RECEIVERS) writeInSlices(connection, flusher.take(filled));
+  return position;
+}
+
+function handlePackets(connection: Connection, buffer: Buffer, dispatch: Dispatch): number {
   const { room } = connection;
   const { frame } = room.scratch;
   const end = buffer.length;
   let position = 0;
+  let steps = 0;
+  let work = room.router.work;
   connection.needed = 0;
+  const until = end > SHORT_READ_BYTES ? room.turns.begin() : Number.POSITIVE_INFINITY;
   while (position < end) {
     if (connection.held || connection.phase === Phase.CLOSED || connection.phase === Phase.ADMITTING) return position;
     const type = (buffer[position] as number) >> 4;
@@ -39,6 +60,11 @@ export function readPackets(connection: Connection, buffer: Buffer, dispatch: Di
       position += length;
       if (connection.acknowledgements.waiting >= room.limits.maxPendingAcknowledgements) connection.hold(connection.pending);
     }
+    steps += 1;
+    if ((steps % STEPS_BETWEEN_LOOKS !== 0 && room.router.work === work) || position >= end) continue;
+    work = room.router.work;
+    // 64 KiB may hold what takes a second.
+    if (room.turns.over(until) && !connection.held && connection.phase === Phase.OPEN) rest(connection, () => connection.release());
   }
   return position;
 }

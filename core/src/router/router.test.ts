@@ -104,6 +104,18 @@ test('What is remembered of routes is bounded by the receivers in them.', () => 
   assert.equal(subscribers[0]?.got.length, 50);
 });
 
+test('Remembered routes are bounded also where one subscriber has many filters that match.', () => {
+  const { subscribe, publish, domain } = scene({ maxRouteTargets: 1000 });
+  const one = new FakeSubscriber();
+  for (let bits = 0; bits < 128; bits += 1) subscribe(one, `${Array.from({ length: 7 }, (_, i) => ((bits >> i) & 1 ? '+' : 'a')).join('/')}/+`);
+  for (let i = 0; i < 100; i += 1) {
+    publish(`a/a/a/a/a/a/a/${i}`);
+    const remembered = domain.routes.reduce((sum, route) => sum + (route?.targets[0]?.subscriptions.length ?? 0), 0);
+    assert.ok(remembered <= 1000, String(remembered));
+  }
+  assert.equal(one.got.length, 100);
+});
+
 test('With No Local nothing comes back to its publisher, but it does through another subscription.', () => {
   const { subscribe, publish } = scene();
   const [one, two] = [new FakeSubscriber(), new FakeSubscriber()];

@@ -28,6 +28,9 @@ export class Domain {
   }
 }
 
+/** A route to so few costs about what a look-up does. */
+const CHEAP_TARGETS = 8;
+
 /** Brings approved messages to their subscribers, and keeps the retained ones. */
 export class Router {
   readonly #limits: Limits;
@@ -35,6 +38,8 @@ export class Router {
   readonly #custody: Custody;
   readonly #clock: Clock;
   readonly #domains = new Map<string, Domain>();
+  /** Grows with whatever takes longer than a look-up, so that whoever reads packets knows when to look at the clock. */
+  work = 0;
   /** Hears of shared messages that no member could have. */
   onGroupDrop: ((domain: Domain, topic: string, count: number) => void) | null = null;
 
@@ -58,6 +63,7 @@ export class Router {
   /** Hands the messages of the run to every subscriber of their topic. Returns whether there was one. */
   route(domain: Domain, run: AuthorizedRun): boolean {
     const route = this.#route(domain, run.entry);
+    if (route.size > CHEAP_TARGETS) this.work += route.size;
     if (route.repeats && run.count > 1) this.#handOneByOne(domain, run, route);
     else this.#hand(domain, run, route);
     return route.size > 0;
@@ -89,11 +95,13 @@ export class Router {
   }
 
   subscribe(domain: Domain, subscription: Subscription): void {
+    this.work += 1;
     domain.tree.add(subscription);
     this.#stats.subscriptions += 1;
   }
 
   unsubscribe(domain: Domain, subscription: Subscription): void {
+    this.work += 1;
     const before = domain.tree.size;
     domain.tree.remove(subscription);
     if (domain.tree.size !== before) this.#stats.subscriptions -= 1;
@@ -124,9 +132,9 @@ export class Router {
     return domain.retained.match(filter, limit).filter((entry) => this.#stands(domain, entry));
   }
 
-  /** The same, found one after the other as they are asked for. */
-  *replay(domain: Domain, filter: string): IterableIterator<RetainedEntry> {
-    for (const entry of domain.retained.walk(filter)) if (this.#stands(domain, entry)) yield entry;
+  /** The same, found one after the other as they are asked for; null now and then while none is found. */
+  *replay(domain: Domain, filter: string): IterableIterator<RetainedEntry | null> {
+    for (const entry of domain.retained.walk(filter)) if (entry === null || this.#stands(domain, entry)) yield entry;
   }
 
   /** Forgets retained messages that have expired; called now and then. */
@@ -160,6 +168,7 @@ export class Router {
   #route(domain: Domain, entry: TopicEntry): Route {
     const known = domain.routes[entry.index];
     if (known !== undefined && known.generation === domain.tree.generation && known.epoch === entry.epoch) return known;
+    this.work += 1;
     const route = makeRoute(domain.tree.generation, entry.epoch, domain.tree.match(entry.topic));
     this.#remember(domain, entry, known, route);
     return route;

@@ -13,7 +13,9 @@ import { RetainedReplays } from './retained-replays.js';
 import { countDrop, type SessionRoom } from './room.js';
 import { SubscriptionMap } from './subscription-map.js';
 
-/** Retained messages that one session looks at before others have their turn: of a million it may be allowed to receive none. */
+/** Retained messages that a session looks at between two looks at the clock: of a million it may be allowed to receive none. */
+const REPLAYS_BETWEEN_LOOKS = 16;
+/** So many are enough for one turn, whatever the clock says. */
 const REPLAYS_PER_TURN = 4096;
 
 /** The state of one client identifier: subscriptions, what is on its way out and in, and the connection, if there is one. */
@@ -154,12 +156,18 @@ export class Session implements Subscriber {
     this.#pumping = true;
     try {
       while (this.#canSend && this.#queue.length > 0 && this.inFlight.room > 0 && this.outlet !== null) if (!this.#sendNext(this.outlet)) return;
-      for (let i = 0; this.#canSend && this.#replays.waiting && this.#queue.length === 0 && !this.#replays.resting; i += 1) {
-        if (i === REPLAYS_PER_TURN) this.#replays.rest(() => this.pump());
-        else if (!this.#replayNext()) return;
-      }
+      if (this.#replays.waiting) this.#replay();
     } finally {
       this.#pumping = false;
+    }
+  }
+
+  #replay(): void {
+    const { turns } = this.#room;
+    const until = turns.begin();
+    for (let i = 1; this.#canSend && this.#replays.waiting && this.#queue.length === 0 && !this.#replays.resting; i += 1) {
+      if (!this.#replayNext()) return;
+      if (i === REPLAYS_PER_TURN || (i % REPLAYS_BETWEEN_LOOKS === 0 && turns.over(until))) this.#replays.rest(turns, () => this.pump());
     }
   }
 
@@ -300,6 +308,7 @@ export class Session implements Subscriber {
     if (this.client.receiveAsks && this.#askedCopies().full) return false;
     const next = this.#replays.next();
     if (next === null) return false;
+    if (next === 'not yet') return true;
     const { subscription, message, live } = next;
     // [MQTT-3.8.3-3] Kept or not, its own message does not come back.
     if (subscription.noLocal && message.publisherClientId === this.clientId) return true;

@@ -21,6 +21,18 @@ export function count(aim: Aim, name: string, by = 1): void {
   aim.counts[name] = (aim.counts[name] ?? 0) + by;
 }
 
+/** Waits for something, but not beyond the end of the attack: a peer that is held back may never take what it is sent. */
+export async function within(aim: Aim, something: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<void>((resolve) => {
+    timer = setInterval(() => {
+      if (!aim.running()) resolve();
+    }, 50);
+  });
+  await Promise.race([something, over]);
+  clearInterval(timer);
+}
+
 /** Lets others have their turn. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

@@ -1,7 +1,7 @@
 import type { Attack } from './aim.js';
 import { freshPublishes, handshakes, pings, unknownIds, unreadPings, userProperties } from './floods.js';
 import { connectFlood, fragments, halfOpen, stalledSubscribers, webSocketFragments } from './sockets.js';
-import { identifiers, plusTree, retainedChurn, slashes, subscriptionChurn } from './topics.js';
+import { identifiers, manyFilters, plusTree, retainedChurn, slashes, subscriptionChurn } from './topics.js';
 
 /** Every attack by its name. */
 export const ATTACKS: Readonly<Record<string, Attack>> = {
@@ -19,6 +19,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   handshakes,
   'retained-churn': retainedChurn,
   'subscription-churn': subscriptionChurn,
+  'many-filters': manyFilters,
   'user-properties': userProperties,
   'fresh-topics': freshPublishes,
 };

@@ -95,7 +95,20 @@ async function alternate(name: string, options: CampaignOptions, broker: BrokerP
   const [control, attack] = [median(controls), median(attacks)];
   const ratio = attack.p99 / control.p99;
   const counted = Object.entries(totals).map(([key, value]) => `${key} ${value}`);
-  print(row(name, control.p50, control.p99, attack.p50, attack.p99, attack.max, ratio.toFixed(2), `${Math.round(cpu * 100)} %`, memory.join(' '), counted.join(', ')));
+  print(
+    row(
+      name,
+      control.p50,
+      control.p99,
+      attack.p50,
+      attack.p99,
+      attack.max,
+      ratio.toFixed(2),
+      `${Math.round(cpu * 100)} %`,
+      memory.join(' '),
+      counted.join(', '),
+    ),
+  );
   if (!(ratio <= mostRatio)) problems.push(`${name}: p99 is ${ratio.toFixed(2)} times that of the control`);
   if (health.lost > 0 || health.disordered > 0 || health.came !== health.sent) problems.push(`${name}: healthy clients ${JSON.stringify(health)}`);
   const growth = (memory.at(-1) ?? 0) - (memory[2] ?? 0);
@@ -121,7 +134,9 @@ function mebibytes({ pid }: BrokerProcess): number {
 
 /** CPU time of a process in seconds, as the kernel counts it in hundredths. */
 function cpuSeconds({ pid }: BrokerProcess): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 

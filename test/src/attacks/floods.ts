@@ -1,6 +1,6 @@
 import { field, PINGREQ, puback, pubcomp, publish, pubrec, pubrel } from '../support/packets.js';
 import { fromHex } from '../support/wire-client.js';
-import { type Aim, type Attack, count } from './aim.js';
+import { type Aim, type Attack, count, within } from './aim.js';
 import { burst, freshTopics } from './bursts.js';
 import { Line } from './line.js';
 
@@ -13,7 +13,7 @@ async function flood(aim: Aim, name: string, version: 4 | 5, bursts: readonly Bu
       const line = await Line.client({ port: aim.port }, `${name}${index}-${life}`, version);
       if (!reads) line.stall();
       for (let i = 0; aim.running() && !line.closed; i += 1) {
-        await Promise.race([line.send(bursts[i % bursts.length] as Buffer), until(aim)]);
+        await within(aim, line.send(bursts[i % bursts.length] as Buffer));
         count(aim, 'bursts');
       }
       if (line.closed) count(aim, 'closedByBroker');
@@ -22,10 +22,6 @@ async function flood(aim: Aim, name: string, version: 4 | 5, bursts: readonly Bu
     }
   };
   await Promise.all(Array.from({ length: LINES }, (_, index) => work(index)));
-}
-
-async function until(aim: Aim): Promise<void> {
-  while (aim.running()) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 export const pings: Attack = (aim) => flood(aim, 'ping', 4, [burst(fromHex(PINGREQ))]);

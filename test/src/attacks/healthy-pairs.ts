@@ -68,7 +68,12 @@ export class HealthyPairs {
 
   get health(): Health {
     const sum = (of: (pair: Pair) => number): number => this.#pairs.reduce((total, pair) => total + of(pair), 0);
-    return { sent: sum(({ sent }) => sent), came: sum(({ came }) => came), disordered: sum((pair) => pair.disordered), lost: sum(({ lost }) => lost) };
+    return {
+      sent: sum(({ sent }) => sent),
+      came: sum(({ came }) => came),
+      disordered: sum((pair) => pair.disordered),
+      lost: sum(({ lost }) => lost),
+    };
   }
 
   pause(): void {
@@ -157,7 +162,8 @@ class Pair {
     if (payload.readUInt32BE(0) !== this.came) this.disordered += 1;
     this.came += 1;
     this.arrived(Number(now - payload.readBigUInt64BE(4)) / 1000);
-    if (this.#qos > 0) this.#subscriber.write(Buffer.from([0x40, 2, packet[packet.length - PAYLOAD_BYTES - 2] ?? 0, packet[packet.length - PAYLOAD_BYTES - 1] ?? 0]));
+    if (this.#qos > 0)
+      this.#subscriber.write(Buffer.from([0x40, 2, packet[packet.length - PAYLOAD_BYTES - 2] ?? 0, packet[packet.length - PAYLOAD_BYTES - 1] ?? 0]));
   }
 }
 

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { connect5, connect311 } from '../support/packets.js';
 import { fromHex } from '../support/wire-client.js';
@@ -51,7 +50,7 @@ export class Line {
     const fields = { clientId, username: 'amy', password: 'p' };
     line.socket.write(fromHex(version === 5 ? connect5({ ...fields, properties }) : connect311(fields)));
     const timeout = setTimeout(() => line.end(), OPEN_MS);
-    while (line.received < 4 && !line.closed) await Promise.race([once(line.socket, 'data'), once(line.socket, 'close')]);
+    while (line.received < 4 && !line.closed) await line.either('data', 'close');
     clearTimeout(timeout);
     if (line.head[0] !== 0x20 || line.head[3] !== 0) throw new Error(`${clientId} was refused: ${line.head.toString('hex')}`);
     return line;
@@ -60,7 +59,18 @@ export class Line {
   /** Writes, and waits until the peer has taken most of it or the connection is gone. */
   async send(bytes: Buffer): Promise<void> {
     if (this.closed || this.socket.write(bytes)) return;
-    await Promise.race([once(this.socket, 'drain'), once(this.socket, 'close')]).catch(() => {});
+    await this.either('drain', 'close');
+  }
+
+  /** Waits for the first of these, and leaves no listeners behind. */
+  either(...events: readonly string[]): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        for (const event of events) this.socket.off(event, done);
+        resolve();
+      };
+      for (const event of events) this.socket.on(event, done);
+    });
   }
 
   /** Reads nothing any more. */
@@ -71,7 +81,7 @@ export class Line {
   /** Waits for the other side to close; false when it does not within so many milliseconds. */
   async gone(limitMs: number): Promise<boolean> {
     if (this.closed) return true;
-    await Promise.race([once(this.socket, 'close').catch(() => {}), sleep(limitMs)]);
+    await Promise.race([this.either('close'), sleep(limitMs)]);
     return this.closed;
   }
 

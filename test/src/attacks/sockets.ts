@@ -1,7 +1,8 @@
 import { WebSocket } from 'ws';
 import { connect5, connect311, publish } from '../support/packets.js';
 import { fromHex } from '../support/wire-client.js';
-import { type Aim, type Attack, count, scaled, turn } from './aim.js';
+import { type Attack, count, scaled, turn, within } from './aim.js';
+import { SUBSCRIBE } from './bursts.js';
 import { Line, sleep } from './line.js';
 
 const ADDRESSES = 10;
@@ -72,7 +73,7 @@ export const fragments: Attack = async (aim) => {
     const line = await Line.client({ port: aim.port }, name);
     for (let at = 0; at < bytes.length && aim.running() && !line.closed; at += 1) {
       count(aim, 'pieces');
-      await line.send(bytes.subarray(at, at + 1));
+      await within(aim, line.send(bytes.subarray(at, at + 1)));
       if (at % 16 === 15) await turn();
     }
     if (line.closed) count(aim, 'closedByBroker');
@@ -112,7 +113,6 @@ export const webSocketFragments: Attack = async (aim) => {
 export const stalledSubscribers: Attack = async (aim) => {
   const lines: Line[] = [];
   const total = scaled(aim, 1000, 2);
-  const { SUBSCRIBE } = await import('./bursts.js');
   for (let i = 0; i < total && aim.running(); i += 1) {
     const line = await Line.client({ port: aim.port }, `st${i}`);
     line.stall();
@@ -123,14 +123,9 @@ export const stalledSubscribers: Attack = async (aim) => {
   const publisher = await Line.client({ port: aim.port }, 'flood');
   const message = fromHex(publish({ topic: 'x/flood', payload: Buffer.alloc(65_536, 'f') }));
   while (aim.running()) {
-    await publisher.send(message);
+    await within(aim, publisher.send(message));
     count(aim, 'published');
     await sleep(100);
   }
   for (const line of [...lines, publisher]) line.end();
 };
-
-/** Every attack that is about sockets, and not about what is said. */
-export function isCut(aim: Aim): boolean {
-  return (aim.counts.closedByBroker ?? 0) > 0;
-}

@@ -1,16 +1,16 @@
-import { field, packet, publish, subscribe, uint16, varint } from '../support/packets.js';
+import { field, packet, publish, subscribe, uint16, unsubscribe, varint } from '../support/packets.js';
 import { fromHex } from '../support/wire-client.js';
-import { type Aim, type Attack, count, scaled } from './aim.js';
+import { type Aim, type Attack, count, scaled, within } from './aim.js';
 import { burst, freshTopics, SUBSCRIBE, UNSUBSCRIBE } from './bursts.js';
 import { Line, sleep } from './line.js';
 
 const FILTERS_PER_PACKET = 512;
 
-async function subscribeAll(line: Line, filters: readonly string[], properties?: (index: number) => string): Promise<void> {
+async function subscribeAll(aim: Aim, line: Line, filters: readonly string[], properties?: (index: number) => string): Promise<void> {
   const size = properties === undefined ? FILTERS_PER_PACKET : 1;
   for (let at = 0; at < filters.length; at += size) {
     const some = filters.slice(at, at + size).map((filter) => [filter, 0] as const);
-    await line.send(fromHex(subscribe({ filters: some, ...(properties === undefined ? {} : { properties: properties(at) }) })));
+    await within(aim, line.send(fromHex(subscribe({ filters: some, ...(properties === undefined ? {} : { properties: properties(at) }) }))));
   }
 }
 
@@ -28,7 +28,7 @@ async function publishFresh(aim: Aim, lines: readonly Line[], prefix: string): P
       const made = freshTopics(prefix, next);
       count(aim, 'published', made.next - next);
       next = made.next;
-      await line.send(made.packets);
+      await within(aim, line.send(made.packets));
     }
   }
   for (const line of lines) count(aim, line.closed ? 'closedByBroker' : 'open');
@@ -40,7 +40,7 @@ export const plusTree: Attack = async (aim) => {
   const lines: Line[] = [];
   for (let i = 0; i < 4; i += 1) {
     const line = await Line.client({ port: aim.port }, `p${i}`);
-    await subscribeAll(line, i % 2 === 0 ? plusFilters(levels) : plusFilters(levels - 1).map((filter) => `${filter.slice(0, -1)}#`));
+    await subscribeAll(aim, line, i % 2 === 0 ? plusFilters(levels) : plusFilters(levels - 1).map((filter) => `${filter.slice(0, -1)}#`));
     lines.push(line);
   }
   await publishFresh(aim, lines, `x/${'a/'.repeat(levels)}`);
@@ -51,7 +51,7 @@ export const plusTree: Attack = async (aim) => {
 export const identifiers: Attack = async (aim) => {
   const levels = Math.max(4, Math.round(13 + Math.log2(aim.scale)));
   const receiver = await Line.client({ port: aim.port }, 'ids', 5);
-  await subscribeAll(receiver, plusFilters(levels), (index) => `0b${varint(index + 1)}`);
+  await subscribeAll(aim, receiver, plusFilters(levels), (index) => `0b${varint(index + 1)}`);
   const publisher = await Line.client({ port: aim.port }, 'idsp');
   await publishFresh(aim, [publisher], `x/${'a/'.repeat(levels)}`);
   for (const line of [receiver, publisher]) line.end();
@@ -74,7 +74,7 @@ export const slashes: Attack = async (aim) => {
       const [version, bytes, kind] = kinds[made % kinds.length] as (typeof kinds)[number];
       const line = await Line.client({ port: aim.port }, `sl${made}`, version);
       made += 1;
-      await line.send(bytes);
+      await within(aim, line.send(bytes));
       count(aim, kind);
       if (kind !== 'subscribed') {
         if (await line.gone(2000)) count(aim, 'closedByBroker');
@@ -95,9 +95,26 @@ export const subscriptionChurn: Attack = async (aim) => {
     for (const line of lines) {
       serial += 1;
       const filters = [`x/churn/${serial}`, 'x/+/+', '#', '+/+/+/#'];
-      await line.send(burst(Buffer.concat(filters.flatMap((filter) => [SUBSCRIBE(filter), UNSUBSCRIBE(filter)])), 8192));
+      await within(aim, line.send(burst(Buffer.concat(filters.flatMap((filter) => [SUBSCRIBE(filter), UNSUBSCRIBE(filter)])), 8192)));
       count(aim, 'bursts');
     }
+  }
+  for (const line of lines) line.end();
+};
+
+/** A thousand filters in each packet, new ones all the time. */
+export const manyFilters: Attack = async (aim) => {
+  const lines: Line[] = [];
+  for (let i = 0; i < 4; i += 1) lines.push(await Line.client({ port: aim.port }, `mf${i}`));
+  const size = scaled(aim, 1024);
+  for (let serial = 0; aim.running(); serial += 1) {
+    const filters = Array.from({ length: size }, (_, i) => `x/${serial}/${i}/+`);
+    const packets = Buffer.concat([
+      fromHex(subscribe({ filters: filters.map((filter) => [filter, 0] as const) })),
+      fromHex(unsubscribe({ filters })),
+    ]);
+    for (const line of lines) await within(aim, line.send(packets));
+    count(aim, 'packets', 2 * lines.length);
   }
   for (const line of lines) line.end();
 };
@@ -106,8 +123,10 @@ export const subscriptionChurn: Attack = async (aim) => {
 export const retainedChurn: Attack = async (aim) => {
   const writer = await Line.client({ port: aim.port }, 'rw');
   const retain = async (from: number, many: number): Promise<void> => {
-    const packets = Array.from({ length: many }, (_, i) => fromHex(publish({ topic: `x/r/${(from + i) % 1000}/${from + i}`, payload: 'r', retain: true })));
-    await writer.send(Buffer.concat(packets));
+    const packets = Array.from({ length: many }, (_, i) =>
+      fromHex(publish({ topic: `x/r/${(from + i) % 1000}/${from + i}`, payload: 'r', retain: true })),
+    );
+    await within(aim, writer.send(Buffer.concat(packets)));
     count(aim, 'retained', many);
   };
   const whole = scaled(aim, 50_000);
@@ -118,13 +137,17 @@ export const retainedChurn: Attack = async (aim) => {
     for (const line of lines) {
       // Wildcards that find everything, and one that finds nothing among all of them.
       const filter = ['x/r/#', 'x/+/+/+', 'x/r/+/none', '#'][round % 4] as string;
-      await line.send(Buffer.concat([SUBSCRIBE(filter), UNSUBSCRIBE(filter), SUBSCRIBE(filter)]));
+      await within(aim, line.send(Buffer.concat([SUBSCRIBE(filter), UNSUBSCRIBE(filter), SUBSCRIBE(filter)])));
       count(aim, 'asked');
     }
     await retain(round * 10, 10);
     await sleep(50);
   }
-  count(aim, 'bytes', lines.reduce((sum, { received }) => sum + received, 0));
+  count(
+    aim,
+    'bytes',
+    lines.reduce((sum, { received }) => sum + received, 0),
+  );
   // They stay with the broker otherwise: cleared, so that the next attack finds it as it was.
   for (let made = 0; made < whole; made += 500) {
     const packets = Array.from({ length: 500 }, (_, i) => fromHex(publish({ topic: `x/r/${(made + i) % 1000}/${made + i}`, retain: true })));

@@ -21,8 +21,9 @@ export const halfOpen: Attack = async (aim) => {
     if (i % 3 === 1) line.socket.write(connect.subarray(0, connect.length >> 1));
     if (i % 3 === 2) line.socket.write(connect.subarray(0, 1));
   }
-  for (let second = 1; aim.running(); second += 1) {
+  for (let second = 1; aim.running() && lines.some(({ closed }) => !closed); second += 1) {
     await sleep(1000);
+    count(aim, 'waited');
     for (let i = 2; i < lines.length; i += 3) if (lines[i]?.closed === false) lines[i]?.socket.write(connect.subarray(second, second + 1));
   }
   count(aim, 'closedByBroker', lines.filter(({ closed }) => closed).length);

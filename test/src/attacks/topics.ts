@@ -72,8 +72,8 @@ export const slashes: Attack = async (aim) => {
   const work = async (): Promise<void> => {
     while (aim.running() && made < total) {
       const [version, bytes, kind] = kinds[made % kinds.length] as (typeof kinds)[number];
-      const line = await Line.client({ port: aim.port }, `sl${made}`, version);
       made += 1;
+      const line = await Line.client({ port: aim.port }, `sl${made}`, version);
       await within(aim, line.send(bytes));
       count(aim, kind);
       if (kind !== 'subscribed') {

@@ -81,3 +81,20 @@ test('Work that throws is reported, and the others go on.', async () => {
   await nextTurn();
   assert.deepEqual([served, failures.length], [1, 1]);
 });
+
+test('One owner gets one slice a turn, however often it begins, and all that begin in a turn are short of time together.', async () => {
+  let now = 0;
+  const turns = new Turns({ now: () => now, wall: () => now, ticker: () => () => {} }, () => {});
+  const [one, other, third] = [{}, {}, {}];
+  const first = turns.begin(one);
+  now = 0.4;
+  assert.equal(turns.begin(one), first);
+  assert.equal(turns.begin(other), 0.9);
+  now = 0.9;
+  assert.equal(turns.begin(third), 1);
+  now = 2;
+  // Nobody is left without any.
+  assert.ok(turns.begin(one) > 2 && turns.begin(one) < 2.1);
+  await nextTurn();
+  assert.equal(turns.begin(one), 2.5);
+});

@@ -2,6 +2,9 @@ import type { Clock } from './clock.js';
 
 /** How long one peer's work may hold up everybody else in a turn of the event loop, in milliseconds. */
 const SLICE_MS = 0.5;
+/** What slices that begin in one turn may take together, and the least that each gets all the same. */
+const TURN_MS = 1;
+const LEAST_MS = 0.05;
 
 /**
  * Shares the event loop among those who have more to do than a slice of time has room for. They wait in one line, and together get one slice a
@@ -14,6 +17,13 @@ export class Turns {
   #waiting: (() => void)[] = [];
   /** End of the slice that those who wait share at this moment; 0 when none of them is being served. */
   #sharedUntil = 0;
+  /** Whose slice was begun last in this turn, when that ends, and when those of the turn do. */
+  #owner: object | null = null;
+  #ownerUntil = 0;
+  #turnUntil = 0;
+  readonly #endTurn = (): void => {
+    this.#owner = null;
+  };
 
   /** `failed` hears of work that throws; the others go on. */
   constructor(clock: Clock, failed: (error: unknown) => void) {
@@ -21,9 +31,18 @@ export class Turns {
     this.#failed = failed;
   }
 
-  /** When work that begins now must make room for others. */
-  begin(): number {
-    return this.#sharedUntil === 0 ? this.#clock.now() + SLICE_MS : this.#sharedUntil;
+  /** When work that begins now must make room for others. One owner gets one slice a turn: a socket may be read many times in it. */
+  begin(owner: object): number {
+    if (this.#sharedUntil !== 0) return this.#sharedUntil;
+    if (owner === this.#owner) return this.#ownerUntil;
+    const now = this.#clock.now();
+    if (this.#owner === null) {
+      this.#turnUntil = now + TURN_MS;
+      setImmediate(this.#endTurn);
+    }
+    this.#owner = owner;
+    this.#ownerUntil = Math.max(now + LEAST_MS, Math.min(now + SLICE_MS, this.#turnUntil));
+    return this.#ownerUntil;
   }
 
   /** Whether that moment has come. */
@@ -40,7 +59,7 @@ export class Turns {
   #serveWaiting(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    this.#sharedUntil = this.begin();
+    this.#sharedUntil = this.#clock.now() + SLICE_MS;
     let served = 0;
     do {
       try {

@@ -44,7 +44,7 @@ class Subscribing {
     this.#running = true;
     const { turns } = this.#connection.room;
     const { filters } = this.#packet;
-    const until = turns.begin();
+    const until = turns.begin(this.#connection);
     while (!this.#waiting && this.#codes.length < filters.length) {
       this.#judge(filters[this.#codes.length] as RequestedFilter);
       if (this.#codes.length % FILTERS_BETWEEN_LOOKS === 0 && !this.#waiting && turns.over(until)) this.#rest();

@@ -7,6 +7,9 @@ import { rest, writeInSlices } from './slices.js';
 /** Reads of up to so many bytes hold too few packets to take long. */
 const SHORT_READ_BYTES = 64;
 
+/** Behind a read of so many bytes there may be another. */
+const LONG_READ_BYTES = 16_384;
+
 /** Packets that are handled between two looks at the clock, unless the router had to do more than look something up. */
 const STEPS_BETWEEN_LOOKS = 16;
 
@@ -33,7 +36,7 @@ function handlePackets(connection: Connection, buffer: Buffer, dispatch: Dispatc
   let steps = 0;
   let work = room.router.work;
   connection.needed = 0;
-  const until = end > SHORT_READ_BYTES ? room.turns.begin() : Number.POSITIVE_INFINITY;
+  const until = end > SHORT_READ_BYTES ? room.turns.begin(connection) : Number.POSITIVE_INFINITY;
   while (position < end) {
     if (connection.held || connection.phase === Phase.CLOSED || connection.phase === Phase.ADMITTING) return position;
     const type = (buffer[position] as number) >> 4;
@@ -47,7 +50,7 @@ function handlePackets(connection: Connection, buffer: Buffer, dispatch: Dispatc
     if (length <= 0) {
       if (length === 0) {
         connection.needed = frame.end === 0 ? 0 : frame.end - position;
-        return position;
+        break;
       }
       if (length === FRAME_TOO_LONG) connection.fail(ERRORS.tooLarge, 'the packet is larger than allowed');
       else connection.fail(ERRORS.malformed, 'the remaining length is malformed');
@@ -61,10 +64,17 @@ function handlePackets(connection: Connection, buffer: Buffer, dispatch: Dispatc
       if (connection.acknowledgements.waiting >= room.limits.maxPendingAcknowledgements) connection.hold(connection.pending);
     }
     steps += 1;
-    if ((steps % STEPS_BETWEEN_LOOKS !== 0 && room.router.work === work) || position >= end) continue;
-    work = room.router.work;
     // 64 KiB may hold what takes a second.
-    if (room.turns.over(until) && !connection.held && connection.phase === Phase.OPEN) rest(connection, () => connection.release());
+    if (position >= end || (steps % STEPS_BETWEEN_LOOKS !== 0 && room.router.work === work)) continue;
+    work = room.router.work;
+    if (room.turns.over(until)) yieldTurn(connection);
   }
+  // A socket that always has more is read many times in one turn.
+  if (steps > 0 && end > LONG_READ_BYTES && room.turns.over(until)) yieldTurn(connection);
   return position;
+}
+
+/** Lets others have their turn, unless the connection is stopped already. */
+function yieldTurn(connection: Connection): void {
+  if (!connection.held && connection.phase === Phase.OPEN) rest(connection, () => connection.release());
 }

@@ -24,7 +24,7 @@ export function writeInSlices(connection: Connection, buffers: readonly OutBuffe
   if (!connection.held && connection.phase === Phase.OPEN) connection.hold(token);
   let next = 0;
   const slice = (): void => {
-    const until = turns.begin();
+    const until = turns.begin(connection);
     while (next < buffers.length) {
       (buffers[next] as OutBuffer).flush();
       next += 1;
@@ -41,7 +41,7 @@ export function inSlices<Item>(connection: Connection, items: readonly Item[], s
   const { turns } = connection.room;
   let next = 0;
   const slice = (): void => {
-    const until = turns.begin();
+    const until = turns.begin(connection);
     while (next < items.length) {
       if (!step(items[next] as Item)) return;
       next += 1;

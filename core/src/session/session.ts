@@ -164,7 +164,7 @@ export class Session implements Subscriber {
 
   #replay(): void {
     const { turns } = this.#room;
-    const until = turns.begin();
+    const until = turns.begin(this);
     for (let i = 1; this.#canSend && this.#replays.waiting && this.#queue.length === 0 && !this.#replays.resting; i += 1) {
       if (!this.#replayNext()) return;
       if (i === REPLAYS_PER_TURN || (i % REPLAYS_BETWEEN_LOOKS === 0 && turns.over(until))) this.#replays.rest(turns, () => this.pump());

@@ -1,4 +1,5 @@
 // One attack in a process of its own: it begins when it is told, ends after its time, and answers with what it counted.
+import { constants, setPriority } from 'node:os';
 import type { Aim } from './aim.js';
 import { ATTACKS } from './attacks.js';
 
@@ -9,6 +10,9 @@ export interface AttackOrder {
   readonly seconds: number;
   readonly scale: number;
 }
+
+// An attacker has a machine of its own. Here it shares one with those whose latency is measured, and must not take their processor away.
+setPriority(constants.priority.PRIORITY_LOW);
 
 process.on('message', ({ name, port, webUrl, seconds, scale }: AttackOrder) => {
   const endsAt = performance.now() + seconds * 1000;

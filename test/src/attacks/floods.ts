@@ -2,9 +2,11 @@ import { field, PINGREQ, puback, pubcomp, publish, pubrec, pubrel } from '../sup
 import { fromHex } from '../support/wire-client.js';
 import { type Aim, type Attack, count, within } from './aim.js';
 import { burst, freshTopics } from './bursts.js';
-import { Line } from './line.js';
+import { Line, sleep } from './line.js';
 
 const LINES = 4;
+/** Between two bursts of one client: fast enough to keep the broker busy, without making a race of copying bytes out of it. */
+const PAUSE_MS = 10;
 
 /** So many clients send the same again and again; those that the broker cuts come back. */
 async function flood(aim: Aim, name: string, version: 4 | 5, bursts: readonly Buffer[], reads = true): Promise<void> {
@@ -15,6 +17,7 @@ async function flood(aim: Aim, name: string, version: 4 | 5, bursts: readonly Bu
       for (let i = 0; aim.running() && !line.closed; i += 1) {
         await within(aim, line.send(bursts[i % bursts.length] as Buffer));
         count(aim, 'bursts');
+        await sleep(PAUSE_MS);
       }
       if (line.closed) count(aim, 'closedByBroker');
       if (line.disconnectCode !== null) count(aim, `code${line.disconnectCode.toString(16)}`);

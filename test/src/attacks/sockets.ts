@@ -8,6 +8,12 @@ import { Line, sleep } from './line.js';
 const ADDRESSES = 10;
 const address = (index: number): string => `127.0.0.${2 + (index % ADDRESSES)}`;
 
+/**
+ * What each message to a stalled client has. A thousand of them fill the kernel's own memory for sockets before they fill the broker's: beyond
+ * that the machine is measured, and no longer the broker.
+ */
+const FLOOD_BYTES = 8192;
+
 /** Sockets that never become clients: some say nothing, some half a CONNECT, some a byte now and then. */
 export const halfOpen: Attack = async (aim) => {
   const connect = fromHex(connect311({ clientId: 'slow', username: 'amy', password: 'p' }));
@@ -47,7 +53,8 @@ export const connectFlood: Attack = async (aim) => {
       if (line === null) continue;
       line.socket.write(fromHex((packets[index % 3] as (name: string) => string)(`f${index}`)));
       while (line.received < 4 && !line.closed && aim.running()) await turnOf(line);
-      count(aim, line.head[0] !== 0x20 ? 'unanswered' : line.head[3] === 0 ? 'accepted' : 'refused');
+      if (line.head[0] === 0x20) count(aim, line.head[3] === 0 ? 'accepted' : 'refused');
+      else if (aim.running()) count(aim, 'unanswered');
       line.end();
     }
   };
@@ -122,11 +129,11 @@ export const stalledSubscribers: Attack = async (aim) => {
     count(aim, 'stalled');
   }
   const publisher = await Line.client({ port: aim.port }, 'flood');
-  const message = fromHex(publish({ topic: 'x/flood', payload: Buffer.alloc(65_536, 'f') }));
+  const message = fromHex(publish({ topic: 'x/flood', payload: Buffer.alloc(FLOOD_BYTES, 'f') }));
   while (aim.running()) {
     await within(aim, publisher.send(message));
     count(aim, 'published');
-    await sleep(100);
+    await sleep(50);
   }
   for (const line of [...lines, publisher]) line.end();
 };

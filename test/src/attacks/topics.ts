@@ -30,6 +30,7 @@ async function publishFresh(aim: Aim, lines: readonly Line[], prefix: string): P
       next = made.next;
       await within(aim, line.send(made.packets));
     }
+    await sleep(10);
   }
   for (const line of lines) count(aim, line.closed ? 'closedByBroker' : 'open');
 }
@@ -98,6 +99,7 @@ export const subscriptionChurn: Attack = async (aim) => {
       await within(aim, line.send(burst(Buffer.concat(filters.flatMap((filter) => [SUBSCRIBE(filter), UNSUBSCRIBE(filter)])), 8192)));
       count(aim, 'bursts');
     }
+    await sleep(10);
   }
   for (const line of lines) line.end();
 };
@@ -115,6 +117,7 @@ export const manyFilters: Attack = async (aim) => {
     ]);
     for (const line of lines) await within(aim, line.send(packets));
     count(aim, 'packets', 2 * lines.length);
+    await sleep(10);
   }
   for (const line of lines) line.end();
 };

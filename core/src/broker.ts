@@ -27,6 +27,7 @@ import { makeServices, type RunningParts } from './services.js';
 import { countDrop, type Session, SessionRegistry } from './session/index.js';
 import { Stats } from './stats.js';
 import { Custody, MemoryRetainedStore, MemorySessionStore } from './store/index.js';
+import { Turns } from './turns.js';
 
 export interface BrokerOptions extends GenerationInput {
   readonly log: Logger;
@@ -237,7 +238,8 @@ export class Broker {
     const properties = { decode: (bytes: Buffer) => decodePublishProperties(bytes) as PublishProperties, encode: encodePublishProperties };
     const gate = new Gate({ wheel, limits, log, stats, properties, sessionRules: config.sessions });
     const router = new Router({ limits, stats, custody, clock: wheel.clock });
-    const shared = { gate, router, custody, wheel, limits, stats, log };
+    const turns = new Turns(wheel.clock, (error) => this.#invariant('work that had waited its turn failed', error));
+    const shared = { gate, router, custody, wheel, turns, limits, stats, log };
     router.onGroupDrop = (domain, topic, count) => {
       countDrop(shared, 'no-group-member', null, domain.tenant === '' ? null : domain.tenant, topic, count);
     };

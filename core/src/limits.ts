@@ -113,7 +113,7 @@ export const LIMITS = {
     0,
     16_384 * MIB,
     'bytes',
-    'Bytes that wait for one session, and that it was sent and has not acknowledged; newer messages are dropped. As many of its own QoS 2 messages may wait for their PUBREL.',
+    'Bytes that wait for one session, and of one that outlives its connection also those that it was sent and has not acknowledged; newer messages are dropped. As many of its own QoS 2 messages may wait for their PUBREL.',
   ),
   maxTotalQueuedBytes: limit(512 * MIB, 0, 1_048_576 * MIB, 'bytes', 'Bytes that wait for all sessions together; newer messages are dropped.'),
   maxSocketBufferBytes: limit(
@@ -158,7 +158,13 @@ export const LIMITS = {
   maxWaitMs: limit(60_000, 1000, 3_600_000, 'milliseconds', 'Time that one packet of a connection may wait for answers of plugins in all.'),
   maxTopicCacheEntries: limit(65_536, 16, 10_000_000, 'count', 'Topics whose route is remembered; the memory is emptied when full.'),
   maxCachedTopicBytes: limit(512, 16, 65_535, 'bytes', 'Longest topic whose route is remembered; longer ones are looked up each time.'),
-  maxRouteTargets: limit(1_000_000, 1000, 100_000_000, 'count', 'Receivers in all remembered routes of a tenant; the memory is emptied when full.'),
+  maxRouteTargets: limit(
+    1_000_000,
+    1000,
+    100_000_000,
+    'count',
+    'Subscriptions in all remembered routes of a tenant; the memory is emptied when full.',
+  ),
   hashConcurrency: limit(2, 1, 64, 'count', 'Password hashes that are computed at the same time.'),
   hashQueue: limit(200, 0, 100_000, 'count', 'Password hashes that wait; further logins are refused as busy.'),
   verifiedPasswords: limit(

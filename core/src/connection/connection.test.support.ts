@@ -12,6 +12,7 @@ import { SessionRegistry } from '../session/index.js';
 import { Stats } from '../stats.js';
 import { Custody, MemoryRetainedStore, MemorySessionStore } from '../store/index.js';
 import { slowCustody } from '../store/store.test.support.js';
+import { Turns } from '../turns.js';
 import type { Connection } from './connection.js';
 import { Descriptors } from './descriptors.js';
 import { openConnection } from './open-connection.js';
@@ -111,7 +112,7 @@ export function connectionRig(
   );
   const custody = given.slow === true ? stores.custody : memory;
   const router = new Router({ limits, stats, custody, clock });
-  const shared = { gate, router, custody, wheel, limits, stats, log };
+  const shared = { gate, router, custody, wheel, turns: new Turns(wheel.clock, () => {}), limits, stats, log };
   const wills: string[] = [];
   const registry = new SessionRegistry(shared, (_session, message, judged) => {
     wills.push(message.topic);

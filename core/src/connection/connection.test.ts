@@ -483,6 +483,28 @@ test('More unacknowledged QoS 2 messages than the receive maximum end the connec
   assert.equal((disconnect as { reasonCode?: number }).reasonCode, 0x93);
 });
 
+test('QoS 1 messages that are acknowledged at once never count against the receive maximum, however many come in one read.', () => {
+  const rig = connectionRig({ limits: { receiveMaximum: 3 } });
+  const peer = opened(rig);
+  peer.send(publishHex(5, 'a', 'x', { qos: 2, id: 1 }));
+  const burst = [2, 3, 4, 5, 6].map((id) => publishHex(5, 'a', 'x', { qos: 1, id })).join('');
+  assert.deepEqual(names(peer.send(burst)), ['puback', 'puback', 'puback', 'puback', 'puback']);
+  peer.send(publishHex(5, 'a', 'x', { qos: 2, id: 7 }), publishHex(5, 'a', 'x', { qos: 2, id: 8 }));
+  const [disconnect] = peer.send(burst);
+  assert.equal((disconnect as { reasonCode?: number }).reasonCode, 0x93);
+});
+
+test('The bound of user properties holds for a PUBLISH as it does for other packets.', () => {
+  const rig = connectionRig({ limits: { maxUserProperties: 2 } });
+  const two = '260001610001622600016100016a';
+  const peer = opened(rig);
+  peer.send(subscribeHex(5, 1, 'a', 0));
+  const send = (properties: string): Packet[] => peer.send(publishHex(5, 'a', 'x', { properties }));
+  assert.deepEqual(names(send(two)), ['publish']);
+  const [disconnect] = send(`${two}26000161000163`);
+  assert.equal((disconnect as { cmd?: string }).cmd, 'disconnect');
+});
+
 test('Topic aliases are those of one connection, bounded, and never guessed.', () => {
   const rig = connectionRig({ limits: { topicAliasMaximum: 2 } });
   const alias = (peer: Peer, topic: string, number: number): Packet[] =>

@@ -6,7 +6,7 @@ import type { Session } from '../session/index.js';
 import { NO_MARK } from '../store/index.js';
 import type { Connection } from './connection.js';
 import { onSinglePublish } from './on-single-publish.js';
-import { overReceiveMaximum } from './receive-maximum.js';
+import { overReceiveMaximum, receiveRoom } from './receive-maximum.js';
 
 /**
  * Handles the PUBLISH at `start` (its frame has been read), and with it those right behind it that have the same first byte and topic. They
@@ -35,10 +35,12 @@ export function onPublish(connection: Connection, buffer: Buffer, start: number,
   const run = room.gate.draft;
   begin(run, connection, session, client, buffer, start, topic, view);
   append(run, room.scratch.packetIds, end, length, view);
-  const next = extend(connection, run, buffer, end);
+  // No more than the client may have outstanding at once: by the time of the next ones these may be acknowledged.
+  const most = run.qos === 1 ? receiveRoom(connection, session) : MAX_RUN;
+  const next = extend(connection, run, buffer, end, most);
   const count = run.last;
   room.stats.messagesReceived += count;
-  if (view.qos === 1 && overReceiveMaximum(connection, session, count)) return next;
+  if (run.qos === 1 && overReceiveMaximum(connection, session)) return next;
   publishRun(connection, session, client, count);
   return next;
 }
@@ -123,15 +125,15 @@ function append(run: RunDraft, packetIds: Uint16Array, end: number, length: numb
   run.last = index + 1;
 }
 
-/** Adds the packets behind the first that are like it. One that is not, or is wrong, is left to be looked at by itself. */
-function extend(connection: Connection, run: RunDraft, buffer: Buffer, from: number): number {
+/** Adds the packets behind the first that are like it, up to `most` in all. One that is not, or is wrong, is left to be looked at by itself. */
+function extend(connection: Connection, run: RunDraft, buffer: Buffer, from: number, most: number): number {
   const { room, version } = connection;
   const { view, frame, packetIds } = room.scratch;
   const { maxPacketBytes, maxUserProperties } = room.limits;
   const first = buffer[run.start];
   const topic = run.entry.bytes;
   let position = from;
-  while (run.last < MAX_RUN && position < buffer.length && buffer[position] === first) {
+  while (run.last < most && position < buffer.length && buffer[position] === first) {
     const length = readFrame(buffer, position, buffer.length, maxPacketBytes, frame);
     if (length <= 0) break;
     if (readPublish(buffer, position, frame.bodyStart, position + length, version, view, maxUserProperties) !== 0) break;

@@ -17,7 +17,7 @@ export function onSinglePublish(connection: Connection, buffer: Buffer, view: Pu
     // [MQTT-4.3.3-10] A repeat: answered, not delivered again.
     return connection.acknowledgements.succeed(NO_MARK, PacketType.PUBREC, packetId);
   }
-  if (qos > 0 && overReceiveMaximum(connection, session, 1)) return;
+  if (qos > 0 && overReceiveMaximum(connection, session)) return;
   const message = messageOf(connection, buffer, view, topic, client.username, session.clientId);
   if (!client.publishAsks) {
     // Rules only: the remembered answer is enough, and nobody needs time.

@@ -3,13 +3,18 @@ import { encodeSuback, type RequestedFilter, type SubscribePacket } from '../cod
 import { ERRORS } from '../errors.js';
 import { refusalCode, type SubscribeVerdict } from '../gate/index.js';
 import type { Session } from '../session/index.js';
+import { NO_MARK } from '../store/index.js';
 import type { Connection } from './connection.js';
+import { inSlices, rest } from './slices.js';
 
 /** Judges the topic filters one after the other, then makes the subscriptions and answers with a code for each, in order. */
 export function onSubscribe(connection: Connection, packet: SubscribePacket): void {
   const { session } = connection;
   if (session !== null) new Subscribing(connection, session, packet).run();
 }
+
+/** Filters that are judged between two looks at the clock. */
+const FILTERS_BETWEEN_LOOKS = 16;
 
 interface Granted {
   readonly requested: RequestedFilter;
@@ -37,10 +42,25 @@ class Subscribing {
   run(): void {
     if (this.#running) return;
     this.#running = true;
-    while (!this.#waiting && this.#codes.length < this.#packet.filters.length)
-      this.#judge(this.#packet.filters[this.#codes.length] as RequestedFilter);
+    const { turns } = this.#connection.room;
+    const { filters } = this.#packet;
+    const until = turns.begin(this.#connection);
+    while (!this.#waiting && this.#codes.length < filters.length) {
+      this.#judge(filters[this.#codes.length] as RequestedFilter);
+      if (this.#codes.length % FILTERS_BETWEEN_LOOKS === 0 && !this.#waiting && turns.over(until)) this.#rest();
+    }
     this.#running = false;
     if (!this.#waiting) this.#finish();
+  }
+
+  /** The others' turn: a packet may have a thousand filters. */
+  #rest(): void {
+    this.#waiting = true;
+    rest(this.#connection, () => {
+      if (!this.#current) return;
+      this.#waiting = false;
+      this.run();
+    });
   }
 
   #judge(requested: RequestedFilter): void {
@@ -104,15 +124,27 @@ class Subscribing {
     const codes = version === 5 ? this.#codes : this.#codes.map((code) => (code >= 0x80 ? 0x80 : code));
     const suback = encodeSuback(version, this.#packet.packetId, codes);
     if (!connection.takes(suback.length)) return connection.fail(ERRORS.tooLarge, 'the client does not take a SUBACK of this size');
-    room.custody.begin();
-    const replays = this.#granted.map((granted) => this.#subscribe(granted));
-    const mark = room.custody.end();
-    if (mark === null) return connection.end(ReasonCode.ImplementationSpecificError, 'the store cannot take the subscription');
-    connection.acknowledgements.send(mark, suback, () => {
-      for (const replay of replays) replay?.();
-      this.#session.pump();
+    const replays: (() => void)[] = [];
+    let mark = NO_MARK;
+    const make = (granted: Granted): boolean => {
+      if (!this.#current) return false;
+      room.custody.begin();
+      const replay = this.#subscribe(granted);
+      if (replay !== null) replays.push(replay);
+      const made = room.custody.end();
+      if (made === null) connection.end(ReasonCode.ImplementationSpecificError, 'the store cannot take the subscription');
+      // Changes are settled in their order: with the last of them all.
+      else if (made !== NO_MARK) mark = made;
+      return made !== null;
+    };
+    inSlices(connection, this.#granted, make, () => {
+      if (!this.#current) return;
+      connection.acknowledgements.send(mark, suback, () => {
+        for (const replay of replays) replay();
+        this.#session.pump();
+      });
+      connection.release();
     });
-    connection.release();
   }
 
   /** Makes one subscription; returns what sends its retained messages, if any are due. */

@@ -177,15 +177,32 @@ export class Flusher {
   #dirty: (OutBuffer | null)[] = [];
   #count = 0;
   #spare: (OutBuffer | null)[] = [];
+  #planned = false;
   readonly #flush = (): void => this.flush();
 
   add(buffer: OutBuffer): void {
     this.#dirty[this.#count] = buffer;
     this.#count += 1;
-    if (this.#count === 1) setImmediate(this.#flush);
+    if (this.#planned) return;
+    this.#planned = true;
+    setImmediate(this.#flush);
+  }
+
+  /** How many buffers were filled in this turn so far. */
+  get filled(): number {
+    return this.#count;
+  }
+
+  /** Takes out those that were filled since there were so many: whoever takes them flushes them. */
+  take(from: number): OutBuffer[] {
+    const taken = this.#dirty.slice(from, this.#count) as OutBuffer[];
+    this.#dirty.fill(null, from, this.#count);
+    this.#count = Math.min(from, this.#count);
+    return taken;
   }
 
   flush(): void {
+    this.#planned = false;
     const dirty = this.#dirty;
     const count = this.#count;
     this.#dirty = this.#spare;

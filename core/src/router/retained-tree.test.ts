@@ -67,3 +67,16 @@ test('A message that is deleted does not take those below it or above it along.'
   assert.equal(tree.delete('a/missing/c'), false);
   assert.deepEqual([tree.get('a') === null, tree.get('a/b'), tree.get('a/b/c') === null], [false, null, false]);
 });
+
+test('A walk that finds nothing among many topics lets its owner look up from it all the time.', () => {
+  const tree = new RetainedTree();
+  for (let i = 0; i < 5000; i += 1) tree.set(messageOf(`a/${i}/b`));
+  let looks = 0;
+  for (const entry of tree.walk('+/+/none')) {
+    assert.equal(entry, null);
+    looks += 1;
+  }
+  assert.ok(looks > 50, String(looks));
+  assert.equal(tree.match('+/+/none').length, 0);
+  assert.equal(tree.match('+/+/b').length, 5000);
+});

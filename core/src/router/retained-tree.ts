@@ -7,6 +7,9 @@ export interface RetainedEntry {
   readonly serial: number;
 }
 
+/** Steps of a walk after which it lets its owner see the clock. */
+const STRETCH = 64;
+
 class Node {
   readonly children = new Map<string, Node>();
   entry: RetainedEntry | null = null;
@@ -79,6 +82,7 @@ export class RetainedTree {
   match(filter: string, limit = Number.POSITIVE_INFINITY): RetainedEntry[] {
     const found: RetainedEntry[] = [];
     for (const entry of this.walk(filter)) {
+      if (entry === null) continue;
       if (found.length >= limit) break;
       found.push(entry);
     }
@@ -87,12 +91,15 @@ export class RetainedTree {
 
   /**
    * Finds them one after the other, in the order of the tree. What changes meanwhile is seen where the walk has not been. It holds one place a
-   * level, however many topics there are.
+   * level, however many topics there are. Null stands for a stretch on which it found none: of a million topics a filter may match not one.
    */
-  *walk(filter: string): IterableIterator<RetainedEntry> {
+  *walk(filter: string): IterableIterator<RetainedEntry | null> {
     const levels = filter.split('/');
     const stack: Place[] = [{ nodes: [this.#root].values(), depth: 0, below: false }];
+    let steps = 0;
     for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+      steps += 1;
+      if (steps % STRETCH === 0) yield null;
       const { depth, below } = top;
       const { value: node, done } = top.nodes.next();
       if (done === true) {

@@ -15,7 +15,7 @@ test('One subscriber gets one copy: the highest QoS, every identifier once, reta
   ]);
   assert.equal(route.targets.length, 1);
   const [target] = route.targets;
-  assert.deepEqual([target?.qos, target?.subscriptionIds, target?.retainAsPublished, route.size], [2, [7, 3], true, 1]);
+  assert.deepEqual([target?.qos, target?.subscriptionIds, target?.retainAsPublished, route.size], [2, [7, 3], true, 4]);
 });
 
 test('Identifiers are null when there are none, so that bytes can be passed on.', () => {

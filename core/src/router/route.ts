@@ -42,21 +42,22 @@ export class Target {
     let current = true;
     let qos = 0;
     let checks = -1;
-    let ids: number[] | null = null;
+    let ids: Set<number> | null = null;
     let retainAsPublished = false;
     for (const subscription of this.subscriptions) {
       if (!subscription.current) current = false;
       if (subscription.qos > qos) qos = subscription.qos;
       if (subscription.retainAsPublished) retainAsPublished = true;
       if (subscription.id !== 0) {
-        ids ??= [];
-        if (!ids.includes(subscription.id)) ids.push(subscription.id);
+        // A set: one client may have thousands of filters that match, each with an identifier of its own.
+        ids ??= new Set();
+        ids.add(subscription.id);
       }
       checks = checks === -1 ? subscription.checks : weaker(checks, subscription.checks);
     }
     this.qos = qos as 0 | 1 | 2;
     this.retainAsPublished = retainAsPublished;
-    this.subscriptionIds = ids;
+    this.subscriptionIds = ids === null ? null : [...ids];
     this.checks = checks;
     this.binding = current ? binding : null;
     this.version = binding.version;
@@ -89,16 +90,34 @@ export class Route {
   readonly epoch: number;
   readonly targets: readonly Target[];
   readonly groups: readonly (readonly Target[])[];
-  /** Targets in all. */
+  /** Subscriptions in all targets: what the route costs in memory, about. One client may have thousands that match. */
   readonly size: number;
+  /** Whether some subscriber may get two copies of a message, being in a shared group beside. */
+  readonly repeats: boolean;
 
   constructor(generation: number, epoch: number, targets: readonly Target[], groups: readonly (readonly Target[])[]) {
     this.generation = generation;
     this.epoch = epoch;
     this.targets = targets;
     this.groups = groups;
-    this.size = groups.reduce((sum, members) => sum + members.length, targets.length);
+    this.size = groups.reduce(
+      (sum, members) => sum + members.length,
+      targets.reduce((sum, { subscriptions }) => sum + subscriptions.length, 0),
+    );
+    this.repeats = groups.length > 0 && someTwice([targets, ...groups]);
   }
+}
+
+/** Whether some subscriber is the receiver of two of the targets. */
+function someTwice(all: readonly (readonly Target[])[]): boolean {
+  const seen = new Set<Subscriber>();
+  for (const targets of all) {
+    for (const { subscriber } of targets) {
+      if (seen.has(subscriber)) return true;
+      seen.add(subscriber);
+    }
+  }
+  return false;
 }
 
 /** Makes the route of a topic from the subscriptions that match it. */

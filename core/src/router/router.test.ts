@@ -114,6 +114,18 @@ test('A topic above maxCachedTopicBytes is routed as any other and not remembere
   assert.deepEqual([domain.topics.size, domain.routedTargets, subscriber.got.length], [100, 100, 200]);
 });
 
+test('Remembered routes are bounded also where one subscriber has many filters that match.', () => {
+  const { subscribe, publish, domain } = scene({ maxRouteTargets: 1000 });
+  const one = new FakeSubscriber();
+  for (let bits = 0; bits < 128; bits += 1) subscribe(one, `${Array.from({ length: 7 }, (_, i) => ((bits >> i) & 1 ? '+' : 'a')).join('/')}/+`);
+  for (let i = 0; i < 100; i += 1) {
+    publish(`a/a/a/a/a/a/a/${i}`);
+    const remembered = domain.routes.reduce((sum, route) => sum + (route?.targets[0]?.subscriptions.length ?? 0), 0);
+    assert.ok(remembered <= 1000, String(remembered));
+  }
+  assert.equal(one.got.length, 100);
+});
+
 test('With No Local nothing comes back to its publisher, but it does through another subscription.', () => {
   const { subscribe, publish } = scene();
   const [one, two] = [new FakeSubscriber(), new FakeSubscriber()];
@@ -228,6 +240,56 @@ test('Where code decides, members are tried one after the other until one takes 
   members[2]?.offered[0]?.(false);
   members[0]?.offered[1]?.(false);
   assert.deepEqual(dropped, ['a 1']);
+});
+
+test('Whether rules or code say who of a group may have a message, the turn goes on in the same way.', () => {
+  const taken = [false, true].map((asks) => {
+    const { subscribe, publish } = scene();
+    const members = ['a', 'b', 'c', 'd'].map((id) => new FakeSubscriber(id));
+    for (const [index, member] of members.entries()) {
+      member.asks = asks;
+      member.connected = index < 3;
+      // The second member may not have it.
+      if (index === 1) member.closed.add('t');
+      member.offerShared = (run, target, answer) => {
+        const yes = member.accepts(run);
+        if (yes) member.deliver(run, target);
+        answer(yes);
+      };
+      subscribe(member, '$share/g/t');
+    }
+    for (let i = 0; i < 5; i += 1) publish('t');
+    for (const member of members.slice(0, 3)) member.closed.add('t');
+    for (let i = 0; i < 2; i += 1) publish('t');
+    for (const member of members) member.closed.add('t');
+    publish('t');
+    members[2]?.closed.clear();
+    publish('t');
+    return members.map((member) => member.got.length);
+  });
+  assert.deepEqual(taken, [
+    [3, 0, 3, 2],
+    [3, 0, 3, 2],
+  ]);
+});
+
+test('Who is in a group beside its own subscription gets both copies of a message before those of the next.', () => {
+  const { subscribe, router, domain } = scene();
+  const [both, plain] = [new FakeSubscriber(), new FakeSubscriber()];
+  subscribe(both, 'a');
+  subscribe(both, '$share/g/+');
+  const run = bytesRun(domain.topics, 'a', ['1', '2', '3']);
+  router.route(domain, run);
+  assert.deepEqual(payloads(both), ['1', '1', '2', '2', '3', '3']);
+  assert.deepEqual([run.first, run.last, run.shared, run.divided], [0, 3, null, false]);
+  // Where nobody is twice in it, the run stays whole for those who are in no group.
+  subscribe(plain, 'b/c');
+  subscribe(both, '$share/g/b/c');
+  router.route(domain, bytesRun(domain.topics, 'b/c', ['1', '2', '3']));
+  assert.deepEqual(
+    plain.got.map(({ payloads: all }) => all),
+    [['1', '2', '3']],
+  );
 });
 
 test('A message that waits for the answer of a member is the one that it was, whatever is read meanwhile.', () => {

@@ -30,6 +30,8 @@ export class Domain {
 
 /** So many receivers each copy the bytes for themselves; for more, one copy is shared. */
 const FEW_RECEIVERS = 2;
+/** A route to so few costs about what a look-up does. */
+const CHEAP_TARGETS = 8;
 
 /** Brings approved messages to their subscribers, and keeps the retained ones. */
 export class Router {
@@ -38,6 +40,8 @@ export class Router {
   readonly #custody: Custody;
   readonly #clock: Clock;
   readonly #domains = new Map<string, Domain>();
+  /** Grows with whatever takes longer than a look-up, so that whoever reads packets knows when to look at the clock. */
+  work = 0;
   /** Hears of shared messages that no member could have. */
   onGroupDrop: ((domain: Domain, topic: string, count: number) => void) | null = null;
 
@@ -61,23 +65,44 @@ export class Router {
   /** Hands the messages of the run to every subscriber of their topic. Returns whether there was one. */
   route(domain: Domain, run: AuthorizedRun): boolean {
     const route = this.#route(domain, run.entry);
-    const { targets, groups } = route;
-    run.manyReceivers = targets.length > FEW_RECEIVERS;
+    run.manyReceivers = route.targets.length > FEW_RECEIVERS;
+    if (route.size > CHEAP_TARGETS) this.work += route.size;
+    if (route.repeats && run.count > 1) this.#handOneByOne(domain, run, route);
+    else this.#hand(domain, run, route);
+    return route.size > 0;
+  }
+
+  /** [MQTT-4.6.0-6] Who gets two copies of each message gets both of the first before those of the second. */
+  #handOneByOne(domain: Domain, run: AuthorizedRun, route: Route): void {
+    const { first, last } = run;
+    run.divided = true;
+    for (let i = first; i < last; i += 1) {
+      run.first = i;
+      run.last = i + 1;
+      this.#hand(domain, run, route);
+    }
+    run.first = first;
+    run.last = last;
+    run.divided = false;
+  }
+
+  #hand(domain: Domain, run: AuthorizedRun, { targets, groups }: Route): void {
     for (let i = 0; i < targets.length; i += 1) {
       const target = targets[i] as Target;
       if (target.noLocal && target.subscriber === run.origin) this.#echo(run, target);
       else target.subscriber.deliver(run, target);
     }
     for (let i = 0; i < groups.length; i += 1) this.#share(domain, run, groups[i] as readonly Target[]);
-    return targets.length > 0 || groups.length > 0;
   }
 
   subscribe(domain: Domain, subscription: Subscription): void {
+    this.work += 1;
     domain.tree.add(subscription);
     this.#stats.subscriptions += 1;
   }
 
   unsubscribe(domain: Domain, subscription: Subscription): void {
+    this.work += 1;
     const before = domain.tree.size;
     domain.tree.remove(subscription);
     if (domain.tree.size !== before) this.#stats.subscriptions -= 1;
@@ -108,9 +133,9 @@ export class Router {
     return domain.retained.match(filter, limit).filter((entry) => this.#stands(domain, entry));
   }
 
-  /** The same, found one after the other as they are asked for. */
-  *replay(domain: Domain, filter: string): IterableIterator<RetainedEntry> {
-    for (const entry of domain.retained.walk(filter)) if (this.#stands(domain, entry)) yield entry;
+  /** The same, found one after the other as they are asked for; null now and then while none is found. */
+  *replay(domain: Domain, filter: string): IterableIterator<RetainedEntry | null> {
+    for (const entry of domain.retained.walk(filter)) if (entry === null || this.#stands(domain, entry)) yield entry;
   }
 
   /** Forgets retained messages that have expired; called now and then. */
@@ -144,6 +169,7 @@ export class Router {
   #route(domain: Domain, entry: TopicEntry): Route {
     const known = domain.routes[entry.index];
     if (known !== undefined && known.generation === domain.tree.generation && known.epoch === entry.epoch) return known;
+    this.work += 1;
     const route = makeRoute(domain.tree.generation, entry.epoch, domain.tree.match(entry.topic));
     this.#remember(domain, entry, known, route);
     return route;
@@ -170,7 +196,7 @@ export class Router {
 
   /** Each message of the run goes to one member: the next in turn that may have it, a connected one first. */
   #share(domain: Domain, run: AuthorizedRun, members: readonly Target[]): void {
-    const { first, last } = run;
+    const { first, last, divided } = run;
     const key = (members[0] as Target).subscriptions[0]?.key ?? '';
     const asks = members.some((member) => member.subscriber.asks);
     run.divided = true;
@@ -187,37 +213,45 @@ export class Router {
     }
     run.first = first;
     run.last = last;
-    run.divided = false;
+    run.divided = divided;
   }
 
   /** Where code decides who may have it, the members are tried one after the other until one takes it. */
   #shareAsked(domain: Domain, run: AuthorizedRun, members: readonly Target[], key: string): void {
     const turn = domain.turns.get(key) ?? 0;
-    domain.turns.set(key, (turn + 1) % members.length);
-    const inTurn = members.map((_member, i) => members[(turn + i) % members.length] as Target);
-    const order = [...inTurn.filter((member) => member.subscriber.connected), ...inTurn.filter((member) => !member.subscriber.connected)];
+    // While an answer is awaited, the next message begins with the next member.
+    domain.turns.set(key, turn + 1);
+    const places = members.map((_member, i) => (turn + i) % members.length);
+    const connected = (place: number): boolean => (members[place] as Target).subscriber.connected;
+    const order = [...places.filter(connected), ...places.filter((place) => !connected(place))];
     let position = 0;
     let running = false;
     let refused = true;
+    let atOnce = true;
     const next = (): void => {
       if (running) return;
       running = true;
       while (refused) {
-        const member = order[position];
+        const place = order[position];
         position += 1;
-        if (member === undefined) {
+        if (place === undefined) {
+          if (atOnce) domain.turns.set(key, turn);
           this.onGroupDrop?.(domain, run.entry.topic, 1);
           break;
         }
+        const member = members[place] as Target;
         refused = false;
         member.subscriber.offerShared(run, member, (taken) => {
           refused = !taken;
           if (refused) next();
+          // Answered at once, the turn goes on as it does where rules alone decide.
+          else if (atOnce) domain.turns.set(key, connected(place) ? place + 1 : turn);
         });
       }
       running = false;
     };
     next();
+    atOnce = false;
   }
 
   #member(domain: Domain, run: AuthorizedRun, members: readonly Target[], key: string): Target | null {

@@ -1,8 +1,9 @@
 import type { Message } from '../gate/index.js';
 import type { RetainedEntry, Subscription } from '../router/index.js';
+import type { Turns } from '../turns.js';
 
 interface Replay {
-  readonly entries: Iterator<RetainedEntry>;
+  readonly entries: Iterator<RetainedEntry | null>;
   /** Serial of the last message that was retained when the subscription was made. */
   readonly until: number;
 }
@@ -21,7 +22,7 @@ export class RetainedReplays {
   }
 
   /** Begins at the first message, also where an earlier walk of the subscription has not come to its end. */
-  start(subscription: Subscription, entries: Iterator<RetainedEntry>, until: number): void {
+  start(subscription: Subscription, entries: Iterator<RetainedEntry | null>, until: number): void {
     this.#walks ??= new Map();
     this.#walks.delete(subscription);
     this.#walks.set(subscription, { entries, until });
@@ -35,21 +36,22 @@ export class RetainedReplays {
     this.#walks = null;
   }
 
-  /** Goes on in the next turn of the event loop. */
-  rest(goOn: () => void): void {
+  /** Goes on when its turn comes. */
+  rest(turns: Turns, goOn: () => void): void {
     this.resting = true;
-    setImmediate(() => {
+    turns.later(() => {
       this.resting = false;
       goOn();
     });
   }
 
   /** The next message; `live` when it was retained since, so that the subscription has had it already. */
-  next(): { readonly message: Message; readonly subscription: Subscription; readonly live: boolean } | null {
+  next(): { readonly message: Message; readonly subscription: Subscription; readonly live: boolean } | 'not yet' | null {
     const walks = this.#walks;
     if (walks === null) return null;
     for (const [subscription, { entries, until }] of walks) {
       const { value, done } = entries.next();
+      if (value === null) return 'not yet';
       if (done !== true) return { message: value.message, subscription, live: value.serial > until };
       walks.delete(subscription);
     }

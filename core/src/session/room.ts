@@ -6,6 +6,7 @@ import type { Logger } from '../log.js';
 import type { Router } from '../router/index.js';
 import type { Stats } from '../stats.js';
 import type { Custody } from '../store/index.js';
+import type { Turns } from '../turns.js';
 
 /** What all sessions share. */
 export interface SessionRoom {
@@ -13,6 +14,7 @@ export interface SessionRoom {
   readonly router: Router;
   readonly custody: Custody;
   readonly wheel: TimerWheel;
+  readonly turns: Turns;
   readonly limits: Limits;
   readonly stats: Stats;
   readonly log: Logger;

@@ -5,6 +5,7 @@ import { type Limits, makeLimits } from '../limits.js';
 import { Logger } from '../log.js';
 import { type Domain, Router } from '../router/index.js';
 import { slowCustody } from '../store/store.test.support.js';
+import { Turns } from '../turns.js';
 import type { InFlight } from './in-flight.js';
 import type { Outlet } from './outlet.js';
 import { SessionRegistry } from './registry.js';
@@ -88,7 +89,16 @@ export function sessionRig(given: { limits?: Partial<Limits>; sessionRules?: Par
     rig.stats.droppedNoGroupMember += count;
   };
   const { gate, wheel, stats } = rig;
-  const room: SessionRoom = { gate, router, custody: stores.custody, wheel, limits, stats, log: new Logger(() => {}) };
+  const room: SessionRoom = {
+    gate,
+    router,
+    custody: stores.custody,
+    wheel,
+    turns: new Turns(wheel.clock, () => {}),
+    limits,
+    stats,
+    log: new Logger(() => {}),
+  };
   const wills: Message[] = [];
   const judged: (() => void)[] = [];
   const registry = new SessionRegistry(room, (_session, message, done) => {

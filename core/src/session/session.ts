@@ -4,7 +4,7 @@ import { type ApprovedMessage, type AuthorizedRun, Check, deliveryChecks, type G
 import { type Domain, type Subscriber, Subscription, type SubscriptionOptions, type Target } from '../router/index.js';
 import { AskedCopies } from './asked-copies.js';
 import { type Copy, copyOf, isExpired, queuedChange, storedSubscription } from './copies.js';
-import { Delivery, Fifo } from './delivery.js';
+import { Delivery } from './delivery.js';
 import { InFlight } from './in-flight.js';
 import type { Outlet } from './outlet.js';
 import { Received } from './received.js';
@@ -12,8 +12,11 @@ import { Resending } from './resending.js';
 import { RetainedReplays } from './retained-replays.js';
 import { countDrop, type SessionRoom } from './room.js';
 import { SubscriptionMap } from './subscription-map.js';
+import { Waiting } from './waiting.js';
 
-/** Retained messages that one session looks at before others have their turn: of a million it may be allowed to receive none. */
+/** Retained messages that a session looks at between two looks at the clock: of a million it may be allowed to receive none. */
+const REPLAYS_BETWEEN_LOOKS = 16;
+/** So many are enough for one turn, whatever the clock says. */
 const REPLAYS_PER_TURN = 4096;
 
 /** The state of one client identifier: subscriptions, what is on its way out and in, and the connection, if there is one. */
@@ -34,8 +37,7 @@ export class Session implements Subscriber {
   readonly inFlight: InFlight;
   readonly received: Received;
   readonly #room: SessionRoom;
-  readonly #queue = new Fifo<Delivery>();
-  #queuedBytes = 0;
+  readonly #queue: Waiting;
   #sequence = 0;
   readonly #replays = new RetainedReplays();
   #asked: AskedCopies | null = null;
@@ -44,6 +46,7 @@ export class Session implements Subscriber {
 
   constructor(room: SessionRoom, client: GateClient, domain: Domain) {
     this.#room = room;
+    this.#queue = new Waiting(room);
     this.client = client;
     this.clientId = client.info.id;
     this.tenant = client.tenant;
@@ -72,7 +75,6 @@ export class Session implements Subscriber {
     if (!target.current(client)) this.#rejudge(target);
     if (client.receiveAsks) return this.#ask(run, target);
     if (target.checks !== Check.PROVEN && !client.mayReceive(run.entry, target.checks)) {
-      this.#room.stats.deliveriesDenied += run.count;
       return this.#drop('not-authorized', run.entry.topic, run.count);
     }
     const qos = run.qos < target.qos ? run.qos : target.qos;
@@ -134,7 +136,7 @@ export class Session implements Subscriber {
     }
     if (outlet === null && !this.durable) return this.#drop('session-ended', copy.message.topic, 1);
     const direct = this.#canSend && outlet !== null && this.#queue.length === 0 && this.inFlight.room > 0;
-    if (!direct && !this.#hasRoom(copy.message)) return this.#drop('queue-full', copy.message.topic, 1);
+    if (!direct && !this.#queue.takes(copy.message)) return this.#drop('queue-full', copy.message.topic, 1);
     this.#sequence += 1;
     const delivery = new Delivery({
       message: copy.message,
@@ -148,7 +150,7 @@ export class Session implements Subscriber {
     });
     if (this.durable) this.#room.custody.session(queuedChange(this.key, delivery, wallOffset(this.#room.wheel.clock)));
     if (direct) this.#send(outlet, delivery);
-    else this.#enqueue(delivery);
+    else this.#queue.add(delivery);
   }
 
   /** Sends what waits, as far as the peer and its window allow. */
@@ -157,12 +159,18 @@ export class Session implements Subscriber {
     this.#pumping = true;
     try {
       while (this.#canSend && this.#queue.length > 0 && this.inFlight.room > 0 && this.outlet !== null) if (!this.#sendNext(this.outlet)) return;
-      for (let i = 0; this.#canSend && this.#replays.waiting && this.#queue.length === 0 && !this.#replays.resting; i += 1) {
-        if (i === REPLAYS_PER_TURN) this.#replays.rest(() => this.pump());
-        else if (!this.#replayNext()) return;
-      }
+      if (this.#replays.waiting) this.#replay();
     } finally {
       this.#pumping = false;
+    }
+  }
+
+  #replay(): void {
+    const { turns } = this.#room;
+    const until = turns.begin(this);
+    for (let i = 1; this.#canSend && this.#replays.waiting && this.#queue.length === 0 && !this.#replays.resting; i += 1) {
+      if (!this.#replayNext()) return;
+      if (i === REPLAYS_PER_TURN || (i % REPLAYS_BETWEEN_LOOKS === 0 && turns.over(until))) this.#replays.rest(turns, () => this.pump());
     }
   }
 
@@ -252,7 +260,7 @@ export class Session implements Subscriber {
   discard(): void {
     for (const subscription of this.subscriptions.values()) this.#room.router.unsubscribe(this.domain, subscription);
     if (this.subscriptions.size > 0) this.subscriptions.clear();
-    for (let delivery = this.#dequeue(); delivery !== null; delivery = this.#dequeue()) this.#drop('session-ended', delivery.message.topic, 1);
+    for (let delivery = this.#queue.next(); delivery !== null; delivery = this.#queue.next()) this.#drop('session-ended', delivery.message.topic, 1);
     this.#replays.clear();
     this.inFlight.clear();
     this.received.clear();
@@ -304,6 +312,7 @@ export class Session implements Subscriber {
     if (this.client.receiveAsks && this.#askedCopies().full) return false;
     const next = this.#replays.next();
     if (next === null) return false;
+    if (next === 'not yet') return true;
     const { subscription, message, live } = next;
     // [MQTT-3.8.3-3] Kept or not, its own message does not come back.
     if (subscription.noLocal && message.publisherClientId === this.clientId) return true;
@@ -326,7 +335,7 @@ export class Session implements Subscriber {
     const waiting = this.#queue.peek();
     const asks = waiting !== null && this.client.receiveAsks && this.rightsChanged(waiting);
     if (asks && this.#askedCopies().full) return false;
-    const delivery = this.#dequeue();
+    const delivery = this.#queue.next();
     if (delivery === null) return false;
     const { message } = delivery;
     // [MQTT-3.3.2-5] What expired before its delivery began is dropped.
@@ -347,7 +356,8 @@ export class Session implements Subscriber {
   }
 
   #send(outlet: Outlet, delivery: Delivery): void {
-    const packetId = this.inFlight.take(delivery.qos, delivery);
+    // What cannot be sent again is not kept: only its identifier is owed.
+    const packetId = this.inFlight.take(delivery.qos, delivery.stored ? delivery : null);
     if (!outlet.sendMessage(delivery.message, delivery.qos, delivery.retain, false, packetId, delivery.subscriptionIds)) {
       this.inFlight.free(packetId);
       return this.#settle(delivery, 'too-large');
@@ -361,32 +371,8 @@ export class Session implements Subscriber {
     if (reason !== null) this.#drop(reason, delivery.message.topic, 1);
   }
 
-  #hasRoom(message: Message): boolean {
-    const { limits, stats } = this.#room;
-    return (
-      this.#queue.length < limits.maxQueuedMessages &&
-      this.#queuedBytes + message.bytes <= limits.maxQueuedBytes &&
-      stats.queuedBytes + message.bytes <= limits.maxTotalQueuedBytes
-    );
-  }
-
-  #enqueue(delivery: Delivery): void {
-    this.#queue.push(delivery);
-    this.#queuedBytes += delivery.message.bytes;
-    this.#room.stats.messagesQueued += 1;
-    this.#room.stats.queuedBytes += delivery.message.bytes;
-  }
-
-  #dequeue(): Delivery | null {
-    const delivery = this.#queue.shift();
-    if (delivery === null) return null;
-    this.#queuedBytes -= delivery.message.bytes;
-    this.#room.stats.messagesQueued -= 1;
-    this.#room.stats.queuedBytes -= delivery.message.bytes;
-    return delivery;
-  }
-
   #drop(reason: DropReason, topic: string, count: number): void {
+    if (reason === 'not-authorized') this.#room.stats.deliveriesDenied += count;
     countDrop(this.#room, reason, this.clientId, this.tenant, topic, count);
   }
 

@@ -26,9 +26,9 @@ class CredentialsHandle implements Credentials {
     this.#hashes = hashes;
   }
 
-  async verify(storedHash: string | null | undefined): Promise<boolean> {
-    if (this.#over) throw new HashQueueFull('the question is over');
-    if (this.#password === null) return false;
+  verify(storedHash: string | null | undefined): Promise<boolean> {
+    if (this.#over) return Promise.reject(new HashQueueFull('the question is over'));
+    if (this.#password === null) return Promise.resolve(false);
     return this.#hashes.add(this.#password, storedHash, (withdraw) => {
       this.#withdrawals ??= [];
       this.#withdrawals.push(withdraw);

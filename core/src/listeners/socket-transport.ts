@@ -3,6 +3,7 @@ import { TLSSocket } from 'node:tls';
 import type { ConnectionInfo, TlsEvidence } from '@portcullis/sdk';
 import { type Connection, openConnection, type Transport } from '../connection/index.js';
 import { LINGER_MS, type ListenerRoom } from './listener.js';
+import { SocketReading } from './socket-reading.js';
 
 /** A socket that was let in, ready to carry MQTT or HTTP: a TLS one has its handshake behind it. */
 export interface Arrival {
@@ -48,14 +49,13 @@ export class SocketTransport implements Transport {
   readonly #socket: Socket;
   readonly #room: ListenerRoom;
   readonly #encrypted: boolean;
-  #paused = false;
-  /** What waits until the socket is read again. */
-  #resumed: (() => void) | null = null;
+  readonly #reading: SocketReading;
 
   constructor({ socket, info, tls, acceptedAt }: Omit<Arrival, 'settled'>, room: ListenerRoom) {
     this.#socket = socket;
     this.#room = room;
     this.#encrypted = socket instanceof TLSSocket;
+    this.#reading = new SocketReading(socket);
     this.info = info;
     this.tls = tls;
     this.acceptedAt = acceptedAt;
@@ -84,38 +84,28 @@ export class SocketTransport implements Transport {
   }
 
   pause(): void {
-    this.#paused = true;
-    this.#socket.pause();
+    this.#reading.pause();
   }
 
   resume(): void {
-    this.#paused = false;
-    this.#socket.resume();
-    if (this.#resumed !== null) process.nextTick(this.#resumed);
-    this.#resumed = null;
+    this.#reading.resume();
   }
 
-  /**
-   * The peer has said its last. Packets of its that wait for an answer are handled first, for it may have said goodbye in them. Node tells of
-   * the end of a socket also while it is paused.
-   */
+  /** The peer has said its last. */
   endedByPeer(connection: Connection): void {
-    if (this.#paused) {
-      this.#resumed = () => this.endedByPeer(connection);
-      return;
-    }
-    connection.closed(null);
-    // If the connection was closed before, nobody else ends the socket.
-    this.#socket.end();
+    this.#reading.whenRead(() => {
+      connection.closed(null);
+      // If the connection was closed before, nobody else ends the socket.
+      this.#socket.end();
+    });
   }
 
   end(): void {
     const socket = this.#socket;
     if (socket.destroyed) return;
-    this.#paused = false;
     socket.end();
     // Closing with unread bytes would reset the connection, and the peer might never see why it was closed: they are read and thrown away.
-    socket.resume();
+    this.#reading.resume();
     const timer = this.#room.connections.wheel.after(LINGER_MS, () => socket.destroy());
     socket.once('close', () => this.#room.connections.wheel.cancel(timer));
   }

@@ -3,6 +3,7 @@ import type { ConnectionInfo, TlsEvidence } from '@portcullis/sdk';
 import { type Connection, openConnection, type Transport } from '../connection/index.js';
 import { ERRORS } from '../errors.js';
 import { LINGER_MS, type ListenerRoom } from './listener.js';
+import { SocketReading } from './socket-reading.js';
 import type { Arrival } from './socket-transport.js';
 import { CloseCode, closeFrame, FrameWriter, pongFrame } from './web-socket-frames.js';
 import { type FrameEnd, FrameReader } from './web-socket-reader.js';
@@ -42,9 +43,7 @@ class WebSocketTransport implements Transport {
   /** What a close frame of ours says. */
   #closeCode: number | null = CloseCode.NORMAL;
   #closeSent = false;
-  #paused = false;
-  /** What waits until the socket is read again. */
-  #resumed: (() => void) | null = null;
+  readonly #reading: SocketReading;
   /** Bytes of a stranger; -1 once it is none. */
   #strangerBytes = 0;
   /** Whether a pong is on its way out, and what the next one carries. One each is kept, however many pings come. */
@@ -56,6 +55,7 @@ class WebSocketTransport implements Transport {
     this.info = info;
     this.tls = tls;
     this.acceptedAt = acceptedAt;
+    this.#reading = new SocketReading(socket);
     this.#room = room;
     this.#reader = new FrameReader(room.connections.limits.maxWebSocketFrameBytes);
   }
@@ -70,18 +70,13 @@ class WebSocketTransport implements Transport {
     if (this.#reader.end !== null) this.#framesEnded(connection, this.#reader.end);
   }
 
-  /**
-   * The peer has said its last. Packets of its that wait for an answer are handled first, for it may have said goodbye in them. Node tells of
-   * the end of a socket also while it is paused.
-   */
+  /** The peer has said its last. */
   endedByPeer(connection: Connection): void {
-    if (this.#paused) {
-      this.#resumed = () => this.endedByPeer(connection);
-      return;
-    }
-    connection.closed(null);
-    // If the connection was closed before, its close frame waited for this.
-    this.#socket.end();
+    this.#reading.whenRead(() => {
+      connection.closed(null);
+      // If the connection was closed before, its close frame waited for this.
+      this.#socket.end();
+    });
   }
 
   write(buffer: Buffer): boolean {
@@ -100,15 +95,11 @@ class WebSocketTransport implements Transport {
 
   pause(): void {
     if (this.#closeSent) return;
-    this.#paused = true;
-    this.#socket.pause();
+    this.#reading.pause();
   }
 
   resume(): void {
-    this.#paused = false;
-    this.#socket.resume();
-    if (this.#resumed !== null) process.nextTick(this.#resumed);
-    this.#resumed = null;
+    this.#reading.resume();
   }
 
   end(): void {

@@ -24,6 +24,7 @@ const none = (counts: Readonly<Record<string, number>>, ...names: readonly strin
 
 /** Each attack, small enough for a test. */
 const SMALL: Readonly<Record<string, Small>> = {
+  bystander: { scale: 1, enough: ['bursts', 8] },
   'stalled-subscribers': { scale: 0.05, enough: ['published', 10], bounded: ({ stalled }) => assert.equal(stalled, 50) },
   'half-open': {
     scale: 0.02,

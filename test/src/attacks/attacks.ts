@@ -1,10 +1,11 @@
 import type { Attack } from './aim.js';
-import { freshPublishes, handshakes, pings, unknownIds, unreadPings, userProperties } from './floods.js';
+import { bystander, freshPublishes, handshakes, pings, unknownIds, unreadPings, userProperties } from './floods.js';
 import { connectFlood, fragments, halfOpen, stalledSubscribers, webSocketFragments } from './sockets.js';
 import { identifiers, manyFilters, plusTree, retainedChurn, slashes, subscriptionChurn } from './topics.js';
 
 /** Every attack by its name. */
 export const ATTACKS: Readonly<Record<string, Attack>> = {
+  bystander,
   'stalled-subscribers': stalledSubscribers,
   'half-open': halfOpen,
   'plus-tree': plusTree,

@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer } from 'node:net';
 import { field, PINGREQ, puback, pubcomp, publish, pubrec, pubrel } from '../support/packets.js';
 import { fromHex } from '../support/wire-client.js';
 import { type Aim, type Attack, count, within } from './aim.js';
@@ -26,6 +27,25 @@ async function flood(aim: Aim, name: string, version: 4 | 5, bursts: readonly Bu
   };
   await Promise.all(Array.from({ length: LINES }, (_, index) => work(index)));
 }
+
+/** The same effort spent on a socket of its own: what this does to healthy clients is the machine, and not the broker. */
+export const bystander: Attack = async (aim) => {
+  const sink = createServer((socket) => socket.on('data', () => {}).on('error', () => {}));
+  await new Promise<void>((resolve) => sink.listen(0, '127.0.0.1', resolve));
+  const { port } = sink.address() as AddressInfo;
+  const bytes = burst(fromHex(PINGREQ));
+  const work = async (): Promise<void> => {
+    const line = await Line.open({ port });
+    while (line !== null && aim.running()) {
+      await within(aim, line.send(bytes));
+      count(aim, 'bursts');
+      await sleep(PAUSE_MS);
+    }
+    line?.end();
+  };
+  await Promise.all(Array.from({ length: LINES }, work));
+  sink.close();
+};
 
 export const pings: Attack = (aim) => flood(aim, 'ping', 4, [burst(fromHex(PINGREQ))]);
 

@@ -156,7 +156,7 @@ export const LIMITS = {
     'Copies for one receiver that wait for an asynchronous answer; their bytes are bounded by maxQueuedBytes.',
   ),
   maxWaitMs: limit(60_000, 1000, 3_600_000, 'milliseconds', 'Time that one packet of a connection may wait for answers of plugins in all.'),
-  maxTopicCacheEntries: limit(65_536, 16, 10_000_000, 'count', 'Topics whose route is remembered; the memory is emptied when full.'),
+  maxTopicCacheEntries: limit(131_072, 16, 10_000_000, 'count', 'Topics whose route is remembered; the memory is emptied when full.'),
   maxCachedTopicBytes: limit(512, 16, 65_535, 'bytes', 'Longest topic whose route is remembered; longer ones are looked up each time.'),
   maxRouteTargets: limit(
     1_000_000,

@@ -2,6 +2,11 @@ import type { Message } from '../gate/index.js';
 import type { RetainedEntry, Subscription } from '../router/index.js';
 import type { Turns } from '../turns.js';
 
+/** Messages that are looked at between two looks at the clock: of a million the client may be allowed to receive none. */
+const BETWEEN_LOOKS = 16;
+/** So many are enough for one turn, whatever the clock says. */
+const MOST_PER_TURN = 4096;
+
 interface Replay {
   readonly entries: Iterator<RetainedEntry | null>;
   /** Serial of the last message that was retained when the subscription was made. */
@@ -15,7 +20,7 @@ interface Replay {
 export class RetainedReplays {
   #walks: Map<Subscription, Replay> | null = null;
   /** Whether it is the others' turn. */
-  resting = false;
+  #resting = false;
 
   get waiting(): boolean {
     return this.#walks !== null && this.#walks.size > 0;
@@ -36,13 +41,19 @@ export class RetainedReplays {
     this.#walks = null;
   }
 
-  /** Goes on when its turn comes. */
-  rest(turns: Turns, goOn: () => void): void {
-    this.resting = true;
-    turns.later(() => {
-      this.resting = false;
-      goOn();
-    });
+  /** Does a step for each message while it may, and lets others have their turn in between: `goOn` is called when its own has come again. */
+  run(turns: Turns, may: () => boolean, step: () => boolean, goOn: () => void): void {
+    if (this.#resting) return;
+    const until = turns.begin(this);
+    for (let i = 1; this.waiting && may(); i += 1) {
+      if (!step()) return;
+      if (i < MOST_PER_TURN && (i % BETWEEN_LOOKS !== 0 || !turns.over(until))) continue;
+      this.#resting = true;
+      return turns.later(() => {
+        this.#resting = false;
+        goOn();
+      });
+    }
   }
 
   /** The next message; `live` when it was retained since, so that the subscription has had it already. */

@@ -14,11 +14,6 @@ import { countDrop, type SessionRoom } from './room.js';
 import { SubscriptionMap } from './subscription-map.js';
 import { Waiting } from './waiting.js';
 
-/** Retained messages that a session looks at between two looks at the clock: of a million it may be allowed to receive none. */
-const REPLAYS_BETWEEN_LOOKS = 16;
-/** So many are enough for one turn, whatever the clock says. */
-const REPLAYS_PER_TURN = 4096;
-
 /** The state of one client identifier: subscriptions, what is on its way out and in, and the connection, if there is one. */
 export class Session implements Subscriber {
   readonly clientId: string;
@@ -159,18 +154,12 @@ export class Session implements Subscriber {
     this.#pumping = true;
     try {
       while (this.#canSend && this.#queue.length > 0 && this.inFlight.room > 0 && this.outlet !== null) if (!this.#sendNext(this.outlet)) return;
-      if (this.#replays.waiting) this.#replay();
+      if (!this.#replays.waiting) return;
+      const may = (): boolean => this.#canSend && this.#queue.length === 0;
+      const step = (): boolean => this.#replayNext();
+      this.#replays.run(this.#room.turns, may, step, () => this.pump());
     } finally {
       this.#pumping = false;
-    }
-  }
-
-  #replay(): void {
-    const { turns } = this.#room;
-    const until = turns.begin(this);
-    for (let i = 1; this.#canSend && this.#replays.waiting && this.#queue.length === 0 && !this.#replays.resting; i += 1) {
-      if (!this.#replayNext()) return;
-      if (i === REPLAYS_PER_TURN || (i % REPLAYS_BETWEEN_LOOKS === 0 && turns.over(until))) this.#replays.rest(turns, () => this.pump());
     }
   }
 

@@ -219,6 +219,10 @@ test('An upgrade is refused by its path, its protocols and its origin, before an
     [{ headers: { Origin: 'http://evil.example' } }, 403],
     [{ headers: { Origin: 'null' } }, 403],
     [{ headers: { Origin: `http://${host}.evil.example` } }, 403],
+    [{ headers: { Origin: `file://${host}` } }, 403],
+    [{ headers: { Origin: `http://evil@${host}` } }, 403],
+    [{ headers: { 'Content-Length': '5' } }, 400],
+    [{ headers: { 'Transfer-Encoding': 'chunked' } }, 400],
   ];
   for (const [given, status] of cases) assert.equal((await upgrade(listener, given)).status, status, JSON.stringify(given));
   assert.equal(standing.global.asked.length, 0);
@@ -281,6 +285,47 @@ test('A request that asks for no WebSocket is told so, and no page is served.', 
     });
   assert.deepEqual([await status('/mqtt'), await status('/'), await status('/other')], [426, 404, 404]);
   await until(() => stats.connectionsOpen === 0);
+});
+
+/** An upgrade as bytes, with a CONNECT in a frame behind it. */
+function upgradeBytes(version: string): Buffer {
+  const lines = [`GET /mqtt HTTP/${version}`, 'Host: a', 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Protocol: mqtt'];
+  lines.push('Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', '', '');
+  const packet = Buffer.from(connectHex(4), 'hex');
+  return Buffer.concat([Buffer.from(lines.join('\r\n')), Buffer.of(0x82, 0x80 | packet.length, 0, 0, 0, 0), packet]);
+}
+
+/** Everything that is answered to these bytes until the socket is closed. */
+async function answered(listener: Listener, bytes: Buffer): Promise<string> {
+  const socket = connectSocket({ host: '127.0.0.1', port: Number(new URL(listener.url).port) });
+  closing.push(() => socket.destroy());
+  socket.on('error', () => {});
+  let text = '';
+  socket.on('data', (chunk) => {
+    text += chunk.toString('latin1');
+  });
+  socket.write(bytes);
+  await new Promise((resolve) => socket.on('close', resolve));
+  return text;
+}
+
+test('An upgrade behind another request is not looked at: that one was answered with the end of the connection.', { timeout: 20_000 }, async (t) => {
+  const { listener, stats, standing } = await scene(t, WEB);
+  standing.global.tapped.add('upgradeWebSocket');
+  const firsts = ['GET /mqtt HTTP/1.1\r\nHost: a\r\n\r\n', 'GET / HTTP/1.1\r\nHost: a\r\nExpect: a\r\n\r\n'];
+  firsts.push('POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n');
+  for (const first of firsts) {
+    const text = await answered(listener, Buffer.concat([Buffer.from(first), upgradeBytes('1.1')]));
+    assert.match(text, /^HTTP\/1\.1 (?:426|404) /);
+    assert.doesNotMatch(text, /HTTP\/1\.1 1/);
+  }
+  assert.equal(standing.global.asked.length, 0);
+  await until(() => stats.connectionsOpen === 0);
+});
+
+test('An upgrade by HTTP before 1.1 is none.', { timeout: 20_000 }, async (t) => {
+  const { listener } = await scene(t, WEB);
+  assert.match(await answered(listener, upgradeBytes('1.0')), /^HTTP\/1\.1 400 /);
 });
 
 test('Bytes that are no HTTP are answered 400 and closed.', { timeout: 20_000 }, async (t) => {

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { strangerOf } from '../connection/index.js';
@@ -33,11 +33,17 @@ export function listenWebSocket(room: ListenerRoom, options: ListenerOptions): P
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
     else socket.destroy();
   });
-  server.on('request', (request, response) => {
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    // One answer for each socket, and its last word: an upgrade that was sent behind another request is not looked at.
+    arrivals.delete(request.socket);
     const status = pathOf(request) === inForce.options.path ? 426 : 404;
     const headers = status === 426 ? { Connection: 'close', Upgrade: 'websocket' } : { Connection: 'close' };
     response.writeHead(status, headers).end();
-  });
+  };
+  server.on('request', answer);
+  // Node would answer an `Expect` by itself, and keep the socket for the next request.
+  server.on('checkContinue', answer);
+  server.on('checkExpectation', answer);
   server.on('upgrade', (request, socket, head) => {
     const arrival = arrivals.get(socket);
     if (arrival === undefined) return void socket.destroy();

@@ -87,6 +87,13 @@ export const LIMITS = {
     'Connections that have yet to send their PROXY protocol header; further ones are closed.',
   ),
   maxProxyHeaderBytes: limit(4096, 536, 65_551, 'bytes', 'Greatest PROXY protocol header; a longer one closes the connection.'),
+  maxTlsHandshakeBytes: limit(
+    65_536,
+    16_384,
+    262_144,
+    'bytes',
+    'Bytes that a peer may send before its TLS handshake is over; a chain of certificates of the largest kinds has about 20 KB. They count in maxPreAuthTotalBytes.',
+  ),
   maxTopicLevels: limit(128, 1, 65_535, 'count', 'Levels of a topic name or filter; deep topics cost time at every match.'),
   maxUserProperties: limit(64, 0, 10_000, 'count', 'User properties of one packet.'),
   maxFiltersPerPacket: limit(1024, 1, 65_535, 'count', 'Topic filters of one SUBSCRIBE or UNSUBSCRIBE.'),

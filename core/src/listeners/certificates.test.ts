@@ -2,11 +2,12 @@ import 'reflect-metadata';
 import assert from 'node:assert/strict';
 import { webcrypto } from 'node:crypto';
 import { once } from 'node:events';
-import { type AddressInfo, connect as connectTcp, createServer } from 'node:net';
+import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { connect } from 'node:tls';
 import * as x509 from '@peculiar/x509';
 import { connectionRig } from '../connection/connection.test.support.js';
+import type { ConnectionRoom } from '../connection/index.js';
 import { Logger } from '../log.js';
 import { Certificates } from './certificates.js';
 import { listen } from './index.js';
@@ -73,11 +74,11 @@ test('A ticket is good for a resumed session until the keys change, once an hour
   assert.equal((await resume(again.next)).reused, false);
 });
 
-test('The deadline counts from accept: what the handshake used of it, the CONNECT has no more.', { timeout: 20_000 }, async (t) => {
-  const { room, clock, stats } = connectionRig();
+/** A listener of MQTT over TLS on any free port. */
+async function listenTls(connections: ConnectionRoom) {
   const first = await material();
   const listener = await listen(
-    { connections: room, opened: () => () => {} },
+    { connections, opened: () => () => {} },
     {
       name: 'tls',
       scheme: 'mqtts',
@@ -92,7 +93,12 @@ test('The deadline counts from accept: what the handshake used of it, the CONNEC
       mode: 0o600,
     },
   );
-  const port = Number(new URL(listener.url.replace('mqtts:', 'http:')).port);
+  return { listener, port: Number(new URL(listener.url.replace('mqtts:', 'http:')).port) };
+}
+
+test('The deadline counts from accept: what the handshake used of it, the CONNECT has no more.', { timeout: 20_000 }, async (t) => {
+  const { room, clock, stats } = connectionRig();
+  const { listener, port } = await listenTls(room);
   const raw = connectTcp({ host: '127.0.0.1', port });
   t.after(async () => {
     raw.destroy();
@@ -112,4 +118,61 @@ test('The deadline counts from accept: what the handshake used of it, the CONNEC
   await closed;
   while (stats.connectionsOpen > 0) await new Promise((resolve) => setImmediate(resolve));
   assert.equal(stats.tlsHandshakesFailed, 0);
+});
+
+/** The beginning of a ClientHello that announces 130,000 bytes: so many of them, in records of 16 KiB. */
+function greatHello(length: number): Buffer {
+  const hello = Buffer.concat([Buffer.from('0101fbd00303', 'hex'), Buffer.alloc(length - 6)]);
+  const records: Buffer[] = [];
+  for (let at = 0; at < length; at += 16_384) {
+    const part = hello.subarray(at, at + 16_384);
+    records.push(Buffer.from([0x16, 3, 1, part.length >> 8, part.length & 0xff]), part);
+  }
+  return Buffer.concat(records);
+}
+
+test('Handshakes are bounded in their bytes, each by maxTlsHandshakeBytes and all by maxPreAuthTotalBytes.', { timeout: 20_000 }, async (t) => {
+  const { room, clock, stats } = connectionRig({ limits: { maxTlsHandshakeBytes: 40_000, maxPreAuthTotalBytes: 70_000 } });
+  const { listener, port } = await listenTls(room);
+  const sockets: Socket[] = [];
+  t.after(async () => {
+    for (const socket of sockets) socket.destroy();
+    await listener.close();
+  });
+  const dial = (bytes: Buffer): void => {
+    const socket = connectTcp({ host: '127.0.0.1', port });
+    sockets.push(socket);
+    socket.on('error', () => {});
+    socket.write(bytes);
+  };
+  /** Lets the broker look until something that it saw makes the condition true. */
+  const until = async (condition: () => boolean): Promise<void> => {
+    while (!condition()) {
+      await new Promise((resolve) => setImmediate(resolve));
+      clock.advance(0.25);
+    }
+  };
+  dial(greatHello(30_000));
+  await until(() => stats.preAuthBytes > 30_000);
+  dial(greatHello(30_000));
+  await until(() => stats.preAuthBytes > 60_000);
+  // Too much for all, not for one.
+  dial(greatHello(30_000));
+  await until(() => stats.closedPreAuthBytes === 1 && stats.connectionsOpen === 2);
+  sockets[0]?.destroy();
+  await until(() => stats.connectionsOpen === 1 && stats.preAuthBytes < 40_000);
+  // Too much for one, not for all.
+  dial(greatHello(41_000));
+  await until(() => stats.closedPreAuthBytes === 2 && stats.connectionsOpen === 1);
+  assert.equal(stats.tlsHandshakesFailed, 3);
+  // A handshake that comes to its end holds nothing.
+  sockets[1]?.destroy();
+  await until(() => stats.connectionsOpen === 0);
+  const secured = connect({ port, host: '127.0.0.1', servername: 'localhost', rejectUnauthorized: false });
+  sockets.push(secured);
+  secured.on('error', () => {});
+  await once(secured, 'secureConnect');
+  secured.write(Buffer.from('10', 'hex'));
+  await until(() => stats.bytesReceived > 0);
+  assert.equal(stats.preAuthBytes, 1);
 });

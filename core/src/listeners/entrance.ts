@@ -4,6 +4,7 @@ import type { WheelTimer } from '../clock.js';
 import { ERRORS } from '../errors.js';
 import { Doorkeeper, plainAddress } from './doorkeeper.js';
 import { FailureLog } from './failure-log.js';
+import { HandshakeBytes } from './handshake-bytes.js';
 import type { InForce, ListenerRoom } from './listener.js';
 import { readProxyHeader, trustedPeers } from './proxy-header.js';
 import type { ProxySource } from './proxy-protocol.js';
@@ -28,6 +29,7 @@ export class Entrance {
   readonly #awaited = new Set<Socket>();
   readonly #badHeaders: FailureLog;
   readonly #badHandshakes: FailureLog;
+  readonly #handshakeBytes: HandshakeBytes;
   #isTrusted: (address: string) => boolean = () => false;
 
   constructor(room: ListenerRoom, inForce: InForce, arrived: (arrival: Arrival) => void) {
@@ -39,6 +41,7 @@ export class Entrance {
     this.#doorkeeper = new Doorkeeper(room, inForce);
     this.#badHeaders = new FailureLog(log, wheel.clock, 'PROXY header refused');
     this.#badHandshakes = new FailureLog(log, wheel.clock, 'TLS handshake failed');
+    this.#handshakeBytes = new HandshakeBytes(room);
     this.tls =
       tls === null
         ? null
@@ -133,8 +136,23 @@ export class Entrance {
     socket.once('close', () => this.#doorkeeper.left(info));
     const arrive = (secured: Socket, tls: TlsEvidence | null): void =>
       this.#arrived({ socket: secured, info, tls, acceptedAt, settled: () => this.#settled(socket) });
-    if (this.tls === null) arrive(socket, null);
-    else this.tls.secure(socket, arrive, (detail) => this.#handshakeFailed(info, detail));
+    if (this.tls === null) return arrive(socket, null);
+    let cause: string | null = null;
+    this.#handshakeBytes.begin(socket, info, (detail) => {
+      cause = detail;
+    });
+    const over = (): void => this.#handshakeBytes.end(socket);
+    this.tls.secure(
+      socket,
+      (secured, evidence) => {
+        over();
+        arrive(secured, evidence);
+      },
+      (detail) => {
+        over();
+        this.#handshakeFailed(info, cause ?? detail);
+      },
+    );
   }
 
   #handshakeFailed({ address }: ConnectionInfo, detail: string): void {

@@ -56,6 +56,12 @@ export const FILLED_BY: Readonly<Record<string, readonly Filling[]>> = {
   maxProxyHeaderBytes: [
     ['core/src/listeners/entrance.test.ts', 'A PROXY header above maxProxyHeaderBytes closes the connection as soon as it says so.'],
   ],
+  maxTlsHandshakeBytes: [
+    [
+      'core/src/listeners/certificates.test.ts',
+      'Handshakes are bounded in their bytes, each by maxTlsHandshakeBytes and all by maxPreAuthTotalBytes.',
+    ],
+  ],
   maxTopicLevels: [[here('transports'), 'hold for packets: a 5.0 client is told the reason, a 3.1.1 client is closed']],
   maxUserProperties: [[here('transports'), 'hold for packets: a 5.0 client is told the reason, a 3.1.1 client is closed']],
   maxFiltersPerPacket: [[here('transports'), 'hold for packets: a 5.0 client is told the reason, a 3.1.1 client is closed']],

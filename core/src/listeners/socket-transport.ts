@@ -104,7 +104,7 @@ export class SocketTransport implements Transport {
       this.#resumed = () => this.endedByPeer(connection);
       return;
     }
-    connection.closed(null);
+    if (!connection.ended()) return;
     // If the connection was closed before, nobody else ends the socket.
     this.#socket.end();
   }

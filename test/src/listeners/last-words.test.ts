@@ -13,7 +13,7 @@ import { fromHex, WireClient } from '../support/wire-client.js';
 import { ACCEPTED, filesWith, startWith, tlsOptions } from './scene.js';
 
 const TLS = { tls: { cert: 'cert.pem', key: 'key.pem' } };
-/** Each logs in once: a password that nobody has given before takes the time of a slow hash, in which the end of its peer arrives. */
+/** Each with a hash of its own, and each logs in once: what was not checked before takes the time of a slow hash, in which the end arrives. */
 const USERS = ['tcp', 'tls', 'unix', 'ws', 'wss'];
 
 /** Everything that a socket hears until its end, after it has sent this and said that nothing follows. */
@@ -53,8 +53,8 @@ describe('a client that sends everything at once and says that nothing follows',
       ws: { url: 'ws://127.0.0.1:0/mqtt' },
       wss: { url: 'wss://127.0.0.1:0/mqtt', ...TLS },
     };
-    const stored = await hashPassword(Buffer.from('secret'), { format: 'argon2id' });
-    const passwords = [...USERS, 'listening'].map((name) => `${name}:${stored}\n`).join('');
+    const lines = [...USERS, 'listening'].map(async (name) => `${name}:${await hashPassword(Buffer.from('secret'), { format: 'argon2id' })}\n`);
+    const passwords = (await Promise.all(lines)).join('');
     const files = { 'cert.pem': pair.cert, 'key.pem': pair.key, 'data/passwords': passwords, 'data/acl': 'pattern readwrite t/#\n' };
     broker = await startWith(listeners, { ...filesWith(listeners), ...files });
     subscriber = await WireClient.connect(broker.port('local'));

@@ -63,3 +63,8 @@ export function errorText(thrown: unknown): string {
     return 'threw something that cannot be shown';
   }
 }
+
+/** Where an error comes from, for the log; nothing for anything else that was thrown. */
+export function errorStack(thrown: unknown): string | undefined {
+  return thrown instanceof Error ? thrown.stack : undefined;
+}

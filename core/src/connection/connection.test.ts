@@ -462,6 +462,37 @@ test('A lost connection publishes its will; a DISCONNECT with success does not, 
   }
 });
 
+test('A peer that says its last before its CONNECT is answered gets its answer, and what it sent behind the CONNECT is handled.', () => {
+  const rig = connectionRig({ slow: true });
+  const subscriber = opened(rig, 4, 'c2');
+  subscriber.send(subscribeHex(4, 1, 't', 1));
+  const peer = rig.connect(4);
+  const durable = connectHex(4, 'c1', { clean: false });
+  assert.deepEqual(peer.send(durable, publishHex(4, 't', 'last words', { qos: 1, id: 7 })), []);
+  assert.equal(peer.connection.ended(), false);
+  assert.equal(peer.transport.ended, false);
+  rig.sessions.settle();
+  assert.deepEqual(
+    peer.packets().map(({ cmd }) => cmd),
+    ['connack', 'puback'],
+  );
+  assert.equal(peer.transport.ended, true);
+  assert.deepEqual(
+    subscriber.packets().map(({ cmd }) => cmd),
+    ['publish'],
+  );
+});
+
+test('A peer that says its last and has nothing waiting is gone at once, whatever it was waiting for.', () => {
+  const rig = connectionRig({ slow: true });
+  const peer = rig.connect(4);
+  peer.send(connectHex(4, 'c1', { clean: false }));
+  assert.equal(peer.connection.ended(), true);
+  assert.equal(peer.transport.ended, true);
+  rig.sessions.settle();
+  assert.deepEqual(peer.packets(), []);
+});
+
 test('After the end nothing is handled, nothing is written, and everything is given back once.', () => {
   const rig = connectionRig();
   const peer = opened(rig);

@@ -1,6 +1,6 @@
 import { WheelTimer } from '../clock.js';
 import { encodeConnack, encodeDisconnect } from '../codec/index.js';
-import { ERRORS, type ErrorKind, errorText } from '../errors.js';
+import { ERRORS, type ErrorKind, errorStack, errorText } from '../errors.js';
 import { type Admission, connectReturnCode, type GateClient, type LeaseKeeper, type TopicEntry } from '../gate/index.js';
 import type { Pending } from '../hooks/index.js';
 import type { Session } from '../session/index.js';
@@ -72,6 +72,7 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
   /** The CONNECT, while it waits for an answer. */
   #connectBytes = 0;
   #reading = false;
+  #peerIsDone = false;
   #waitStartedAt = 0;
 
   readonly #readPackets: PacketReader;
@@ -123,6 +124,13 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
     this.#cancel(this.#slowTimer);
     if (!this.held) this.#unpause();
     this.session?.pump();
+  }
+
+  /** The peer has said its last. True when the connection is over; else it ends by itself, behind what waits for the answer to the CONNECT. */
+  ended(): boolean {
+    this.#peerIsDone = this.phase === Phase.ADMITTING && this.#unread.length > 0;
+    if (!this.#peerIsDone) this.closed(null);
+    return !this.#peerIsDone;
   }
 
   /** The socket is gone. */
@@ -228,7 +236,7 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
       // We broke: this connection pays, no other.
       this.room.stats.invariantsBroken += 1;
       this.room.log.error(
-        { client: this.client?.info.id, code: ERRORS.invariant.code, error, stack: stackOf(error) },
+        { client: this.client?.info.id, code: ERRORS.invariant.code, error, stack: errorStack(error) },
         'a packet could not be handled',
       );
       this.fail(ERRORS.invariant, errorText(error));
@@ -243,17 +251,6 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
     return position;
   }
 
-  /**
-   * [MQTT-3.1.2-22] Packets keep a connection, not bytes: else one byte now and then would hold it for ever. A large packet on its way
-   * counts as long as it comes at a pace.
-   */
-  #partHeard(bytes: number): void {
-    this.#unheardBytes += bytes;
-    if (this.#unheardBytes < KEEP_ALIVE_BYTES) return;
-    this.#unheardBytes = 0;
-    this.#lastReceivedAt = this.now();
-  }
-
   /** How many bytes the next packet needs; set while reading. */
   set needed(bytes: number) {
     this.#needed = bytes;
@@ -261,6 +258,11 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
 
   /** Handles what waits, if it may be handled now. */
   resume(): void {
+    this.#handleUnread();
+    if (this.#peerIsDone && !this.held && !this.#reading && this.phase !== Phase.ADMITTING) this.closed(null);
+  }
+
+  #handleUnread(): void {
     while (this.#unread.length > 0 && !this.held && !this.#reading && this.phase !== Phase.CLOSED && this.phase !== Phase.ADMITTING) {
       const position = this.#handle(this.#unread.bytes());
       if ((this.phase as number) === Phase.CLOSED) return;
@@ -271,21 +273,28 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
   }
 
   /** Bytes that wait are bounded: before acceptance by a limit of their own, after it because the socket is not read. */
-  #bufferedTooMuch(): boolean {
-    if (this.phase >= Phase.OPEN) return false;
+  #bufferedTooMuch(): void {
+    if (this.phase >= Phase.OPEN) return;
     const { limits, strangers } = this.room;
     const bytes = this.#connectBytes + this.#unread.length;
     if (bytes > limits.preAuthBytes) this.fail(ERRORS.preAuthBytes, 'too much was sent before the CONNECT was accepted');
     // It did nothing wrong, and may come again.
-    else if (strangers.hold(this.stranger, bytes)) return false;
+    else if (strangers.hold(this.stranger, bytes)) return;
     else if (this.phase === Phase.ADMITTING) this.refuse(ERRORS.preAuthBytes.reasonCode);
     else this.destroy();
-    return true;
   }
 
+  /**
+   * [MQTT-3.1.2-22] Packets keep a connection, not bytes: else one byte now and then would hold it for ever. A large packet on its way
+   * counts as long as it comes at a pace.
+   */
   #keep(bytes: Buffer): void {
     this.#unread.add(bytes);
-    this.#partHeard(bytes.length);
+    this.#unheardBytes += bytes.length;
+    if (this.#unheardBytes >= KEEP_ALIVE_BYTES) {
+      this.#unheardBytes = 0;
+      this.#lastReceivedAt = this.now();
+    }
     this.#bufferedTooMuch();
   }
 
@@ -388,8 +397,4 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
     if (session !== null) room.registry.closed(session, this.outlet, this.publishWill && wasOpen, this.newExpirySeconds);
     room.forget(this);
   }
-}
-
-function stackOf(error: unknown): string | undefined {
-  return error instanceof Error ? error.stack : undefined;
 }

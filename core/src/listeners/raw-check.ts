@@ -76,6 +76,10 @@ async function trial(server: ReturnType<typeof createServer>, room: RawRoom, ope
         drained() {
           seen.drained = true;
         },
+        ended: () => {
+          resolve();
+          return true;
+        },
         closed: () => resolve(),
       });
     };

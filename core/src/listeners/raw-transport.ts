@@ -11,6 +11,8 @@ export interface Receiver {
   /** The bytes are valid until this returns. */
   received(bytes: Buffer): void;
   drained(): void;
+  /** The peer sends nothing more; false when what it sent before still waits, and the receiver ends the transport itself. */
+  ended(): boolean;
   closed(error: Error | null): void;
 }
 
@@ -121,11 +123,8 @@ export class RawTransport implements Transport {
     this.#peerIsDone = true;
     this.#handle.readStop();
     if (this.#state === State.ENDING && this.#pending === 0) this.destroy();
-    else {
-      this.#receiver?.closed(null);
-      // A receiver that was over already has nothing to end.
-      this.end(true);
-    }
+    // A receiver that was over already has nothing to end.
+    else if (this.#receiver?.ended() !== false) this.end(true);
   }
 
   /** For `onWritten`: a write that the kernel could not take at once is over. */

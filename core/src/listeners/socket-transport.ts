@@ -94,7 +94,7 @@ export class SocketTransport implements Transport {
   /** The peer has said its last. */
   endedByPeer(connection: Connection): void {
     this.#reading.whenRead(() => {
-      connection.closed(null);
+      if (!connection.ended()) return;
       // If the connection was closed before, nobody else ends the socket.
       this.#socket.end();
     });

@@ -73,7 +73,7 @@ class WebSocketTransport implements Transport {
   /** The peer has said its last. */
   endedByPeer(connection: Connection): void {
     this.#reading.whenRead(() => {
-      connection.closed(null);
+      if (!connection.ended()) return;
       // If the connection was closed before, its close frame waited for this.
       this.#socket.end();
     });
@@ -108,6 +108,8 @@ class WebSocketTransport implements Transport {
     this.#closeSent = true;
     this.#nextPong = null;
     socket.write(closeFrame(this.#closeCode));
+    // Its close frame came already, and so did its end.
+    if (socket.readableEnded) socket.end();
     // What the peer still sends is read: its close frame may be among it, and closing with unread bytes would reset the connection.
     this.resume();
     const timer = this.#room.connections.wheel.after(LINGER_MS, () => socket.destroy());

@@ -28,6 +28,41 @@ test('An operation waits for its own changes in both stores, and is settled when
   assert.equal(custody.settled(mark), true);
 });
 
+test('An operation in whose middle another one begins and ends waits for its own changes and copies all the same.', () => {
+  const { custody, sessions } = slowCustody();
+  custody.begin();
+  custody.session(REMOVED);
+  const copy = custody.open();
+  custody.begin();
+  assert.equal(custody.end(), NO_MARK);
+  const mark = custody.end();
+  assert.deepEqual(mark, { sessions: 1, retained: 0, copies: [copy] });
+  assert.ok(mark !== null);
+  sessions.settle();
+  assert.equal(custody.settled(mark), false, 'its copy is open');
+  custody.close(copy, () => {});
+  assert.equal(custody.settled(mark), true);
+});
+
+test('What a store refused of an operation spoils it also when another one ends well in its middle, and that other one alone when it was refused.', () => {
+  const { custody, sessions } = slowCustody();
+  custody.begin();
+  sessions.refuses = true;
+  custody.session(REMOVED);
+  sessions.refuses = false;
+  custody.begin();
+  custody.session(REMOVED);
+  assert.notEqual(custody.end(), null);
+  assert.equal(custody.end(), null);
+  custody.begin();
+  custody.begin();
+  sessions.refuses = true;
+  custody.session(REMOVED);
+  sessions.refuses = false;
+  assert.equal(custody.end(), null);
+  assert.equal(custody.end(), NO_MARK);
+});
+
 test('A change that one store has made safe does not stand for the other.', () => {
   const { custody, sessions } = slowCustody();
   custody.begin();

@@ -14,6 +14,14 @@ export interface Mark {
   readonly copies: readonly OpenCopy[] | null;
 }
 
+/** What is known of an operation while another has its turn. */
+interface Operation {
+  readonly sessions: number;
+  readonly retained: number;
+  readonly refused: boolean;
+  readonly copies: OpenCopy[] | null;
+}
+
 /** Nothing to wait for. */
 export const NO_MARK: Mark = Object.freeze({ sessions: 0, retained: 0, copies: null });
 
@@ -32,6 +40,8 @@ export class Custody {
   #refused = false;
   #operating = false;
   #copies: OpenCopy[] | null = null;
+  /** Operations in whose middle another was begun, the outermost first. */
+  readonly #interrupted: Operation[] = [];
   readonly #listeners = new Set<() => void>();
   readonly #changeRefused: (error: unknown) => void;
   #storeFailed: ((error: Error) => void) | null;
@@ -51,8 +61,14 @@ export class Custody {
     retained.onProgress(heard(retained));
   }
 
-  /** Begins an operation that an acknowledgement will depend on. */
+  /**
+   * Begins an operation that an acknowledgement will depend on. One may begin within another: a plugin that is asked about a copy may publish
+   * something itself. The outer one then goes on where it was.
+   */
   begin(): void {
+    if (this.#operating) {
+      this.#interrupted.push({ sessions: this.#beganSessions, retained: this.#beganRetained, refused: this.#refused, copies: this.#copies });
+    }
     this.#refused = false;
     this.#operating = true;
     this.#copies = null;
@@ -63,14 +79,24 @@ export class Custody {
   /** Ends it: what its acknowledgement waits for, or null when a store refused a change and there must be no success. */
   end(): Mark | null {
     const copies = this.#copies;
-    this.#operating = false;
-    this.#copies = null;
-    if (this.#refused) return null;
+    const refused = this.#refused;
     const sessions = this.#sessionsAt === this.#beganSessions ? 0 : this.#sessionsAt;
     const retained = this.#retainedAt === this.#beganRetained ? 0 : this.#retainedAt;
+    this.#leave();
+    if (refused) return null;
     if (sessions === 0 && retained === 0 && copies === null) return NO_MARK;
     const mark = { sessions, retained, copies };
     return this.settled(mark) ? NO_MARK : mark;
+  }
+
+  #leave(): void {
+    const outer = this.#interrupted.pop();
+    this.#operating = outer !== undefined;
+    this.#refused = outer?.refused === true;
+    this.#copies = outer?.copies ?? null;
+    if (outer === undefined) return;
+    this.#beganSessions = outer.sessions;
+    this.#beganRetained = outer.retained;
   }
 
   /** A copy of the operation is decided later: its acknowledgement waits for that too. */

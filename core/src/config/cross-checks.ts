@@ -1,6 +1,7 @@
 import { isTopicFilter } from '@portcullis/sdk';
 import { nameHint } from './did-you-mean.js';
 import type { JsonDocument } from './json-document.js';
+import { checkLimits } from './limit-checks.js';
 import { ListenerOptionsCheck } from './listener-options.js';
 import { isOrigin, type ListenerAddress, parseListenerUrl, portNumber } from './listener-url.js';
 import { type Problem, quoted, type Segment } from './problem.js';
@@ -35,6 +36,7 @@ export function crossCheck(document: ConfigDocument, env: Env): CrossChecked {
   checkAddresses(json, placed, problems);
   checkPlugins(json, problems);
   checkChains(json, problems, warnings);
+  checkLimits(json, problems, warnings);
   return { listeners: placed, problems, warnings };
 }
 

@@ -83,6 +83,9 @@ export class ListenerOptionsCheck {
       const path = [...trusted, index];
       if (prefix === null) {
         this.#problems.push(json.problem(path, 'is neither an IP address nor a network', 'expected "10.0.0.5", "10.0.0.0/8", "::1" or "fd00::/8"'));
+      } else if (/^::ffff:/i.test(item.value)) {
+        // Peers of IPv4 are known by their IPv4 address, also on an IPv6 socket: such an entry would never match.
+        this.#problems.push(json.problem(path, 'is an IPv4 address written as IPv6', 'write it as IPv4: "10.0.0.5", "10.0.0.0/8"'));
       } else if (prefix === 0) {
         const hint = 'anybody who reaches this port can claim any address';
         this.#warnings.push(json.problem(path, 'every peer is trusted to say where it comes from', hint));

@@ -108,7 +108,7 @@ const ACTIONS: readonly RuleAction[] = ['publish', 'subscribe', 'receive'];
 export function checkRules(given: unknown): readonly Rule[] {
   if (!Array.isArray(given)) throw new Malformed('rules are not an array');
   const rules: Rule[] = [];
-  // An index loop, as for all lists here: map would leave the holes of a sparse array out of the check.
+  // An index loop, as for all lists here: map would leave the holes of a sparse array out of the check, and may be the plugin's own.
   for (let i = 0; i < given.length; i += 1) rules.push(checkRule(given[i]));
   return Object.freeze(rules);
 }
@@ -117,13 +117,18 @@ function checkRule(given: unknown): Rule {
   const { effect, actions, pattern, maxQos, retain, from } = asObject(given, 'a rule');
   if (effect !== 'allow' && effect !== 'deny') throw new Malformed('the effect of a rule is neither "allow" nor "deny"');
   if (!Array.isArray(actions) || actions.length === 0) throw new Malformed('a rule has no actions');
-  const named = actions.map((action) => ACTIONS.find((known) => known === action));
-  if (named.includes(undefined)) throw new Malformed('a rule has an action other than publish, subscribe and receive');
+  const named: RuleAction[] = [];
+  for (let i = 0; i < actions.length; i += 1) {
+    const action: unknown = actions[i];
+    const known = ACTIONS.find((name) => name === action);
+    if (known === undefined) throw new Malformed('a rule has an action other than publish, subscribe and receive');
+    named.push(known);
+  }
   if (typeof pattern !== 'string') throw new Malformed('a rule has no pattern');
   if (retain !== undefined && typeof retain !== 'boolean') throw new Malformed('"retain" of a rule is not a boolean');
   return Object.freeze({
     effect,
-    actions: Object.freeze(named as RuleAction[]),
+    actions: Object.freeze(named),
     pattern,
     ...(maxQos !== undefined && { maxQos: checkQos(maxQos) }),
     ...(retain !== undefined && { retain }),
@@ -152,7 +157,11 @@ function copyData(value: unknown, depth: number): unknown {
   if (typeof value === 'function' || typeof value === 'symbol' || depth > 4) throw new Malformed('a patch holds something that is not data');
   if (typeof value !== 'object' || value === null) return value;
   if (value instanceof Uint8Array) return new Uint8Array(value);
-  if (Array.isArray(value)) return Object.freeze(value.map((item) => copyData(item, depth + 1)));
+  if (Array.isArray(value)) {
+    const items: unknown[] = [];
+    for (let i = 0; i < value.length; i += 1) items.push(copyData(value[i], depth + 1));
+    return Object.freeze(items);
+  }
   const copy: Record<string, unknown> = Object.create(null);
   for (const [name, item] of Object.entries(value)) copy[name] = copyData(item, depth + 1);
   return Object.freeze(copy);

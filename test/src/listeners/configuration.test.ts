@@ -98,6 +98,11 @@ const MISTAKES: Readonly<Record<string, readonly [listener: object, place: strin
   ],
   longPrefix: [{ url: 'mqtt://127.0.0.1:8', proxyProtocol: { trusted: ['10.0.0.0/33'] } }, 'proxyProtocol.trusted[0]', /is neither an IP address/],
   oddPrefix: [{ url: 'mqtt://127.0.0.1:9', proxyProtocol: { trusted: ['10.0.0.0/08'] } }, 'proxyProtocol.trusted[0]', /is neither an IP address/],
+  mapped: [
+    { url: 'mqtt://127.0.0.1:99', proxyProtocol: { trusted: ['::ffff:10.0.0.5'] } },
+    'proxyProtocol.trusted[0]',
+    /is an IPv4 address written as IPv6/,
+  ],
   unknownProxyKey: [
     { url: 'mqtt://127.0.0.1:10', proxyProtocol: { trusted: ['::1'], version: 2 } },
     'proxyProtocol.version',

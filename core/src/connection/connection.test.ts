@@ -308,6 +308,47 @@ test('An acknowledgement waits for the store, and the session is not written to 
   assert.deepEqual(names(peer.packets()), ['puback']);
 });
 
+test('A store that settles changes while it is given one lets nobody publish in the middle of another’s message.', async () => {
+  const rig = connectionRig({ slow: true, limits: { maxPendingAcknowledgements: 1 } });
+  const join = (clientId: string, clean: boolean): Peer => {
+    const peer = rig.connect(4);
+    peer.send(connectHex(4, clientId, { clean }));
+    rig.sessions.settle();
+    peer.packets();
+    return peer;
+  };
+  const [keeps, waits, publishes] = [join('keeps', false), join('waits', true), join('publishes', true)] as const;
+  // One that comes before it among the receivers, and one behind.
+  const hearing = [join('before', true), join('behind', true)] as const;
+  hearing[0].send(subscribeHex(4, 1, 'a', 0));
+  for (const topic of ['a', 'b', 'c']) {
+    keeps.send(subscribeHex(4, 1, topic, 1));
+    rig.sessions.settle();
+  }
+  hearing[1].send(subscribeHex(4, 1, 'a', 0));
+  for (const peer of [keeps, ...hearing]) peer.packets();
+  // Its second message stands behind the first, whose acknowledgement the store holds up.
+  waits.send(publishHex(4, 'c', 'first', { qos: 1, id: 1 }), publishHex(4, 'b', 'secret', { qos: 1, id: 2 }));
+  const append = rig.sessions.append.bind(rig.sessions);
+  rig.sessions.append = (change) => {
+    const place = append(change);
+    rig.sessions.append = append;
+    rig.sessions.settle();
+    return place;
+  };
+  publishes.send(publishHex(4, 'a', 'open', { qos: 1, id: 8 }), publishHex(4, 'a', 'open', { qos: 1, id: 9 }));
+  await Promise.resolve();
+  rig.sessions.settle();
+  for (const peer of hearing) {
+    const heard = peer.packets().map((packet) => [(packet as { topic?: string }).topic, String((packet as { payload?: unknown }).payload)]);
+    assert.deepEqual(heard, Array(2).fill(['a', 'open']));
+  }
+  const ids = (peer: Peer) => peer.packets().map(({ cmd, messageId }) => [cmd, messageId]);
+  rig.sessions.settle();
+  assert.deepEqual([rig.stats.messagesReceived, waits.connection.held], [4, false]);
+  assert.deepEqual(ids(waits).at(-1), ['puback', 2]);
+});
+
 test('When the store fails, what waited for it is never acknowledged, and the client has to go.', () => {
   const rig = connectionRig({ slow: true });
   const peer = rig.connect(5);

@@ -63,6 +63,33 @@ test('What a store refused of an operation spoils it also when another one ends 
   assert.equal(custody.end(), NO_MARK);
 });
 
+test('In the middle of an operation nobody is told what has settled; then everybody is, also when the operation never came to its end.', async () => {
+  const { custody, sessions } = slowCustody();
+  let told = 0;
+  custody.onProgress(() => {
+    told += 1;
+  });
+  custody.begin();
+  custody.begin();
+  custody.session(REMOVED);
+  sessions.settle();
+  sessions.settle();
+  assert.equal(told, 0);
+  await Promise.resolve();
+  assert.equal(told, 1);
+  sessions.settle();
+  assert.equal(told, 2, 'at once again');
+  const append = sessions.append.bind(sessions);
+  sessions.append = (change) => {
+    sessions.settle();
+    return append(change);
+  };
+  custody.session(REMOVED);
+  assert.equal(told, 2, 'not by a store that is being given a change');
+  await Promise.resolve();
+  assert.equal(told, 3);
+});
+
 test('A change that one store has made safe does not stand for the other.', () => {
   const { custody, sessions } = slowCustody();
   custody.begin();

@@ -39,6 +39,9 @@ export class Custody {
   #beganRetained = 0;
   #refused = false;
   #operating = false;
+  /** Whether a store is being given a change at this moment. */
+  #changing = false;
+  #owesTelling = false;
   #copies: OpenCopy[] | null = null;
   /** Operations in whose middle another was begun, the outermost first. */
   readonly #interrupted: Operation[] = [];
@@ -55,7 +58,7 @@ export class Custody {
     this.#retainedAt = retained.settled;
     const heard = (journal: Journal<never>) => () => {
       if (journal.failure !== null) this.#failed(journal.failure);
-      for (const listener of [...this.#listeners]) listener();
+      this.#tell();
     };
     sessions.onProgress(heard(sessions));
     retained.onProgress(heard(retained));
@@ -118,7 +121,7 @@ export class Custody {
     copy.place = this.#refused ? Number.POSITIVE_INFINITY : this.#sessionsAt === sessionsAt ? 0 : this.#sessionsAt;
     // Within the operation it belongs to, the refusal is that operation's.
     this.#refused = this.#operating && (refusedBefore || this.#refused);
-    if (!this.#operating) for (const listener of [...this.#listeners]) listener();
+    this.#tell();
   }
 
   /** Whether what the mark stands for will never be safe. */
@@ -128,20 +131,24 @@ export class Custody {
 
   /** Hands a change of a session to its store. A store that cannot take it spoils the operation, not the broker. */
   session(change: SessionChange): void {
+    this.#changing = true;
     try {
       this.#sessionsAt = this.sessions.append(change);
     } catch (error) {
       this.#refuse(error);
     }
+    this.#changing = false;
   }
 
   /** Hands a change of the retained messages to their store. */
   retain(change: RetainedChange): void {
+    this.#changing = true;
     try {
       this.#retainedAt = this.retained.append(change);
     } catch (error) {
       this.#refuse(error);
     }
+    this.#changing = false;
   }
 
   settled(mark: Mark): boolean {
@@ -158,6 +165,25 @@ export class Custody {
   onProgress(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Tells those who wait. Never in the middle of an operation or a change, where a store may call as well: a message is on its way to its
+   * receivers then, in buffers that are used again, and whoever goes on would publish another one into them.
+   */
+  #tell(): void {
+    if (!this.#operating && !this.#changing) {
+      for (const listener of [...this.#listeners]) listener();
+    } else if (!this.#owesTelling) {
+      this.#owesTelling = true;
+      queueMicrotask(() => {
+        this.#owesTelling = false;
+        // Nothing of that is going on any more; what has not ended failed on the way.
+        this.#changing = false;
+        while (this.#operating) this.#leave();
+        this.#tell();
+      });
+    }
   }
 
   #refuse(error: unknown): void {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type { ConnectionInfo, TlsEvidence } from '@portcullis/sdk';
 import { type Connection, openConnection, type Transport } from '../connection/index.js';
@@ -16,26 +17,41 @@ export interface Arrival {
   readonly settled: () => void;
 }
 
-/** Carries MQTT over a socket from now on. */
-export function serveMqtt(room: ListenerRoom, chain: string, arrival: Arrival): void {
-  const { socket } = arrival;
-  const transport = new SocketTransport(arrival, room);
+/** A transport over a socket that is told of the end of its peer. */
+interface SocketBound extends Transport {
+  endedByPeer(connection: Connection): void;
+}
+
+/** Opens a connection over a socket, and tells it what happens there. `received` takes what comes in. */
+export function carry(
+  room: ListenerRoom,
+  chain: string,
+  socket: Duplex,
+  transport: SocketBound,
+  settled: () => void,
+  received: (connection: Connection, chunk: Buffer) => void,
+): void {
   const connection = openConnection(room.connections, transport, chain);
   const gone = room.opened(connection);
-  arrival.settled();
+  settled();
   // Half-open until the connection is over: a peer that has said its last may still wait for an answer, and what it said for its turn.
   socket.allowHalfOpen = true;
   let failure: Error | null = null;
   socket.on('error', (error) => {
     failure = error;
   });
-  socket.on('data', (chunk: Buffer) => connection.received(chunk));
+  socket.on('data', (chunk: Buffer) => received(connection, chunk));
   socket.on('drain', () => connection.drained());
   socket.on('end', () => transport.endedByPeer(connection));
   socket.on('close', () => {
     connection.closed(failure);
     gone();
   });
+}
+
+/** Carries MQTT over a socket from now on. */
+export function serveMqtt(room: ListenerRoom, chain: string, arrival: Arrival): void {
+  carry(room, chain, arrival.socket, new SocketTransport(arrival, room), arrival.settled, (connection, chunk) => connection.received(chunk));
 }
 
 /** Up to this size a copy costs less than a buffer that cannot be used again. */

@@ -1,10 +1,10 @@
 import type { Duplex } from 'node:stream';
 import type { ConnectionInfo, TlsEvidence } from '@portcullis/sdk';
-import { type Connection, openConnection, type Transport } from '../connection/index.js';
+import type { Connection, Transport } from '../connection/index.js';
 import { ERRORS } from '../errors.js';
 import { LINGER_MS, type ListenerRoom } from './listener.js';
 import { SocketReading } from './socket-reading.js';
-import type { Arrival } from './socket-transport.js';
+import { type Arrival, carry } from './socket-transport.js';
 import { CloseCode, closeFrame, FrameWriter, pongFrame } from './web-socket-frames.js';
 import { type FrameEnd, FrameReader } from './web-socket-reader.js';
 
@@ -13,22 +13,7 @@ const writer = new FrameWriter();
 /** Opens a connection over a socket that has been upgraded. `head` is what came behind the request. */
 export function openWebSocket(room: ListenerRoom, chain: string, socket: Duplex, head: Buffer, arrival: Omit<Arrival, 'socket'>): void {
   const transport = new WebSocketTransport(socket, arrival, room);
-  const connection = openConnection(room.connections, transport, chain);
-  const gone = room.opened(connection);
-  arrival.settled();
-  // Half-open until the connection is over: a peer that has said its last may still wait for an answer, and what it said for its turn.
-  socket.allowHalfOpen = true;
-  let failure: Error | null = null;
-  socket.on('error', (error) => {
-    failure = error;
-  });
-  socket.on('data', (chunk: Buffer) => transport.received(connection, chunk));
-  socket.on('drain', () => connection.drained());
-  socket.on('end', () => transport.endedByPeer(connection));
-  socket.on('close', () => {
-    connection.closed(failure);
-    gone();
-  });
+  carry(room, chain, socket, transport, arrival.settled, (connection, chunk) => transport.received(connection, chunk));
   if (head.length > 0) socket.unshift(head);
 }
 

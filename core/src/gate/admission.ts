@@ -3,13 +3,12 @@ import type { ClientInfo, ConnectPatch, Identity, IdentityGrant, NormalizeConnec
 import { isTopicName, ReasonCode } from '@portcullis/sdk';
 import type { AskOptions, Outcome, Pending } from '../hooks/index.js';
 import { type AdmissionResult, type ConnectRequest, changedInfo, clientInfo, isUtf8Text } from './admission-types.js';
-import { GateClient, type Standing } from './client.js';
+import { GateClient, NONE_KNOWN, type Standing } from './client.js';
 import { FAULT_CODE, OVERLOAD_CODE, refusalCode } from './codes.js';
 import type { Gate } from './gate.js';
 import { Message } from './message.js';
 import { loadPolicy } from './policy-loader.js';
 
-const NONE_KNOWN: ReadonlyMap<string, number | string> = new Map();
 const TENANT = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
 
 /**

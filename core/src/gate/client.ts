@@ -9,7 +9,8 @@ import { publishClass, VerdictCache, VerdictClass } from './verdicts.js';
 /** What a subscription must have checked for each copy. 0: proven, nothing. */
 export const Check = { PROVEN: 0, RECEIVE: 1, SUBSCRIBE_ALLOW: 2, SUBSCRIBE_NOT_DENY: 4 } as const;
 
-const NONE_KNOWN: ReadonlyMap<string, number | string> = new Map();
+/** What is known of the versions of sources before any was asked. */
+export const NONE_KNOWN: ReadonlyMap<string, number | string> = new Map();
 
 /** The part of a configuration generation that one client stands under. */
 export interface Standing {

@@ -8,24 +8,13 @@ import { DENY } from '../gate/gate.test.support.js';
 import { Logger } from '../log.js';
 import { FailureLog } from './failure-log.js';
 import { type Listener, type ListenerOptions, type ListenerRoom, listen } from './index.js';
+import { LOCAL } from './listener.test.support.js';
 
 const HEADER = Buffer.from('PROXY TCP4 192.0.2.1 192.0.2.2 40000 1883\r\n', 'latin1');
 const CONNACK = '20020000';
 const CONNECT_TIMEOUT_MS = 10_000;
 
-const OPTIONS: ListenerOptions = {
-  name: 'local',
-  scheme: 'mqtt',
-  host: '127.0.0.1',
-  port: 0,
-  path: '',
-  chain: 'default',
-  maxConnections: null,
-  origins: null,
-  tls: null,
-  proxyProtocol: { trusted: ['127.0.0.1'] },
-  mode: 0o600,
-};
+const OPTIONS: ListenerOptions = { ...LOCAL, proxyProtocol: { trusted: ['127.0.0.1'] } };
 
 async function scene(t: TestContext, options: Partial<ListenerOptions> = {}, given: Parameters<typeof connectionRig>[0] = {}) {
   const rig = connectionRig(given);

@@ -9,20 +9,7 @@ import { connectHex, connectionRig, PINGREQ } from '../connection/connection.tes
 import { PortcullisError } from '../errors.js';
 import { DENY, FAULT } from '../gate/gate.test.support.js';
 import { type Listener, type ListenerOptions, type ListenerRoom, listen } from './index.js';
-
-const OPTIONS: ListenerOptions = {
-  name: 'local',
-  scheme: 'mqtt',
-  host: '127.0.0.1',
-  port: 0,
-  path: '',
-  chain: 'default',
-  maxConnections: null,
-  origins: null,
-  tls: null,
-  proxyProtocol: null,
-  mode: 0o600,
-};
+import { LOCAL } from './listener.test.support.js';
 
 const CONNACK = '20020000';
 
@@ -38,7 +25,7 @@ async function scene(t: TestContext, options: Partial<ListenerOptions> = {}, giv
       };
     },
   };
-  const listener = await listen(room, { ...OPTIONS, ...options });
+  const listener = await listen(room, { ...LOCAL, ...options });
   t.after(async () => {
     for (const close of closing) close();
     closing = [];
@@ -145,14 +132,14 @@ test('A port that is taken is refused with a text that says so.', { timeout: 20_
   const { listener, listenerRoom } = await scene(t);
   const port = Number(listener.url.split(':').at(-1));
   await assert.rejects(
-    listen(listenerRoom, { ...OPTIONS, name: 'second', port }),
+    listen(listenerRoom, { ...LOCAL, name: 'second', port }),
     (error) =>
       error instanceof PortcullisError &&
       error.code === 'PCL_LISTEN' &&
       error.message.includes('"second"') &&
       error.message.includes(`port ${port} is in use`),
   );
-  await assert.rejects(listen(listenerRoom, { ...OPTIONS, host: '203.0.113.7' }), /no address 203\.0\.113\.7/);
+  await assert.rejects(listen(listenerRoom, { ...LOCAL, host: '203.0.113.7' }), /no address 203\.0\.113\.7/);
 });
 
 test('A closed listener takes nobody, and lets those stay who are there.', { timeout: 20_000 }, async (t) => {

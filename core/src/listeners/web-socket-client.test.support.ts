@@ -3,7 +3,8 @@ import { connect as connectSocket, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { connectionRig } from '../connection/connection.test.support.js';
 import { CONNECTION } from '../gate/gate.test.support.js';
-import { type ListenerRoom, listen } from './index.js';
+import { type ListenerOptions, type ListenerRoom, listen } from './index.js';
+import { LOCAL } from './listener.test.support.js';
 import { hex, theirFrame } from './web-socket.test.support.js';
 
 /** Room for WebSocket connections; `counted` tells how many were opened and how many are gone. */
@@ -25,19 +26,7 @@ export function scene(given: Parameters<typeof connectionRig>[0] = {}) {
 /** The same behind a listener. */
 export async function served(t: TestContext, given: Parameters<typeof connectionRig>[0] = {}) {
   const rig = scene(given);
-  const options = {
-    name: 'web',
-    scheme: 'ws',
-    host: '127.0.0.1',
-    port: 0,
-    path: '/mqtt',
-    chain: 'default',
-    maxConnections: null,
-    origins: null,
-    tls: null,
-    proxyProtocol: null,
-    mode: 0o600,
-  } as const;
+  const options: ListenerOptions = { ...LOCAL, name: 'web', scheme: 'ws', path: '/mqtt' };
   const listener = await listen(rig.listenerRoom, options);
   const sockets: Socket[] = [];
   t.after(async () => {

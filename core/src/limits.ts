@@ -186,6 +186,21 @@ export const LIMITS = {
   pluginStartMs: limit(30_000, 100, 3_600_000, 'milliseconds', 'Time that the start of a plugin may take.'),
   pluginTimers: limit(10_000, 1, 1_000_000, 'count', 'Timers of one plugin.'),
   pluginMetrics: limit(1000, 0, 100_000, 'count', 'Counters and gauges of one plugin.'),
+  workerHeapBytes: limit(
+    256 * MIB,
+    16 * MIB,
+    16_384 * MIB,
+    'bytes',
+    "Heap of a plugin in a worker, and as much again of buffers outside of it; `maxHeapBytes` of a plugin's entry comes before it.",
+  ),
+  workerHeartbeatMs: limit(1000, 50, 60_000, 'milliseconds', 'Time between two signs of life of a worker; one that is so late while its questions are given up is ended.'),
+  workerSilenceMs: limit(10_000, 100, 600_000, 'milliseconds', 'Time without a sign of life after which a worker is ended though nobody waits for it.'),
+  workerRestartMs: limit(1000, 1, 600_000, 'milliseconds', 'Pause before the second restart of a worker, doubled for each further one; the first comes at once.'),
+  workerRestartMaxMs: limit(30_000, 1, 3_600_000, 'milliseconds', 'Longest pause before a restart; a worker that has lived for twice as long is started at once again.'),
+  workerNews: limit(10_000, 1, 1_000_000, 'count', 'News that a worker has been told and has not heard yet; further ones are dropped and counted.'),
+  workerMessages: limit(10_000, 10, 1_000_000, 'count', 'Log lines and the like of a worker between two signs of life, and its calls that wait; what sends twice as many is ended.'),
+  workerOutputBytes: limit(65_536, 0, 16 * MIB, 'bytes', 'What a worker prints and the log takes up between two signs of life; the rest is counted.'),
+  workerGivenUp: limit(1000, 1, 1_000_000, 'count', 'Questions given up that a worker has not answered and that are remembered, to tell late answers from second ones.'),
   maxWebSocketFrameBytes: limit(MIB, 1024, 268_435_460, 'bytes', 'Greatest WebSocket message.'),
 } as const satisfies Record<string, LimitSpec>;
 

@@ -61,6 +61,8 @@ export class Stats {
   foreignAnswers = 0;
   escapedErrors = 0;
   newsDropped = 0;
+  /** Threads of plugins that ended, or had to be ended, while they were needed. */
+  workersLost = 0;
   invariantsBroken = 0;
 
   readonly #plugin = new Map<string, number>();

@@ -10,7 +10,7 @@ import {
   validatePluginConfig,
 } from '../config/index.js';
 import { errorText } from '../errors.js';
-import { homelessHook, type LoadedPlugin, loadPlugin, type PluginSpec } from '../hooks/index.js';
+import { homelessHook, type LoadedPlugin, loadPlugin, manifestProblem, type PluginSpec } from '../hooks/index.js';
 
 /** A plugin's entry with its options, and its code. */
 export interface ReadyPlugin {
@@ -52,6 +52,7 @@ export async function loadEverything(configFile: string, env: Env, load: typeof 
     if (loaded === null) continue;
     const result = validatePluginConfig(document, entry.name, loaded.definition.config, env);
     problems.push(...result.problems, ...faultProblems(document, entry.name, loaded), ...chainProblems(document, entry.name, loaded));
+    problems.push(...workerProblems(document, entry.name, loaded));
     byName.set(entry.name, { loaded, config: result.value });
   }
   if (config === null || problems.length > 0) return { problems: sortProblems(problems), missing: false };
@@ -64,12 +65,12 @@ export async function loadEverything(configFile: string, env: Env, load: typeof 
 
 async function loadEntry(
   document: ConfigDocument,
-  { name, use, useAt }: LoadableEntry,
+  { name, use, useAt, isolation }: LoadableEntry,
   problems: Problem[],
   load: typeof loadPlugin,
 ): Promise<LoadedPlugin | null> {
   try {
-    return await load(use, document.folder);
+    return await load(use, document.folder, isolation);
   } catch (error) {
     problems.push({ ...useAt, path: document.json.problem(['plugins', name, 'use'], '').path, message: errorText(error), hint: null });
     return null;
@@ -90,6 +91,12 @@ function faultProblems({ json }: ConfigDocument, name: string, { definition }: L
       `${definition.name} does not declare decides: { authenticate: ["allow", "skip"] }; a user it would have denied could get in`,
     ),
   ];
+}
+
+/** What the manifest says that cannot be done in a worker. What it does not say is found when the plugin starts. */
+function workerProblems({ json }: ConfigDocument, name: string, { definition, workerFile }: LoadedPlugin): Problem[] {
+  const message = workerFile === undefined ? null : manifestProblem(name, definition);
+  return message === null ? [] : [json.problem(['plugins', name, 'isolation'], message)];
 }
 
 /** A plugin that protects something, but in no chain, protects nothing. Found here as far as its manifest tells, else when it starts. */

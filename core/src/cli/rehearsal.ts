@@ -247,7 +247,8 @@ async function stage(real: GenerationInput): Promise<Stage | null> {
   });
   const entry = (name: string, played: PluginDefinition) => ({
     spec: Object.freeze({ ...model.spec, name, config: {}, onFault: 'refuse' as const, startup: 'exit' as const, publishTo: [] }),
-    loaded: { ...model.loaded, definition: played, root: '', packageName: name },
+    // Not the rest of the model's: one in a worker would be started there.
+    loaded: { definition: played, root: '', packageName: name, version: model.loaded.version },
   });
   const options = Object.freeze({
     ...listener,

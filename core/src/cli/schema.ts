@@ -22,9 +22,9 @@ export async function printSchema(
       return 1;
     }
   } else {
-    for (const { use } of loadableEntries(parsed.document)) {
+    for (const { use, isolation } of loadableEntries(parsed.document)) {
       try {
-        const { definition } = await load(use, parsed.document.folder);
+        const { definition } = await load(use, parsed.document.folder, isolation);
         described.push({ use, schema: definition.config });
       } catch (error) {
         terminal.complain(printable(`left out: ${errorText(error)}`));

@@ -23,8 +23,8 @@ export interface CrossChecked {
 }
 
 export const ISOLATION_TEXT =
-  '"inProcess" runs the plugin inside the broker: fast, but its code has all rights of the broker and can block it; ' +
-  '"worker" gives it a thread of its own with a memory cap, at about 10 µs a question, and is not available in this version';
+  '"inProcess" runs the plugin inside the broker: fast, and with every hook, but its code has all rights of the broker and can block it; ' +
+  '"worker" gives it a thread of its own with a memory cap, ended and started again when it hangs, without the hooks that must be answered at once';
 
 /** What a schema cannot say: names that must exist, urls, addresses, topic filters. Looks only at what has the right type. */
 export function crossCheck(document: ConfigDocument, env: Env): CrossChecked {
@@ -156,14 +156,8 @@ function checkPlugins(json: JsonDocument, problems: Problem[]): void {
     if (use !== null && use !== '' && !isUsable(use)) {
       problems.push(json.problem([...base, 'use'], 'is neither the name of a package nor a folder', 'folders begin with "./", "../" or "/"'));
     }
-    if (text(json, [...base, 'isolation']) === 'worker') {
-      problems.push(
-        json.problem(
-          [...base, 'isolation'],
-          'worker isolation is not available in this version',
-          'only "inProcess" is; it runs the plugin with all rights of the broker',
-        ),
-      );
+    if (json.node([...base, 'maxHeapBytes']) !== null && text(json, [...base, 'isolation']) !== 'worker') {
+      problems.push(json.problemAtKey([...base, 'maxHeapBytes'], 'is for plugins in a worker', 'add "isolation": "worker", or remove it'));
     }
     for (const [filter, path] of texts(json, [...base, 'publishTo'])) {
       if (!isTopicFilter(filter))

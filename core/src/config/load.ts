@@ -114,7 +114,7 @@ interface ListenerEntry {
 /** The document after validation, with the schema's defaults filled in. */
 interface CompleteDocument {
   readonly listeners: Readonly<Record<string, ListenerEntry>>;
-  readonly plugins: Readonly<Record<string, Omit<PluginConfig, 'name' | 'useAt' | 'isolation'> & { config: unknown; isolation?: string }>>;
+  readonly plugins: Readonly<Record<string, Omit<PluginConfig, 'name' | 'useAt' | 'isolation'> & { config: unknown; isolation?: PluginConfig['isolation'] }>>;
   readonly chains: Readonly<Record<string, Omit<ChainConfig, 'name'>>>;
   readonly sessions: SessionsConfig;
   readonly limits: Parameters<typeof makeLimits>[0];
@@ -143,8 +143,8 @@ function build(document: ConfigDocument, value: CompleteDocument, cross: CrossCh
     // What reads certificates anew is no plain data.
     return Object.freeze({ ...(sealed(plain) as typeof plain), tls });
   });
-  const plugins = Object.entries(value.plugins).map(([name, { config: _, isolation: __, ...rest }]): PluginConfig => {
-    return { name, ...rest, useAt: document.json.valueAt(['plugins', name, 'use']), isolation: 'inProcess' };
+  const plugins = Object.entries(value.plugins).map(([name, { config: _, isolation = 'inProcess', ...rest }]): PluginConfig => {
+    return { name, ...rest, useAt: document.json.valueAt(['plugins', name, 'use']), isolation };
   });
   const chains = Object.entries(value.chains).map(([name, chain]): [string, ChainConfig] => [name, quick(sealed({ name, ...chain }) as ChainConfig)]);
   return Object.freeze({
@@ -164,11 +164,12 @@ export interface LoadableEntry {
   readonly name: string;
   readonly use: string;
   readonly useAt: Position;
+  readonly isolation: PluginConfig['isolation'];
 }
 
 /**
  * The entries whose code may be loaded even while the file has other mistakes, so that all are found at once. Never one for which nobody has
- * agreed yet that it runs inside the broker.
+ * agreed yet where it runs.
  */
 export function loadableEntries({ json }: ConfigDocument): LoadableEntry[] {
   const found: LoadableEntry[] = [];
@@ -176,8 +177,8 @@ export function loadableEntries({ json }: ConfigDocument): LoadableEntry[] {
     const use = json.node(['plugins', name, 'use'])?.value;
     const isolation = json.node(['plugins', name, 'isolation'])?.value;
     if (typeof use !== 'string' || !isUsable(use) || !new RegExp(NAME_PATTERN).test(name)) continue;
-    const agreed = isolation === 'inProcess' || (isolation === undefined && new RegExp(SHIPPED_PATTERN).test(use));
-    if (agreed) found.push({ name, use, useAt: json.valueAt(['plugins', name, 'use']) });
+    const agreed = isolation === undefined && new RegExp(SHIPPED_PATTERN).test(use) ? 'inProcess' : isolation;
+    if (agreed === 'inProcess' || agreed === 'worker') found.push({ name, use, useAt: json.valueAt(['plugins', name, 'use']), isolation: agreed });
   }
   return found;
 }

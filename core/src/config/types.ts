@@ -54,7 +54,7 @@ export interface PluginConfig {
   readonly use: string;
   /** Where `use` stands in the file. */
   readonly useAt: Position;
-  readonly isolation: 'inProcess';
+  readonly isolation: 'inProcess' | 'worker';
   readonly timeoutMs: number;
   readonly maxConcurrent: number;
   readonly maxQueue: number;
@@ -63,6 +63,8 @@ export interface PluginConfig {
   readonly startup: 'gate' | 'wait' | 'exit';
   /** Topic filters within which the plugin may publish. */
   readonly publishTo: readonly string[];
+  /** Only of one in a worker, and only when told. */
+  readonly maxHeapBytes?: number;
 }
 
 export interface BreakerConfig {

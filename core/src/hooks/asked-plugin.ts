@@ -1,4 +1,4 @@
-import type { HookName, PluginDefinition } from '@portcullis/sdk';
+import type { HookName, LogFields, PluginDefinition, PluginLog } from '@portcullis/sdk';
 import type { TimerWheel } from '../clock.js';
 import type { Limits } from '../limits.js';
 import type { Logger } from '../log.js';
@@ -15,6 +15,20 @@ export interface HostTools {
   readonly limits: Limits;
   readonly faults: FaultLog;
   readonly hashes: HashQueue;
+}
+
+/** A log without a level of its own to set. */
+export interface PlainLog extends PluginLog {
+  child(fields: LogFields): PlainLog;
+}
+
+/** What one start of a plugin works with: the broker's, or in a thread of its own what stands for it there. */
+export interface InstanceTools {
+  readonly wheel: TimerWheel;
+  readonly log: PlainLog;
+  readonly stats: Pick<Stats, 'get' | 'names' | 'countPlugin' | 'setPlugin'>;
+  readonly limits: Pick<Limits, 'pluginStartMs' | 'pluginTimers' | 'pluginMetrics'>;
+  readonly faults: Pick<FaultLog, 'escaped'>;
 }
 
 /** A handler as a plugin gave it. Nothing is known about what it does or returns. */

@@ -16,6 +16,7 @@ import type { PluginRuntime, PluginState } from './plugin-runtime.js';
 import type { ChainSpec, HostServices, PluginSpec } from './specs.js';
 import { StartError, type StartProblem } from './start-error.js';
 import { VerifiedCache } from './verified-cache.js';
+import { workerDefinition } from './worker/worker-definition.js';
 
 export interface HostOptions {
   /** In the order of the file, which is the asking order of hooks that concern every plugin. */
@@ -113,9 +114,14 @@ export class PluginHost {
     return this.#ending;
   }
 
-  #makeLife(spec: PluginSpec, { definition }: LoadedPlugin): PluginLife {
+  #makeLife(spec: PluginSpec, { definition: manifest, workerFile }: LoadedPlugin): PluginLife {
     const { baseFolder, services } = this.#options;
-    return new PluginLife({ spec, definition, baseFolder, services, tools: this.#tools }, (life) => this.#adopt(life));
+    const tools = this.#tools;
+    const adopt = (life: PluginLife) => this.#adopt(life);
+    if (workerFile === undefined) return new PluginLife({ spec, definition: manifest, baseFolder, services, tools }, adopt);
+    const definition = workerDefinition({ manifest, file: workerFile, spec, tools, lost: (cause) => life.lost(cause) });
+    const life = new PluginLife({ spec, definition, baseFolder, services, tools }, adopt);
+    return life;
   }
 
   /** All of them, also behind one that could not: whoever mends one mistake should not meet the next only then. */

@@ -6,9 +6,10 @@ export type { ApplyPatch, GlobalHooks, PatchedOutcome, TenantOutcome } from './g
 export type { VerifyPassword } from './hash-queue.js';
 export type { AskableHook, GlobalGuardHook, NewsHookName, PatchHook, SyncGuardHook } from './hook-table.js';
 export { type HostOptions, PluginHost } from './host.js';
-export { type LoadedPlugin, loadPlugin } from './loader.js';
+export { type Isolation, type LoadedPlugin, loadPlugin } from './loader.js';
 export { type AllowOutcome, type FaultOutcome, fault, type Outcome, PASS, SKIP } from './outcome.js';
 export type { PluginState } from './plugin-runtime.js';
 export type { PolicyAnswers } from './policy-answers.js';
 export type { AskOptions, BreakerSpec, ChainSpec, CredentialSource, HostServices, Pending, PluginSpec, TemplateChange } from './specs.js';
 export { StartError, type StartProblem } from './start-error.js';
+export { manifestProblem } from './worker/needs.js';

@@ -1,7 +1,7 @@
 import { type HookName, PLUGIN_ERRORS } from '@portcullis/sdk';
 import { errorText } from '../errors.js';
 import { type Answer, readAnswer } from './answer.js';
-import type { AskedPlugin, HostTools } from './asked-plugin.js';
+import type { AskedPlugin } from './asked-plugin.js';
 import type { FaultKind } from './fault-log.js';
 import { HashQueueFull } from './hash-queue.js';
 import { NOTHING, PASS, type PluginOutcome, SKIP } from './outcome.js';
@@ -12,12 +12,26 @@ export interface Failure {
   readonly detail: string;
 }
 
+/** A failure whose kind is known already: told by the thread of a plugin, or by the thread's end. */
+export class AskedFailure extends Error {
+  readonly kind: FaultKind;
+
+  constructor(kind: FaultKind, detail: string) {
+    super(detail);
+    this.kind = kind;
+  }
+}
+
 export function isFailure(judged: PluginOutcome | Failure): judged is Failure {
   return 'detail' in judged && judged.kind !== 'fault';
 }
 
+interface Counting {
+  readonly stats: { foreignAnswers: number };
+}
+
 /** What a returned value amounts to. The only way from a plugin's answer to an outcome that is not a fault. */
-export function judgeAnswer(value: unknown, question: object, hook: HookName, plugin: AskedPlugin, tools: HostTools): PluginOutcome | Failure {
+export function judgeAnswer(value: unknown, question: object, hook: HookName, plugin: Pick<AskedPlugin, 'name' | 'answers'>, tools: Counting): PluginOutcome | Failure {
   const answer = readAnswer(value, question);
   if (answer === null) return { kind: 'no-decision', detail: `answered with ${kindOf(value)} instead of a decision` };
   if (answer === 'foreign') {
@@ -53,6 +67,7 @@ function toOutcome(answer: Exclude<Answer, { verb: 'malformed' }>, plugin: strin
 
 /** What a throw or a rejection amounts to: always a failure. */
 export function judgeError(error: unknown): Failure {
+  if (error instanceof AskedFailure) return { kind: error.kind, detail: error.message };
   if (error instanceof HashQueueFull) return { kind: 'overload', detail: error.message };
   return { kind: isBackendUnavailable(error) ? 'unavailable' : 'threw', detail: errorText(error) };
 }

@@ -3,7 +3,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { PluginDefinition } from '@portcullis/sdk';
 import { ERRORS, errorText, PortcullisError } from '../errors.js';
 import { copyDefinition, definitionProblems } from './definition.js';
-import { findPackage, type PackageEntry } from './package-entry.js';
+import { findPackage } from './package-entry.js';
+import { readManifest } from './worker/read-manifest.js';
 
 /** A plugin's package, imported and checked; nothing of it has been started. */
 export interface LoadedPlugin {
@@ -12,20 +13,28 @@ export interface LoadedPlugin {
   readonly root: string;
   readonly packageName: string;
   readonly version: string;
+  /** The plugin's module, when it lives in a worker: then `definition` holds its manifest only. */
+  readonly workerFile?: string;
 }
+
+export type Isolation = 'inProcess' | 'worker';
 
 const IMPORT_MS = 30_000;
 
 /**
- * Imports the plugin that `use` names: a package, looked for from `baseFolder` and then from the broker's own place, or a folder.
+ * Imports the plugin that `use` names: a package, looked for from `baseFolder` and then from the broker's own place, or a folder. Of one that is
+ * isolated in a worker only the manifest is read, in a worker.
  *
  * Throws a PortcullisError of one line that says what is wrong and what to do.
  */
-export async function loadPlugin(use: string, baseFolder: string): Promise<LoadedPlugin> {
+export async function loadPlugin(use: string, baseFolder: string, isolation: Isolation = 'inProcess'): Promise<LoadedPlugin> {
   try {
-    const entry = await findPackage(use, baseFolder, [dirname(fileURLToPath(import.meta.url))]);
-    const definition = definitionOf(await importModule(entry));
-    return Object.freeze({ definition, root: entry.root, packageName: entry.packageName, version: entry.version });
+    const { file, root, packageName, version } = await findPackage(use, baseFolder, [dirname(fileURLToPath(import.meta.url))]);
+    if (isolation === 'worker') {
+      return Object.freeze({ definition: await readManifest(file, IMPORT_MS), root, packageName, version, workerFile: file });
+    }
+    const definition = definitionOf(await importModule(file));
+    return Object.freeze({ definition, root, packageName, version });
   } catch (error) {
     throw new PortcullisError(ERRORS.pluginLoad, `plugin ${JSON.stringify(use)} cannot be loaded: ${firstLine(errorText(error))}`, { cause: error });
   }
@@ -39,7 +48,7 @@ function definitionOf(module: Readonly<Record<string, unknown>>): PluginDefiniti
 }
 
 /** An import that awaits something that never comes would leave the broker neither started nor refused. */
-async function importModule({ file }: PackageEntry): Promise<Readonly<Record<string, unknown>>> {
+async function importModule(file: string): Promise<Readonly<Record<string, unknown>>> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`importing ${file} has not ended within ${IMPORT_MS / 1000} s`)), IMPORT_MS);

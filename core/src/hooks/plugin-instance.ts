@@ -1,7 +1,6 @@
 import type { Capability, PluginContext, PluginDefinition, PluginLog } from '@portcullis/sdk';
 import { errorText } from '../errors.js';
-import type { Logger } from '../log.js';
-import type { HostTools } from './asked-plugin.js';
+import type { InstanceTools, PlainLog } from './asked-plugin.js';
 import { makeMetrics, makeServices } from './plugin-services.js';
 import { TimerSet } from './plugin-timers.js';
 import type { HostServices, PluginSpec } from './specs.js';
@@ -15,14 +14,14 @@ export interface InstanceInit {
   readonly definition: PluginDefinition;
   readonly baseFolder: string;
   readonly services: HostServices;
-  readonly tools: HostTools;
+  readonly tools: InstanceTools;
 }
 
 /** One start of a plugin, and all that this start opened. A further try is a further instance. */
 export class PluginInstance {
   readonly registry = new TapRegistry();
   readonly #init: InstanceInit;
-  readonly #log: Logger;
+  readonly #log: PlainLog;
   readonly #timers: TimerSet;
   readonly #controller = new AbortController();
   readonly #disposers: Callback[] = [];
@@ -129,7 +128,7 @@ export class PluginInstance {
   }
 }
 
-function pluginLog(log: Logger): PluginLog {
+function pluginLog(log: PlainLog): PluginLog {
   return Object.freeze({
     debug: (fields, message) => log.debug(fields, message),
     info: (fields, message) => log.info(fields, message),

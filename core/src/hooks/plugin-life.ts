@@ -1,5 +1,5 @@
 import type { WheelTimer } from '../clock.js';
-import { errorText } from '../errors.js';
+import { ERRORS, errorText } from '../errors.js';
 import type { HostTools } from './asked-plugin.js';
 import { frozenConfig } from './frozen-view.js';
 import { isBackendUnavailable } from './judge-answer.js';
@@ -8,6 +8,7 @@ import { type InstanceInit, PluginInstance } from './plugin-instance.js';
 import { PluginRuntime } from './plugin-runtime.js';
 import { StartError } from './start-error.js';
 import { within } from './within.js';
+import { Restarts } from './worker/restarts.js';
 
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 30_000;
@@ -16,20 +17,25 @@ const STOP_MS = 5000;
 /** Called when a later start succeeded, before the plugin is asked anything; throws when the configuration does not fit what it taps. */
 export type Adopt = (life: PluginLife) => void;
 
+export interface LifeInit extends InstanceInit {
+  readonly tools: HostTools;
+}
+
 /** A plugin from its first start to its end: started, tried again while its backend is down, stopped. */
 export class PluginLife {
   readonly runtime: PluginRuntime;
   readonly news: NewsQueue;
-  readonly #init: InstanceInit;
+  readonly #init: LifeInit;
   readonly #tools: HostTools;
   readonly #config: unknown;
   readonly #adopt: Adopt;
   #instance: PluginInstance;
+  readonly #restarts: Restarts;
   #retryMs = FIRST_RETRY_MS;
   #retry: WheelTimer | null = null;
   #ended = false;
 
-  constructor(init: InstanceInit, adopt: Adopt) {
+  constructor(init: LifeInit, adopt: Adopt) {
     this.#init = init;
     this.#tools = init.tools;
     this.#adopt = adopt;
@@ -37,6 +43,7 @@ export class PluginLife {
     this.runtime = new PluginRuntime(init.spec, init.definition, init.tools);
     this.news = new NewsQueue(init.spec.name, init.tools);
     this.#instance = new PluginInstance(init);
+    this.#restarts = new Restarts(init.tools.limits.workerRestartMs, init.tools.limits.workerRestartMaxMs);
   }
 
   get name(): string {
@@ -58,8 +65,21 @@ export class PluginLife {
       this.#beDown(error);
       return false;
     }
-    this.runtime.becomeReady(this.#instance.registry);
+    this.#becomeReady();
     return true;
+  }
+
+  /** The thread that the plugin lives in has ended. Its questions are faults until it has been started again. */
+  lost(cause: string): void {
+    if (this.#ended || this.runtime.state !== 'ready') return;
+    const { log, stats, wheel } = this.#tools;
+    this.runtime.becomeDown(this.#instance.registry, cause);
+    stats.workersLost += 1;
+    const pauseMs = Math.round(this.#restarts.pause(wheel.clock.now()));
+    log.error({ code: ERRORS.pluginFault.code, plugin: this.name, cause, pauseMs }, 'the worker of a plugin has ended; another is started');
+    void this.#stopInstance().then(() => {
+      if (!this.#ended) this.#retry = wheel.after(pauseMs, () => void this.#tryAgain());
+    });
   }
 
   /** Ends everything that happens by itself: questions, timers, further starts. */
@@ -87,7 +107,7 @@ export class PluginLife {
   }
 
   async #takeUp(): Promise<void> {
-    this.runtime.becomeReady(this.#instance.registry);
+    this.#becomeReady();
     try {
       this.#adopt(this);
     } catch (error) {
@@ -98,6 +118,12 @@ export class PluginLife {
       return;
     }
     this.#tools.log.info({ plugin: this.name }, 'the plugin is ready');
+  }
+
+  #becomeReady(): void {
+    this.#restarts.started(this.#tools.wheel.clock.now());
+    this.#retryMs = FIRST_RETRY_MS;
+    this.runtime.becomeReady(this.#instance.registry);
   }
 
   #beDown(error: unknown): void {

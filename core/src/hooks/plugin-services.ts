@@ -14,7 +14,7 @@ import {
   type SessionsService,
   type StoresService,
 } from '@portcullis/sdk';
-import type { HostTools } from './asked-plugin.js';
+import type { InstanceTools } from './asked-plugin.js';
 import { checkQos, checkRules } from './grants.js';
 import type { HostServices, PluginSpec } from './specs.js';
 
@@ -146,7 +146,7 @@ function checkSelector(given: ClientSelector): ClientSelector {
 const METRIC = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
 
 /** Counters and gauges `plugin.<entry>.<name>`; so many names, so that data from the wire cannot fill the memory. */
-export function makeMetrics(plugin: string, tools: HostTools): PluginMetrics {
+export function makeMetrics(plugin: string, tools: Pick<InstanceTools, 'stats' | 'limits'>): PluginMetrics {
   const names = new Set<string>();
   const fullName = (name: string, value: number) => {
     if (typeof name !== 'string' || !METRIC.test(name))

@@ -1,16 +1,18 @@
 import type { PluginTimers } from '@portcullis/sdk';
 import { WheelTimer } from '../clock.js';
-import type { HostTools } from './asked-plugin.js';
+import type { InstanceTools } from './asked-plugin.js';
 import { silencePromiseWith } from './silence-promise.js';
+
+type TimerTools = Pick<InstanceTools, 'wheel' | 'limits' | 'faults'>;
 
 /** The timers of one plugin. They end with it; what their callbacks throw is logged in its name. */
 export class TimerSet implements PluginTimers {
   readonly #plugin: string;
-  readonly #tools: HostTools;
+  readonly #tools: TimerTools;
   readonly #timers = new Set<WheelTimer>();
   #ended = false;
 
-  constructor(plugin: string, tools: HostTools) {
+  constructor(plugin: string, tools: TimerTools) {
     this.#plugin = plugin;
     this.#tools = tools;
   }

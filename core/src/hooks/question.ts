@@ -216,10 +216,10 @@ export class Question implements Pending {
  * A request as its plugin sees it. The signal is made when it is first looked at: most handlers never do, and it costs more than the rest of
  * the question; as a getter of the class, because one of the object would cost almost as much.
  */
-class RequestView {
-  readonly #question: Question;
+export class RequestView {
+  readonly #question: { signal(): AbortSignal };
 
-  constructor(question: Question) {
+  constructor(question: { signal(): AbortSignal }) {
     this.#question = question;
   }
 

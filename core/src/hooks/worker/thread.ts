@@ -1,0 +1,127 @@
+import { pathToFileURL } from 'node:url';
+import v8 from 'node:v8';
+import { workerData } from 'node:worker_threads';
+import { errorText } from '../../errors.js';
+import { declaredAnswers } from '../asked-plugin.js';
+import { copyDefinition, definitionProblems } from '../definition.js';
+import { frozenConfig } from '../frozen-view.js';
+import { isBackendUnavailable } from '../judge-answer.js';
+import { PluginInstance } from '../plugin-instance.js';
+import { silencePromiseWith } from '../silence-promise.js';
+import type { AskMessage, NewsItem, ThreadInit, ToThread } from './messages.js';
+import { frozenReceived } from './received.js';
+import { threadServices, threadTools } from './thread-context.js';
+import { ThreadLink } from './thread-link.js';
+import { type ThreadPlugin, ThreadQuestion } from './thread-question.js';
+
+// The thread of one plugin, from its first line to its end.
+
+/** Exchanges of enhanced authentication that are remembered; a step of one that is not is a fault. */
+const MAX_EXCHANGES = 10_000;
+
+const init = { ...(workerData as ThreadInit) };
+// Nothing that leads to the broker is left where the plugin's code would find it.
+for (const key of Object.keys(workerData as object)) Reflect.deleteProperty(workerData as object, key);
+
+const link = new ThreadLink(init.port, init.calls, init.shared, init.limits.workerMessages);
+const tools = threadTools(init, link);
+const questions = new Map<number, ThreadQuestion>();
+const exchanges = new Map<number, object>();
+let instance: PluginInstance | null = null;
+let plugin: ThreadPlugin | null = null;
+
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error: unknown) => tools.faults.escaped(init.spec.name, 'worker', error));
+}
+init.port.on('message', (message: ToThread) => take(message));
+start().then(
+  (started) => link.post({ t: 'started', taps: started.registry.tapped, methods: started.registry.methods }),
+  (error: unknown) => link.post({ t: 'failed', unavailable: isBackendUnavailable(error), text: errorText(error).slice(0, 2000) }),
+);
+
+async function start(): Promise<PluginInstance> {
+  const module = (await import(pathToFileURL(init.file).href)) as Readonly<Record<string, unknown>>;
+  const problems = definitionProblems(module.default);
+  if (problems.length > 0) throw new Error(problems.join('; '));
+  const definition = copyDefinition(module.default as Parameters<typeof copyDefinition>[0]);
+  plugin = { name: init.spec.name, answers: declaredAnswers(definition) };
+  instance = new PluginInstance({ spec: init.spec, definition, baseFolder: init.baseFolder, services: threadServices(link), tools });
+  await instance.start(frozenConfig(init.spec.config));
+  return instance;
+}
+
+function take(message: ToThread): void {
+  switch (message.t) {
+    case 'ask':
+      return ask(message);
+    case 'abort':
+      return questions.get(message.id)?.abort();
+    case 'news':
+      return tellNews(message.items);
+    case 'reply':
+      return link.replied(message.id, message.ok, message.value);
+    case 'ping':
+      tools.flush();
+      return link.beat(message.beat, v8.getHeapStatistics().external_memory);
+    case 'forget':
+      exchanges.delete(message.exchange);
+      return;
+    case 'signal':
+      return instance?.signalStop();
+    case 'reload':
+      void instance?.reload().then(() => link.post({ t: 'reloaded' }));
+      return;
+    case 'stop':
+      void stop();
+  }
+}
+
+function ask(message: AskMessage): void {
+  const { id, hook, method, exchange, request } = message;
+  if (plugin === null) return link.post({ t: 'fault', id, kind: 'threw', detail: 'the plugin has not been loaded' });
+  const question = new ThreadQuestion(message, plugin, link, (goesOn) => {
+    questions.delete(id);
+    if (!goesOn) exchanges.delete(exchange);
+  });
+  questions.set(id, question);
+  const registry = instance?.registry;
+  const handler = method === null ? registry?.handler(hook) : registry?.methodHandler(method);
+  if (handler === undefined) return question.fail({ kind: 'threw', detail: `the plugin does not tap ${hook}` });
+  if (exchange !== 0 && request.step !== 1 && !exchanges.has(exchange)) {
+    return question.fail({ kind: 'threw', detail: 'the exchange that the step belongs to is not known any more' });
+  }
+  question.put(handler, exchange === 0 ? null : exchangeOf(exchange));
+}
+
+function exchangeOf(number: number): object {
+  const known = exchanges.get(number);
+  if (known !== undefined) return known;
+  for (const oldest of exchanges.keys()) {
+    if (exchanges.size < MAX_EXCHANGES) break;
+    exchanges.delete(oldest);
+  }
+  const made = Object.freeze({});
+  exchanges.set(number, made);
+  return made;
+}
+
+function tellNews(items: readonly NewsItem[]): void {
+  for (const { hook, news } of items) {
+    const failed = (error: unknown) => tools.faults.escaped(init.spec.name, hook, error);
+    try {
+      const listener = instance?.registry.handler(hook) as ((news: unknown) => unknown) | undefined;
+      silencePromiseWith(listener?.(frozenReceived(news)), failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+  link.post({ t: 'heard', count: items.length });
+}
+
+async function stop(): Promise<void> {
+  instance?.signalStop();
+  for (const question of questions.values()) question.abort();
+  await instance?.runDisposers();
+  tools.flush();
+  link.post({ t: 'stopped' });
+}

@@ -156,8 +156,8 @@ function checkPlugins(json: JsonDocument, problems: Problem[]): void {
     if (use !== null && use !== '' && !isUsable(use)) {
       problems.push(json.problem([...base, 'use'], 'is neither the name of a package nor a folder', 'folders begin with "./", "../" or "/"'));
     }
-    if (json.node([...base, 'maxHeapBytes']) !== null && text(json, [...base, 'isolation']) !== 'worker') {
-      problems.push(json.problemAtKey([...base, 'maxHeapBytes'], 'is for plugins in a worker', 'add "isolation": "worker", or remove it'));
+    if (json.node([...base, 'maxMemoryBytes']) !== null && text(json, [...base, 'isolation']) !== 'worker') {
+      problems.push(json.problemAtKey([...base, 'maxMemoryBytes'], 'is for plugins in a worker', 'add "isolation": "worker", or remove it'));
     }
     for (const [filter, path] of texts(json, [...base, 'publishTo'])) {
       if (!isTopicFilter(filter))

@@ -142,11 +142,11 @@ const plugin: DocumentSchema = {
         description:
           '"inProcess": fast, but its code runs inside the broker and can block it. "worker": a thread of its own, with a memory cap, that is ended and started again when it hangs. Must be stated unless the plugin ships with Portcullis.',
       },
-      maxHeapBytes: {
+      maxMemoryBytes: {
         type: 'integer',
-        minimum: LIMITS.workerHeapBytes.minimum,
-        maximum: LIMITS.workerHeapBytes.maximum,
-        description: 'Only with "isolation": "worker": bytes of its heap, and as many of buffers; the limit workerHeapBytes unless told.',
+        minimum: LIMITS.workerMemoryBytes.minimum,
+        maximum: LIMITS.workerMemoryBytes.maximum,
+        description: 'Only with "isolation": "worker": bytes that it may hold; the limit workerMemoryBytes unless told.',
       },
       // What it may contain is the plugin's to say.
       config: { type: 'object', default: {}, description: 'Options of the plugin itself.' },

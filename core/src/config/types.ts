@@ -64,7 +64,7 @@ export interface PluginConfig {
   /** Topic filters within which the plugin may publish. */
   readonly publishTo: readonly string[];
   /** Only of one in a worker, and only when told. */
-  readonly maxHeapBytes?: number;
+  readonly maxMemoryBytes?: number;
 }
 
 export interface BreakerConfig {

@@ -25,8 +25,8 @@ export interface PluginSpec {
   readonly startup: 'gate' | 'wait' | 'exit';
   /** Topic filters that the plugin may publish to. */
   readonly publishTo: readonly string[];
-  /** Of a plugin in a worker, when not the limit `workerHeapBytes`. */
-  readonly maxHeapBytes?: number;
+  /** Of a plugin in a worker, when not the limit `workerMemoryBytes`. */
+  readonly maxMemoryBytes?: number;
 }
 
 /** Opens after `faults` within `windowMs`, is tried again after `openMs` (both milliseconds). */

@@ -28,6 +28,8 @@ export interface StageOptions {
   /** Chains with a WebSocket listener, `<name>-web`, besides. */
   readonly web?: readonly string[];
   readonly more?: Readonly<Record<string, unknown>>;
+  /** Where the actors live; inside the broker unless told. */
+  readonly isolation?: 'inProcess' | 'worker';
 }
 
 /** What the versions of MQTT call themselves here. */
@@ -246,7 +248,9 @@ function encode(_key: string, value: unknown): unknown {
 }
 
 /** Copies the actor out of the repository; the SDK is all that it finds there. */
-function install(folder: string, { actors }: StageOptions): void {
+function install(folder: string, { actors, isolation }: StageOptions): void {
+  // A store cannot be provided from a worker.
+  const capabilities = actor.capabilities.filter((capability) => isolation !== 'worker' || capability !== 'stores');
   for (const [name, { index, taps = [] }] of Object.entries(actors)) {
     const home = join(folder, name);
     mkdirSync(join(home, 'node_modules', '@portcullis'), { recursive: true });
@@ -261,7 +265,8 @@ function install(folder: string, { actors }: StageOptions): void {
         dependencies: { '@portcullis/sdk': '^1.0.0' },
       },
       // A manifest names what the plugin answers; one that names more would have to stand in a chain.
-      'index.js': index ?? usualIndex({ decides: Object.fromEntries(Object.entries(actor.decides).filter(([hook]) => taps.includes(hook))) }),
+      'index.js':
+        index ?? usualIndex({ capabilities, decides: Object.fromEntries(Object.entries(actor.decides).filter(([hook]) => taps.includes(hook))) }),
     });
   }
 }
@@ -275,7 +280,7 @@ export function usualIndex(change: object): string {
   ].join('\n');
 }
 
-function configuration({ actors, chains, web = [], more = {} }: StageOptions, socket: string): object {
+function configuration({ actors, chains, web = [], more = {}, isolation = 'inProcess' }: StageOptions, socket: string): object {
   const listeners: Record<string, unknown> = {};
   for (const chain of Object.keys(chains)) listeners[chain] = { url: 'mqtt://127.0.0.1:0', chain };
   for (const chain of web) listeners[`${chain}-web`] = { url: 'ws://127.0.0.1:0/mqtt', chain };
@@ -283,7 +288,7 @@ function configuration({ actors, chains, web = [], more = {} }: StageOptions, so
     name,
     {
       use: `./${name}`,
-      isolation: 'inProcess',
+      isolation,
       // Faults are what these tests are about: none of them is to open the breaker.
       breaker: { faults: MANY },
       config: { socket, taps, methods, stores },

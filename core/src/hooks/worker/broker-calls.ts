@@ -1,7 +1,9 @@
-import type { Credentials, PluginContext, PolicyService, Rule } from '@portcullis/sdk';
+import type { Credentials, PluginContext, PluginMetrics, PolicyService, Rule } from '@portcullis/sdk';
 import { HashQueueFull } from '../hash-queue.js';
+import { pairs } from './read-message.js';
 
 type Args = readonly unknown[];
+type Pairs = ReturnType<typeof pairs>;
 type Perform = (context: PluginContext, args: Args) => unknown;
 
 /**
@@ -10,6 +12,7 @@ type Perform = (context: PluginContext, args: Args) => unknown;
  */
 const CALLS: Readonly<Record<string, Perform>> = {
   publish: ({ publish }, [message]) => publish.publish(message as Parameters<typeof publish.publish>[0]),
+  metrics: ({ metrics }, [counts, gauges]) => takeMetrics(metrics, pairs(counts), pairs(gauges)),
   'stats.get': ({ stats }, [name]) => stats.get(String(name)),
   'stats.names': ({ stats }) => stats.names(),
   'sessions.find': ({ sessions }, [selector]) => sessions.find(objectOf(selector)),
@@ -35,6 +38,11 @@ export function performCredentialsCall(credentials: Credentials | null, what: st
   if (credentials === null) throw new HashQueueFull('the question is over');
   if (what === 'verify') return credentials.verify(typeof argument === 'string' ? argument : null);
   return what === 'equals' ? credentials.equals(textOf(argument)) : credentials.expose();
+}
+
+export function takeMetrics(metrics: PluginMetrics, counts: Pairs, gauges: Pairs): void {
+  for (const [name, by] of counts) metrics.count(name, by);
+  for (const [name, value] of gauges) metrics.gauge(name, value);
 }
 
 function changeTemplates(policy: PolicyService, replace: boolean, set: unknown, remove: unknown): void {

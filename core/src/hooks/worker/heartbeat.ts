@@ -2,10 +2,15 @@ import { type TimerWheel, WheelTimer } from '../../clock.js';
 
 export interface HeartbeatInit {
   readonly wheel: TimerWheel;
-  /** Between two signs of life, and how long one may be late while questions have been given up. */
+  /** Between two signs of life. */
   readonly intervalMs: number;
-  /** How long one may be late when nobody waits for anything. */
+  /** How long one may be late while questions have been given up, and when nobody waits for anything. */
+  readonly lateMs: number;
   readonly silenceMs: number;
+  /** By how much the process may grow while there is no sign of life. */
+  readonly growthBytes: number;
+  /** Memory of the process. */
+  processBytes(): number;
   /** Asks for the sign of life with this number. */
   ping(beat: number): void;
   /** The last sign of life there was. */
@@ -24,6 +29,7 @@ export class Heartbeat {
   readonly #timer = new WheelTimer(() => this.#tick());
   #beat = 0;
   #askedAt = 0;
+  #bytes = 0;
   #givenUp = 0;
   #over = false;
 
@@ -52,6 +58,7 @@ export class Heartbeat {
     const { wheel, intervalMs } = this.#init;
     this.#beat = (this.#beat + 1) % 0x7fffffff;
     this.#askedAt = wheel.clock.now();
+    this.#bytes = this.#init.processBytes();
     wheel.schedule(this.#timer, intervalMs);
     this.#init.ping(this.#beat);
   }
@@ -64,15 +71,20 @@ export class Heartbeat {
       if (!this.#over) this.#ask();
       return;
     }
-    const { wheel, intervalMs, silenceMs } = this.#init;
-    const late = Math.round(wheel.clock.now() - this.#askedAt);
-    if (this.#givenUp > 0) this.#end(`its thread has not moved for ${late} ms, and ${this.#givenUp} questions were given up`);
-    else if (late >= silenceMs) this.#end(`its thread has not moved for ${late} ms`);
-    else wheel.schedule(this.#timer, intervalMs);
-  }
-
-  #end(cause: string): void {
+    const cause = this.#causeOfDeath();
+    if (cause === null) return this.#init.wheel.schedule(this.#timer, this.#init.intervalMs);
     this.stop();
     this.#init.dead(cause);
+  }
+
+  #causeOfDeath(): string | null {
+    const { wheel, lateMs, silenceMs, growthBytes } = this.#init;
+    const late = Math.round(wheel.clock.now() - this.#askedAt);
+    const still = `its thread has not moved for ${late} ms`;
+    // Nobody but the thread could say how much of it is the thread's, and it does not: a heap that grows fast may take the whole process along.
+    const grown = this.#init.processBytes() - this.#bytes;
+    if (grown > growthBytes) return `${still}, and the process grew by ${Math.floor(grown / 1_048_576)} MiB meanwhile`;
+    if (this.#givenUp > 0 && late >= lateMs) return `${still}, and questions were given up: ${this.#givenUp}`;
+    return late >= silenceMs ? still : null;
   }
 }

@@ -31,7 +31,7 @@ export interface ThreadLimits {
 }
 
 /** Places in the memory that both sides see, as 32-bit numbers. */
-export const SHARED = { replies: 0, beat: 1, outsideKiB: 2, count: 3 } as const;
+export const SHARED = { replies: 0, beat: 1, heldKiB: 2, count: 3 } as const;
 
 /** A question on its way to the thread. */
 export interface AskMessage {

@@ -5,7 +5,7 @@ import type { HostTools } from '../asked-plugin.js';
 import { isHookName } from '../hook-table.js';
 import type { PluginSpec } from '../specs.js';
 import { within } from '../within.js';
-import { performCall, performCredentialsCall } from './broker-calls.js';
+import { performCall, performCredentialsCall, takeMetrics } from './broker-calls.js';
 import { Deferred } from './deferred.js';
 import { Heartbeat } from './heartbeat.js';
 import { type FromThread, SHARED, type ThreadInit, type ToThread, type WaitedCall } from './messages.js';
@@ -19,6 +19,8 @@ import { ThreadOutput } from './thread-output.js';
 /** What the callbacks of a stopping plugin have; less than all plugins together have, so that the thread is ended by then. */
 const STOP_MS = 4000;
 const MIB = 1024 * 1024;
+/** What the rest of the process may have grown by in the time that a thread is silent. */
+const GROWTH_BYTES = 64 * MIB;
 
 export interface PluginThreadInit {
   readonly file: string;
@@ -45,13 +47,14 @@ export class PluginThread {
   readonly #port: MessagePort;
   readonly #calls: MessagePort;
   readonly #flags: Int32Array;
-  readonly #heapBytes: number;
+  readonly #maxBytes: number;
   readonly #heartbeat: Heartbeat;
   readonly #output: ThreadOutput;
   readonly questions: OpenQuestions;
   readonly news: ThreadNews;
   readonly #started = new Deferred<Tapped>();
   readonly #stopped = new Deferred<void>();
+  readonly #ended = new Deferred<void>();
   #reloaded: (() => void) | null = null;
   #stage: 'starting' | 'running' | 'stopping' | 'over' = 'starting';
   /** Messages since the last heartbeat that answer nothing, and calls that are being worked on. */
@@ -62,7 +65,7 @@ export class PluginThread {
     const { spec, tools, context } = init;
     const { limits, stats, wheel } = tools;
     this.#init = init;
-    this.#heapBytes = spec.maxHeapBytes ?? limits.workerHeapBytes;
+    this.#maxBytes = spec.maxMemoryBytes ?? limits.workerMemoryBytes;
     const shared = new SharedArrayBuffer(4 * SHARED.count);
     this.#flags = new Int32Array(shared);
     const asked = new MessageChannel();
@@ -80,7 +83,7 @@ export class PluginThread {
       logLevel: (['debug', 'info', 'warn'] as const).find((level) => tools.log.enabled(level)) ?? 'error',
     };
     this.#worker = new Worker(new URL('./thread.js', import.meta.url), {
-      ...threadOptions(this.#heapBytes),
+      ...threadOptions(this.#maxBytes),
       name: `plugin ${spec.name}`,
       workerData: data,
       transferList: [asked.port2, waited.port2],
@@ -95,7 +98,10 @@ export class PluginThread {
     this.#heartbeat = new Heartbeat({
       wheel,
       intervalMs: limits.workerHeartbeatMs,
+      lateMs: limits.workerLateMs,
       silenceMs: limits.workerSilenceMs,
+      growthBytes: this.#maxBytes + GROWTH_BYTES,
+      processBytes: () => process.memoryUsage.rss(),
       ping: (beat) => this.#send({ t: 'ping', beat }),
       heard: () => Atomics.load(this.#flags, SHARED.beat),
       alive: () => this.#alive(),
@@ -106,6 +112,11 @@ export class PluginThread {
   /** Resolves when the plugin's `start` has; rejects with what it threw, or when its thread ends before. */
   get started(): Promise<Tapped> {
     return this.#started.promise;
+  }
+
+  /** Resolves when there is no thread any more. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
   }
 
   signalStop(): void {
@@ -142,12 +153,15 @@ export class PluginThread {
     this.#worker.on('message', () => this.#end('it sent a message of its own to the broker'));
     this.#worker.on('messageerror', () => this.#end('it sent what cannot be read'));
     this.#worker.on('error', (error: unknown) => this.#end(this.#deathOf(error)));
-    this.#worker.on('exit', (code) => this.#end(`its thread ended with code ${code}`));
+    this.#worker.on('exit', (code) => {
+      this.#ended.resolve();
+      this.#end(`its thread ended with code ${code}`);
+    });
   }
 
   #deathOf(error: unknown): string {
     const outOfMemory = (error as { code?: unknown } | null)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
-    return outOfMemory ? `its heap grew beyond ${Math.floor(this.#heapBytes / MIB)} MiB` : `its thread broke: ${errorText(error)}`;
+    return outOfMemory ? `its heap came to its end` : `its thread broke: ${errorText(error)}`;
   }
 
   #send(message: ToThread): void {
@@ -195,9 +209,7 @@ export class PluginThread {
       case 'log':
         return context.log[message.level](message.fields, message.message);
       case 'metrics':
-        for (const [name, by] of message.counts) context.metrics.count(name, by);
-        for (const [name, value] of message.gauges) context.metrics.gauge(name, value);
-        return;
+        return takeMetrics(context.metrics, message.counts, message.gauges);
       case 'escaped':
         return tools.faults.escaped(spec.name, message.where, new Error(message.text));
       case 'second':
@@ -255,12 +267,11 @@ export class PluginThread {
     return performCredentialsCall(this.questions.credentialsOf(args[0]), what, args[1]);
   }
 
-  /** The heap has its cap; bytes that lie outside of it are looked at with each heartbeat. */
   #alive(): void {
     this.#unasked = 0;
     this.#output.beat();
-    const outside = Atomics.load(this.#flags, SHARED.outsideKiB) * 1024;
-    if (outside > this.#heapBytes) this.#end(`its buffers grew to ${Math.floor(outside / MIB)} MiB, of ${Math.floor(this.#heapBytes / MIB)} MiB`);
+    const held = Atomics.load(this.#flags, SHARED.heldKiB) * 1024;
+    if (held > this.#maxBytes) this.#end(`it holds ${Math.floor(held / MIB)} MiB of memory, and may hold ${Math.floor(this.#maxBytes / MIB)}`);
   }
 
   #end(cause: string): void {

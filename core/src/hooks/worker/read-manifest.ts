@@ -14,7 +14,7 @@ const MAX_MANIFEST = 1_048_576;
  */
 export async function readManifest(file: string, milliseconds: number): Promise<PluginDefinition> {
   const worker = new Worker(new URL('./manifest-thread.js', import.meta.url), {
-    ...threadOptions(LIMITS.workerHeapBytes.default),
+    ...threadOptions(LIMITS.workerMemoryBytes.default),
     workerData: { file },
   });
   worker.stdout.resume();

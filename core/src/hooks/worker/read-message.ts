@@ -97,7 +97,8 @@ function readFields(given: unknown): Readonly<Record<string, unknown>> {
   return Object.fromEntries(fields.map(([name, value]) => [text(name), typeof value === 'string' ? text(value) : value]));
 }
 
-function pairs(given: unknown): readonly (readonly [string, number])[] {
+/** Names with numbers. */
+export function pairs(given: unknown): readonly (readonly [string, number])[] {
   return list(given).map((pair) => {
     const [name, value] = list(pair);
     if (typeof value !== 'number') throw new Strange('a metric that is no number');

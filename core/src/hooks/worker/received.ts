@@ -3,7 +3,8 @@
  * is found only when it is there. Bytes came as a copy already.
  */
 export function frozenReceived(value: unknown, key = ''): unknown {
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value;
+  // Things of one message may share parts, and then they share them here.
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value)) return value;
   const fields = value as Record<string, unknown>;
   for (const name of Object.keys(fields)) {
     const item = fields[name];

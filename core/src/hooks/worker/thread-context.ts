@@ -68,6 +68,8 @@ function plainValue(value: unknown): unknown {
   return String(value);
 }
 
+type Pairs = readonly (readonly [string, number])[];
+
 /** Counts of a plugin that the broker hears of at each heartbeat. */
 class ThreadMetrics {
   readonly #prefix: string;
@@ -87,17 +89,29 @@ class ThreadMetrics {
     this.#gauges.set(fullName.slice(this.#prefix.length), value);
   }
 
-  flush(link: ThreadLink): void {
-    if (this.#counts.size + this.#gauges.size === 0) return;
-    link.post({ t: 'metrics', counts: [...this.#counts], gauges: [...this.#gauges] });
+  /** What has been counted and set since the last time; null when nothing was. */
+  take(): readonly [counts: Pairs, gauges: Pairs] | null {
+    if (this.#counts.size + this.#gauges.size === 0) return null;
+    const taken: readonly [Pairs, Pairs] = [[...this.#counts], [...this.#gauges]];
     this.#counts.clear();
     this.#gauges.clear();
+    return taken;
   }
 }
 
 /** What a plugin's instance needs in its thread. `flush` sends what has been counted. */
 export function threadTools({ spec, limits, logLevel }: ThreadInit, link: ThreadLink): InstanceTools & { readonly flush: () => void } {
   const metrics = new ThreadMetrics(spec.name);
+  const flush = () => {
+    const taken = metrics.take();
+    if (taken !== null) link.post({ t: 'metrics', counts: taken[0], gauges: taken[1] });
+  };
+  /** Whoever looks finds what it has counted itself. */
+  const look = (what: string, args: readonly unknown[]) => {
+    const taken = metrics.take();
+    if (taken !== null) link.wait('metrics', taken);
+    return link.wait(what, args);
+  };
   const escaped = (_plugin: string, where: string, error: unknown) => link.tell({ t: 'escaped', where, text: errorText(error).slice(0, MAX_TEXT) });
   return {
     wheel: new TimerWheel(systemClock, (error) => escaped(spec.name, 'timer', error)),
@@ -105,12 +119,12 @@ export function threadTools({ spec, limits, logLevel }: ThreadInit, link: Thread
     limits,
     faults: { escaped },
     stats: {
-      get: (name) => link.wait('stats.get', [name]) as number | undefined,
-      names: () => link.wait('stats.names', []) as string[],
+      get: (name) => look('stats.get', [name]) as number | undefined,
+      names: () => look('stats.names', []) as string[],
       countPlugin: (name, by) => metrics.count(name, by),
       setPlugin: (name, value) => metrics.set(name, value),
     },
-    flush: () => metrics.flush(link),
+    flush,
   };
 }
 

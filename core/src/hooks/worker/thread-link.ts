@@ -46,8 +46,8 @@ export class ThreadLink {
   }
 
   /** The broker looks for a sign of life. */
-  beat(beat: number, outsideBytes: number): void {
-    Atomics.store(this.#flags, SHARED.outsideKiB, Math.min(0x7fffffff, Math.ceil(outsideBytes / 1024)));
+  beat(beat: number, heldBytes: number): void {
+    Atomics.store(this.#flags, SHARED.heldKiB, Math.min(0x7fffffff, Math.ceil(heldBytes / 1024)));
     Atomics.store(this.#flags, SHARED.beat, beat);
     this.#room = this.#capacity;
     if (this.#unsaid > 0) this.post({ t: 'unsaid', count: this.#unsaid });

@@ -1,5 +1,4 @@
 import { pathToFileURL } from 'node:url';
-import v8 from 'node:v8';
 import { workerData } from 'node:worker_threads';
 import { errorText } from '../../errors.js';
 import { declaredAnswers } from '../asked-plugin.js';
@@ -9,6 +8,7 @@ import { isBackendUnavailable } from '../judge-answer.js';
 import { PluginInstance } from '../plugin-instance.js';
 import { silencePromiseWith } from '../silence-promise.js';
 import type { AskMessage, NewsItem, ThreadInit, ToThread } from './messages.js';
+import { HeldMemory } from './memory.js';
 import { frozenReceived } from './received.js';
 import { threadServices, threadTools } from './thread-context.js';
 import { ThreadLink } from './thread-link.js';
@@ -25,6 +25,7 @@ for (const key of Object.keys(workerData as object)) Reflect.deleteProperty(work
 
 const link = new ThreadLink(init.port, init.calls, init.shared, init.limits.workerMessages);
 const tools = threadTools(init, link);
+const memory = new HeldMemory();
 const questions = new Map<number, ThreadQuestion>();
 const exchanges = new Map<number, object>();
 let instance: PluginInstance | null = null;
@@ -62,7 +63,7 @@ function take(message: ToThread): void {
       return link.replied(message.id, message.ok, message.value);
     case 'ping':
       tools.flush();
-      return link.beat(message.beat, v8.getHeapStatistics().external_memory);
+      return link.beat(message.beat, memory.bytes);
     case 'forget':
       exchanges.delete(message.exchange);
       return;

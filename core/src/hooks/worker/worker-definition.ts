@@ -22,10 +22,14 @@ type Tap = { tap(...given: unknown[]): void };
 export function workerDefinition({ manifest, file, spec, tools, lost }: WorkerDefinitionInit): PluginDefinition {
   /** What the start before this one has set up; what this one does not set again is not the plugin's any more. */
   let templates = new Set<string>();
+  let previous: PluginThread | null = null;
 
   const start = async (context: PluginContext): Promise<void> => {
     const remembered = new Set<string>();
+    // A thread that is in the middle of one long step of the engine ends only behind it. There is never a second one beside it.
+    await previous?.ended;
     const thread = new PluginThread({ file, spec, tools, lost, context: rememberTemplates(context, remembered) });
+    previous = thread;
     context.onDispose(() => thread.stop());
     context.onReload(() => thread.reload());
     context.signal.addEventListener('abort', () => thread.signalStop(), { once: true });

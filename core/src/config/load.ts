@@ -114,7 +114,9 @@ interface ListenerEntry {
 /** The document after validation, with the schema's defaults filled in. */
 interface CompleteDocument {
   readonly listeners: Readonly<Record<string, ListenerEntry>>;
-  readonly plugins: Readonly<Record<string, Omit<PluginConfig, 'name' | 'useAt' | 'isolation'> & { config: unknown; isolation?: PluginConfig['isolation'] }>>;
+  readonly plugins: Readonly<
+    Record<string, Omit<PluginConfig, 'name' | 'useAt' | 'isolation'> & { config: unknown; isolation?: PluginConfig['isolation'] }>
+  >;
   readonly chains: Readonly<Record<string, Omit<ChainConfig, 'name'>>>;
   readonly sessions: SessionsConfig;
   readonly limits: Parameters<typeof makeLimits>[0];

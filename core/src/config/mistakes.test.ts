@@ -113,8 +113,8 @@ describe('a mistake is named with its place:', () => {
       changed('@portcullis/plugin-password-file', './mine'),
       [
         '8:5 plugins.passwords.isolation: a plugin that does not ship with Portcullis must state "isolation" — "inProcess" runs the plugin inside the broker: ' +
-          'fast, but its code has all rights of the broker and can block it; "worker" gives it a thread of its own with a memory cap, at about 10 µs a question, ' +
-          'and is not available in this version',
+          'fast, and with every hook, but its code has all rights of the broker and can block it; "worker" gives it a thread of its own with a memory cap, ' +
+          'ended and started again when it hangs, without the hooks that must be answered at once',
       ],
     ],
     [
@@ -122,17 +122,15 @@ describe('a mistake is named with its place:', () => {
       changed('@portcullis/plugin-password-file', '@portcullis/plugin-x/../../evil'),
       [
         '8:5 plugins.passwords.isolation: a plugin that does not ship with Portcullis must state "isolation" — "inProcess" runs the plugin inside the broker: ' +
-          'fast, but its code has all rights of the broker and can block it; "worker" gives it a thread of its own with a memory cap, at about 10 µs a question, ' +
-          'and is not available in this version',
+          'fast, and with every hook, but its code has all rights of the broker and can block it; "worker" gives it a thread of its own with a memory cap, ' +
+          'ended and started again when it hangs, without the hooks that must be answered at once',
         '8:27 plugins.passwords.use: is neither the name of a package nor a folder — folders begin with "./", "../" or "/"',
       ],
     ],
     [
-      'a worker',
-      changed(PASSWORDS, '"isolation": "worker", "use": "./mine", "config"'),
-      [
-        '8:33 plugins.passwords.isolation: worker isolation is not available in this version — only "inProcess" is; it runs the plugin with all rights of the broker',
-      ],
+      'a cap of memory inside the broker',
+      changed(PASSWORDS, '"isolation": "inProcess", "maxMemoryBytes": 67108864, "use": "./mine", "config"'),
+      ['8:46 plugins.passwords.maxMemoryBytes: is for plugins in a worker — add "isolation": "worker", or remove it'],
     ],
     [
       'an unknown isolation',

@@ -31,7 +31,13 @@ interface Counting {
 }
 
 /** What a returned value amounts to. The only way from a plugin's answer to an outcome that is not a fault. */
-export function judgeAnswer(value: unknown, question: object, hook: HookName, plugin: Pick<AskedPlugin, 'name' | 'answers'>, tools: Counting): PluginOutcome | Failure {
+export function judgeAnswer(
+  value: unknown,
+  question: object,
+  hook: HookName,
+  plugin: Pick<AskedPlugin, 'name' | 'answers'>,
+  tools: Counting,
+): PluginOutcome | Failure {
   const answer = readAnswer(value, question);
   if (answer === null) return { kind: 'no-decision', detail: `answered with ${kindOf(value)} instead of a decision` };
   if (answer === 'foreign') {

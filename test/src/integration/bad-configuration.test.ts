@@ -46,7 +46,11 @@ const CASES: readonly Case[] = [
   { what: 'a duplicate key', text: changed(2, '"version": 1,', '"version": 1, "version": 1,'), says: [/plugins\.json:2:\d+ .*version/] },
   { what: 'a number as text', text: changed(2, '1', '"1"'), says: [/plugins\.json:2:\d+ .*version/] },
   { what: 'TLS without certificates', text: changed(4, 'mqtt:', 'mqtts:'), says: [/plugins\.json:4:\d+ .*need "tls"/] },
-  { what: 'a worker', text: changed(7, '"use"', '"isolation": "worker", "use"'), says: [/plugins\.json:7:\d+ .*not available in this version/] },
+  {
+    what: 'a memory cap inside the broker',
+    text: changed(7, '"use"', '"maxMemoryBytes": 67108864, "use"'),
+    says: [/plugins\.json:7:\d+ .*for plugins in a worker/],
+  },
   {
     what: 'a foreign plugin without isolation',
     text: changed(7, '@portcullis/plugin-password-file', './mine'),

@@ -6,6 +6,9 @@ const router = 'core/src/router/router.test.ts';
 const services = 'core/src/hooks/plugin-services.test.ts';
 const credentials = 'core/src/hooks/credentials.test.ts';
 const here = (name: string): string => `test/src/limits/${name}.test.ts`;
+const worker = 'test/src/workers/worker.test.ts';
+const heartbeat = 'core/src/hooks/worker/heartbeat.test.ts';
+const restarts = 'core/src/hooks/worker/restarts.test.ts';
 
 /** Every limit, and who fills it. A limit without a line fails the test of this table. */
 export const FILLED_BY: Readonly<Record<string, readonly Filling[]>> = {
@@ -105,5 +108,22 @@ export const FILLED_BY: Readonly<Record<string, readonly Filling[]>> = {
   pluginStartMs: [['core/src/hooks/host.test.ts', "a start that does not settle in time ends the broker's start"]],
   pluginTimers: [[services, 'timers call back on time, can be cancelled, survive what their callbacks throw, and end with the plugin']],
   pluginMetrics: [[services, 'metrics are named after the plugin and bounded in number']],
+  workerMemoryBytes: [[worker, 'is ended when it holds more memory than it may, in its heap or in buffers, at once or by and by']],
+  workerHeartbeatMs: [[heartbeat, 'a thread that moves is asked again and again, also while questions are given up']],
+  workerLateMs: [[heartbeat, 'a thread that stands still while questions are given up is dead after workerLateMs, and not before']],
+  workerSilenceMs: [[heartbeat, 'a thread that nobody waits for has workerSilenceMs']],
+  workerRestartMs: [[restarts, 'the first restart comes at once, each further one after twice the pause, up to the longest']],
+  workerRestartMaxMs: [[restarts, 'a worker that has lived for longer than two of the longest pauses is started at once again']],
+  workerNews: [
+    ['core/src/hooks/worker/thread-news.test.ts', 'news go many to a message, and no more than workerNews before the thread has heard some'],
+  ],
+  workerMessages: [[worker, 'prints and logs only as much as the log takes up, and what is left out is counted']],
+  workerOutputBytes: [[worker, 'prints and logs only as much as the log takes up, and what is left out is counted']],
+  workerGivenUp: [
+    [
+      'core/src/hooks/worker/open-questions.test.ts',
+      'questions given up are remembered up to workerGivenUp: a late answer is told from a second one',
+    ],
+  ],
   maxWebSocketFrameBytes: [['core/src/listeners/listeners.test.ts', 'A frame that is too large ends the connection.']],
 };

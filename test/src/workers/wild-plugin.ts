@@ -13,7 +13,7 @@ const DEEDS: Readonly<Record<string, string>> = {
   skip: 'return decide.skip();',
   fault: "throw new Error('thrown by a handler');",
   loop: 'for (;;) {}',
-  later: "await new Promise((resolve) => setTimeout(resolve, 20)); for (;;) {}",
+  later: 'await new Promise((resolve) => setTimeout(resolve, 20)); for (;;) {}',
   heap: 'const kept = []; for (;;) kept.push(new Array(1000).fill(kept.length));',
   buffers: 'for (let i = 0; i < 48; i += 1) hoard.push(Buffer.alloc(1024 * 1024, 1)); return new Promise(() => {});',
   map: 'const kept = new Map(); for (let i = 0; ; i += 1) kept.set(i, i);',
@@ -22,12 +22,13 @@ const DEEDS: Readonly<Record<string, string>> = {
   timer: "setTimeout(() => { throw new Error('thrown in a timer'); }, 1); await pause(); return decide.allow({ identity: { username: 'timer' } });",
   rejection: "void Promise.reject(new Error('rejected by nobody')); await pause(); return decide.allow({ identity: { username: 'r' } });",
   parent: "parentPort.postMessage({ t: 'answer', id: 1, answer: { kind: 'allow' } }); return new Promise(() => {});",
-  inside: 'return decide.allow(JSON.parse(JSON.stringify({ identity: { username: Object.keys(workerData).join() + Object.keys(process.env).join() + process.argv.length } })));',
+  inside:
+    'return decide.allow(JSON.parse(JSON.stringify({ identity: { username: Object.keys(workerData).join() + Object.keys(process.env).join() + process.argv.length } })));',
   huge: "return decide.allow({ identity: { username: 'x'.repeat(50_000_000) } });",
   promise: "return decide.allow({ identity: { username: 'u', attributes: { a: () => {} } } });",
   equals: "return credentials.equals('secret') ? decide.allow({ identity: { username: 'u' } }) : decide.deny('bad-credentials');",
   verify: 'return (await credentials.verify(hash)) ? decide.allow({ identity: { username: "u" } }) : decide.deny("bad-credentials");',
-  expose: "return decide.allow({ identity: { username: Buffer.from(credentials.expose()).toString() } });",
+  expose: 'return decide.allow({ identity: { username: Buffer.from(credentials.expose()).toString() } });',
   print: "for (let i = 0; i < 20_000; i += 1) console.log('a line of some length ' + i); return decide.deny('banned');",
   say: "for (let i = 0; i < 30_000; i += 1) log.info({ i }, 'said'); return decide.deny('banned');",
 };
@@ -101,7 +102,7 @@ export function installWild(folder: string, index: string, name = 'wild'): void 
 export function wildFolder(index = wildIndex(), document: object = wildDocument()): string {
   const folder = temporaryFolder();
   installWild(folder, index);
-  writeFiles(folder, { 'plugins.json': document, 'data/passwords': passwordLine('calm', 'secret'), 'data/acl': 'topic readwrite #\n' });
+  writeFiles(folder, { 'plugins.json': document, 'data/passwords': passwordLine('calm', 'secret'), 'data/acl': 'user calm\ntopic readwrite #\n' });
   return folder;
 }
 

@@ -78,7 +78,12 @@ export type FromThread =
   | { readonly t: 'answer'; readonly id: number; readonly answer: WireAnswer }
   | { readonly t: 'fault'; readonly id: number; readonly kind: FaultKind; readonly detail: string }
   | { readonly t: 'call'; readonly id: number; readonly what: string; readonly args: readonly unknown[] }
-  | { readonly t: 'log'; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly fields: Readonly<Record<string, unknown>>; readonly message: string }
+  | {
+      readonly t: 'log';
+      readonly level: 'debug' | 'info' | 'warn' | 'error';
+      readonly fields: Readonly<Record<string, unknown>>;
+      readonly message: string;
+    }
   | { readonly t: 'metrics'; readonly counts: readonly (readonly [string, number])[]; readonly gauges: readonly (readonly [string, number])[] }
   | { readonly t: 'escaped'; readonly where: string; readonly text: string }
   | { readonly t: 'second' }

@@ -1,6 +1,6 @@
 import type { Credentials, HookName } from '@portcullis/sdk';
-import { AskedFailure } from '../judge-answer.js';
 import type { Stats } from '../../stats.js';
+import { AskedFailure } from '../judge-answer.js';
 import type { FromThread, ToThread, WireAnswer } from './messages.js';
 import { Strange } from './read-message.js';
 
@@ -47,9 +47,8 @@ export class OpenQuestions {
   /** The promise of a decision; a rejection, or one that the host would refuse from any plugin, is a fault. */
   ask(hook: HookName, method: string | null, given: object, verbs: object): Promise<unknown> {
     if (this.#over !== null) throw new AskedFailure('not-ready', this.#over);
-    const { credentials = null, exchange, ...request } = given as View & { credentials?: Credentials; exchange?: object };
+    const { credentials = null, exchange, signal, ...request } = given as View & { credentials?: Credentials; exchange?: object };
     const number = exchange === undefined ? 0 : this.#numberOf(exchange, request.step);
-    const { signal } = given as View;
     this.#lastId += 1;
     const id = this.#lastId;
     return new Promise((resolve, reject) => {

@@ -93,7 +93,8 @@ function oneOf<T extends string>(given: unknown, values: readonly T[]): T {
 function readFields(given: unknown): Readonly<Record<string, unknown>> {
   const fields = Object.entries(record(given));
   if (fields.length > MAX_FIELDS) throw new Strange('a log line with too many fields');
-  for (const [, value] of fields) if (typeof value === 'object' && value !== null) throw new Strange('a log line that holds more than texts and numbers');
+  for (const [, value] of fields)
+    if (typeof value === 'object' && value !== null) throw new Strange('a log line that holds more than texts and numbers');
   return Object.fromEntries(fields.map(([name, value]) => [text(name), typeof value === 'string' ? text(value) : value]));
 }
 

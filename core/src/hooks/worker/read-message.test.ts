@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readMessage } from './read-message.js';
+
+test('messages that the runtime in a thread does not send are not taken', () => {
+  const strange: unknown[] = [
+    undefined,
+    null,
+    'stopped',
+    [],
+    {},
+    { t: 'allow' },
+    { t: 'answer' },
+    { t: 'answer', id: 0, answer: { kind: 'skip' } },
+    { t: 'answer', id: 1.5, answer: { kind: 'skip' } },
+    { t: 'answer', id: '1', answer: { kind: 'skip' } },
+    { t: 'answer', id: 1, answer: null },
+    { t: 'answer', id: 1, answer: { kind: 'fault' } },
+    { t: 'answer', id: 1, answer: { verb: 'allow' } },
+    { t: 'fault', id: 1, kind: 'stopped', detail: '' },
+    { t: 'fault', id: 1, kind: 'allow', detail: '' },
+    { t: 'fault', id: 1, kind: 'threw', detail: 7 },
+    { t: 'call', id: 1, what: 'publish', args: {} },
+    { t: 'call', id: 1, what: 'publish', args: new Array(2000).fill(0) },
+    { t: 'log', level: 'silent', fields: {}, message: '' },
+    { t: 'log', level: 'info', fields: { a: {} }, message: '' },
+    { t: 'log', level: 'info', fields: Object.fromEntries(Array.from({ length: 65 }, (_, i) => [i, i])), message: '' },
+    { t: 'metrics', counts: [['a', '1']], gauges: [] },
+    { t: 'metrics', counts: [1], gauges: [] },
+    { t: 'started', taps: 'authenticate', methods: [] },
+    { t: 'heard', count: -1 },
+    { t: 'heard', count: Number.POSITIVE_INFINITY },
+  ];
+  for (const message of strange) assert.throws(() => readMessage(message), { message: /^(?:a|an) / }, JSON.stringify(message));
+});
+
+test('texts that cross are cut', () => {
+  const { detail } = readMessage({ t: 'fault', id: 1, kind: 'threw', detail: 'x'.repeat(1_000_000) }) as { detail: string };
+  assert.ok(detail.length <= 2001);
+});

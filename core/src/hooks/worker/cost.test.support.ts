@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock, TimerWheel } from '../../clock.js';
+import { makeLimits } from '../../limits.js';
+import { Logger } from '../../log.js';
+import { Stats } from '../../stats.js';
+import { CONNECT, chain, FakeServices, plugin } from '../hooks.test.support.js';
+import { PluginHost } from '../host.js';
+
+// What a question costs in a worker and inside the broker: `node core/dist/hooks/worker/cost.test.support.js`. Prints microseconds a question, one at
+// a time (the time until the answer) and 64 at a time (the processor time of the broker's thread, which is what other clients notice).
+
+const QUESTIONS = 20_000;
+const ROUNDS = 5;
+const SOURCE = `export default { name: 'p', sdk: '^1.0.0', decides: { authenticate: ['allow', 'deny', 'skip'] }, config: { type: 'object' },
+  start({ hooks }) { hooks.authenticate.tap(async ({ credentials }, decide) => decide.allow({ identity: { username: credentials.username } })); } };`;
+
+async function measure(host: PluginHost, wheel: TimerWheel, atATime: number): Promise<{ wall: number; cpu: number }> {
+  const password = { username: 'u', password: Buffer.from('p') };
+  const ask = () =>
+    new Promise<void>((resolve, reject) =>
+      host.chain('default').ask('authenticate', CONNECT, { deadlineAt: wheel.clock.now() + 60_000, password }, (outcome) => {
+        if (outcome.kind === 'allow') resolve();
+        else reject(new Error(`answered with ${JSON.stringify(outcome)}`));
+      }),
+    );
+  const cpu = performance.eventLoopUtilization();
+  const at = performance.now();
+  for (let i = 0; i < QUESTIONS; i += atATime) await Promise.all(Array.from({ length: atATime }, ask));
+  const wall = performance.now() - at;
+  return { wall: (wall * 1000) / QUESTIONS, cpu: (performance.eventLoopUtilization(cpu).active * 1000) / QUESTIONS };
+}
+
+async function main(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-cost-'));
+  const file = join(folder, 'index.mjs');
+  writeFileSync(file, SOURCE);
+  const inside = plugin('p', ({ authenticate }) =>
+    authenticate.tap(async ({ credentials }, decide) => decide.allow({ identity: { username: credentials.username ?? '' } })),
+  );
+  const wheel = new TimerWheel(systemClock, (error) => {
+    throw error;
+  });
+  const make = (isolated: boolean) =>
+    new PluginHost({
+      plugins: [isolated ? { ...inside, loaded: { ...inside.loaded, workerFile: file } } : inside],
+      chains: [chain({ authenticate: ['p'] })],
+      services: new FakeServices(),
+      log: new Logger(() => {}, 'silent'),
+      stats: new Stats(),
+      wheel,
+      limits: makeLimits(),
+      baseFolder: folder,
+      verify: async () => true,
+    });
+  const hosts = { 'inside the broker': make(false), 'in a worker': make(true) };
+  for (const host of Object.values(hosts)) await host.prepare();
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    for (const [where, host] of Object.entries(hosts)) {
+      const alone = await measure(host, wheel, 1);
+      const many = await measure(host, wheel, 64);
+      process.stdout.write(
+        `round ${round}, ${where}: ${alone.wall.toFixed(1)} µs alone; 64 at a time ${many.wall.toFixed(1)} µs each, of the broker's thread ${many.cpu.toFixed(1)}\n`,
+      );
+    }
+  }
+  for (const host of Object.values(hosts)) await host.dispose();
+  wheel.stop();
+  rmSync(folder, { recursive: true });
+}
+
+await main();

@@ -8,7 +8,7 @@ interface Room {
 const GROUND = 'ground floor';
 const ABOVE_SESSION = [GROUND, 'hooks', 'policy', 'gate', 'store', 'router'];
 const ABOVE_CONNECTION = [...ABOVE_SESSION, 'session', 'codec'];
-const EVERYTHING = [...ABOVE_CONNECTION, 'connection', 'listeners', 'config'];
+const EVERYTHING = [...ABOVE_CONNECTION, 'connection', 'listeners', 'config', 'control'];
 
 /** The table of rooms. A lower room may import a higher one, never the other way round. */
 export const ROOMS: Readonly<Record<string, Room>> = {
@@ -23,6 +23,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   connection: { mayImport: ABOVE_CONNECTION },
   listeners: { mayImport: [GROUND, 'gate', 'connection'] },
   config: { mayImport: [GROUND] },
+  control: { mayImport: [GROUND, 'listeners'] },
   top: { mayImport: EVERYTHING },
 };
 

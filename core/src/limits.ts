@@ -186,6 +186,15 @@ export const LIMITS = {
   pluginStartMs: limit(30_000, 100, 3_600_000, 'milliseconds', 'Time that the start of a plugin may take.'),
   pluginTimers: limit(10_000, 1, 1_000_000, 'count', 'Timers of one plugin.'),
   pluginMetrics: limit(1000, 0, 100_000, 'count', 'Counters and gauges of one plugin.'),
+  maxControlConnections: limit(16, 1, 1000, 'count', 'Connections to the control socket; further ones are told so and closed.'),
+  maxControlRequestBytes: limit(65_536, 256, MIB, 'bytes', 'Greatest request over the control socket.'),
+  controlTimeoutMs: limit(
+    5000,
+    100,
+    600_000,
+    'milliseconds',
+    'Time that whoever connects to the control socket has to send a request, and then to read the answer.',
+  ),
   maxWebSocketFrameBytes: limit(MIB, 1024, 268_435_460, 'bytes', 'Greatest WebSocket message.'),
 } as const satisfies Record<string, LimitSpec>;
 

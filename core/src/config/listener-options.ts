@@ -10,7 +10,7 @@ import type { ConfigDocument } from './types.js';
 type Env = Readonly<Record<string, string | undefined>>;
 
 /** Longest path of a Unix socket that Linux takes, in bytes. */
-const MAX_SOCKET_PATH_BYTES = 107;
+export const MAX_SOCKET_PATH_BYTES = 107;
 
 /** What goes with one kind of listener only. */
 export interface SchemeOptions {

@@ -154,6 +154,7 @@ function build(document: ConfigDocument, value: CompleteDocument, cross: CrossCh
     plugins: sealed(plugins) as readonly PluginConfig[],
     chains: new Map(chains),
     sessions: quick(sealed(value.sessions) as SessionsConfig),
+    controlSocket: cross.controlSocket,
     limits: makeLimits(value.limits),
     logLevel: value.log.level,
   });

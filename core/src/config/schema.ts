@@ -224,6 +224,19 @@ const limits: DocumentSchema = {
   default: {},
 };
 
+const control = closed(
+  'The socket over which "portcullis reload" and "portcullis status" speak to the running broker.',
+  {
+    socket: {
+      type: 'string',
+      minLength: 1,
+      description: 'Path of a Unix socket, made at start for the account of the broker alone.',
+      examples: ['data/control.sock'],
+    },
+  },
+  ['socket'],
+);
+
 /** The one schema of `plugins.json`, JSON Schema draft-07. */
 export const CONFIG_SCHEMA: DocumentSchema = {
   $schema: 'http://json-schema.org/draft-07/schema#',
@@ -237,6 +250,7 @@ export const CONFIG_SCHEMA: DocumentSchema = {
       plugins: named('Plugins, in the order of asking.', plugin),
       chains: named('Chains of plugins, by name.', chain),
       sessions,
+      control,
       limits,
       log: {
         ...closed('The log.', {

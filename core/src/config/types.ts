@@ -23,6 +23,8 @@ export interface PortcullisConfig {
   readonly plugins: readonly PluginConfig[];
   readonly chains: ReadonlyMap<string, ChainConfig>;
   readonly sessions: SessionsConfig;
+  /** Absolute path of the control socket; null without one. */
+  readonly controlSocket: string | null;
   readonly limits: Limits;
   readonly logLevel: LogLevel;
 }

@@ -2,6 +2,7 @@
 export type Filling = readonly [file: string, title: string];
 
 const connection = 'core/src/connection/connection.test.ts';
+const control = 'core/src/control/control.test.ts';
 const router = 'core/src/router/router.test.ts';
 const services = 'core/src/hooks/plugin-services.test.ts';
 const credentials = 'core/src/hooks/credentials.test.ts';
@@ -105,5 +106,8 @@ export const FILLED_BY: Readonly<Record<string, readonly Filling[]>> = {
   pluginStartMs: [['core/src/hooks/host.test.ts', "a start that does not settle in time ends the broker's start"]],
   pluginTimers: [[services, 'timers call back on time, can be cancelled, survive what their callbacks throw, and end with the plugin']],
   pluginMetrics: [[services, 'metrics are named after the plugin and bounded in number']],
+  maxControlConnections: [[control, 'holds at most maxControlConnections, tells the next so, and has room again when one goes']],
+  maxControlRequestBytes: [[control, 'does not read a request that is longer than maxControlRequestBytes to its end']],
+  controlTimeoutMs: [[control, 'closes whoever has not sent a request within controlTimeoutMs, but waits for its own commands']],
   maxWebSocketFrameBytes: [['core/src/listeners/listeners.test.ts', 'A frame that is too large ends the connection.']],
 };

@@ -59,6 +59,8 @@ export class Broker {
   /** Plugins that are being started. */
   #preparing: PluginHost | null = null;
   #awaited: PluginHost | null = null;
+  /** Plugins of the configuration before, which answer what they were asked. */
+  #retiring: PluginHost | null = null;
 
   constructor(options: BrokerOptions) {
     this.#initial = options;
@@ -135,6 +137,7 @@ export class Broker {
   async stop(): Promise<void> {
     if (this.#stopping) return this.#busy;
     this.#stopping = true;
+    void this.#retiring?.dispose();
     return this.#exclusive(() => this.#stop());
   }
 
@@ -341,7 +344,9 @@ export class Broker {
     this.#parts.rechecks.newGeneration(standingsOf(generation), new Map(generation.config.listeners.map(({ name, chain }) => [name, chain])));
     // Not awaited: `close` waits for connections that stay.
     for (const listener of gone) void listener.close();
-    await old.host.dispose();
+    this.#retiring = old.host;
+    await old.host.retire();
+    this.#retiring = null;
   }
 
   #publishWill(session: Session, message: Message, judged: () => void): void {

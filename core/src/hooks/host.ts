@@ -16,6 +16,7 @@ import type { PluginRuntime, PluginState } from './plugin-runtime.js';
 import type { ChainSpec, HostServices, PluginSpec } from './specs.js';
 import { StartError, type StartProblem } from './start-error.js';
 import { VerifiedCache } from './verified-cache.js';
+import { within } from './within.js';
 
 export interface HostOptions {
   /** In the order of the file, which is the asking order of hooks that concern every plugin. */
@@ -105,6 +106,24 @@ export class PluginHost {
   /** The configuration is as before: tells plugins to read again what they keep outside of it. */
   async reload(): Promise<void> {
     for (const life of this.#lives) if (life.runtime.state === 'ready') await life.instance.reload();
+  }
+
+  /**
+   * Disposes when the questions that were put have been answered, at most after `pluginDrainMs` milliseconds: who is being judged by these plugins
+   * is judged by them to the end. Another configuration is in force already, so that nothing new comes but what follows from an answer.
+   */
+  async retire(): Promise<void> {
+    const { wheel, limits } = this.#tools;
+    const runtimes = [...this.#plugins.values()];
+    const idle = new Promise<void>((resolve) => {
+      const check = (): void => {
+        if (!runtimes.some(({ busy }) => busy)) resolve();
+      };
+      for (const runtime of runtimes) runtime.onIdle = check;
+      check();
+    });
+    await within(wheel, limits.pluginDrainMs, () => idle);
+    await this.dispose();
   }
 
   /** Ends open questions as faults, then stops the plugins, the last one first, within 5,000 milliseconds. */

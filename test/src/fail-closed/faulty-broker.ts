@@ -224,5 +224,5 @@ function configuration({ plugins, chains, everywhere = [], proxied }: FaultyBrok
     name,
     { use: `./${name}`, isolation: 'inProcess', config: { socket, me: name, taps, ...config }, ...entry },
   ]);
-  return { version: 1, listeners, plugins: Object.fromEntries(entries), chains, limits: { connectTimeoutMs: 60_000 } };
+  return { version: 1, listeners, plugins: Object.fromEntries(entries), chains, limits: { connectTimeoutMs: 60_000, pluginDrainMs: 100 } };
 }

@@ -13,7 +13,7 @@ const BRIEF_MS = 60;
 const PATIENT_MS = 20_000;
 const SHOWN = 20;
 /** Faults are what this is about: none of them is to open a breaker. */
-const BREAKER = { faults: 1000, windowMs: 100 };
+const BREAKER = { faults: 1000, windowMs: 1000 };
 
 /** What a run came to. All but the first two are zero when the promise holds. */
 export interface Totals {

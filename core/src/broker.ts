@@ -22,7 +22,7 @@ import {
 import type { Logger } from './log.js';
 import { PolicyEngine } from './policy/index.js';
 import { Rechecks } from './rechecks.js';
-import { unused } from './retirement.js';
+import { isUsed } from './retirement.js';
 import { Roster } from './roster.js';
 import { Router } from './router/index.js';
 import { makeServices, type RunningParts } from './services.js';
@@ -64,6 +64,8 @@ export class Broker {
   /** Plugins that are being started. */
   #preparing: PluginHost | null = null;
   #awaited: PluginHost | null = null;
+  /** Plugins of the configuration before, which answer what they were asked. */
+  #retiring: PluginHost | null = null;
 
   constructor(options: BrokerOptions) {
     this.#initial = options;
@@ -162,6 +164,7 @@ export class Broker {
   async stop(): Promise<void> {
     if (this.#stopping) return this.#busy;
     this.#stopping = true;
+    void this.#retiring?.dispose();
     return this.#exclusive(() => this.#stop());
   }
 
@@ -384,9 +387,10 @@ export class Broker {
     this.#parts.rechecks.newGeneration(standingsOf(generation), new Map(generation.config.listeners.map(({ name, chain }) => [name, chain])));
     // Not awaited: `close` waits for connections that stay.
     for (const listener of gone) void listener.close();
-    const longest = [old, generation].flatMap(({ config }) => [...config.chains.values()].map(({ deadlineMs }) => deadlineMs));
-    await unused(old, this.#parts.room, Math.max(...longest), () => this.#stopping);
-    await old.host.dispose();
+    this.#retiring = old.host;
+    const { gate, registry } = this.#parts.room;
+    await old.host.retire(() => isUsed(old.number, gate, registry));
+    this.#retiring = null;
   }
 
   #invariant(what: string, error: unknown): void {

@@ -16,6 +16,10 @@ import type { PluginRuntime, PluginStanding, PluginState } from './plugin-runtim
 import type { ChainSpec, HostServices, PluginSpec } from './specs.js';
 import { StartError, type StartProblem } from './start-error.js';
 import { VerifiedCache } from './verified-cache.js';
+import { within } from './within.js';
+
+/** How often it is looked whether somebody still needs plugins that are to retire, in milliseconds. */
+const LOOK_AGAIN_MS = 50;
 
 export interface HostOptions {
   /** In the order of the file, which is the asking order of hooks that concern every plugin. */
@@ -130,6 +134,27 @@ export class PluginHost {
       for (const message of await instance.reload()) problems.push({ path: ['plugins', name], message });
     }
     return problems;
+  }
+
+  /**
+   * Disposes when the questions that were put have been answered and nobody `isNeeded` by, at most after `pluginDrainMs` milliseconds: who is
+   * being judged by these plugins is judged by them to the end. Another configuration is in force already.
+   */
+  async retire(isNeeded: () => boolean = () => false): Promise<void> {
+    const { wheel, limits } = this.#tools;
+    let over = false;
+    const unused = new Promise<void>((resolve) => {
+      const check = (): void => {
+        if (over || !this.idle) return;
+        if (this.#ending !== null || !isNeeded()) resolve();
+        else wheel.after(LOOK_AGAIN_MS, check);
+      };
+      for (const { runtime } of this.#lives) runtime.onIdle = check;
+      check();
+    });
+    await within(wheel, limits.pluginDrainMs, () => unused);
+    over = true;
+    await this.dispose();
   }
 
   /** Ends open questions as faults, then stops the plugins, the last one first, within 5,000 milliseconds. */

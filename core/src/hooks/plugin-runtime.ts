@@ -36,6 +36,8 @@ export class PluginRuntime implements AskedPlugin, QuestionOwner {
   #state: PluginState = 'starting';
   #whyDown = 'not started';
   #working = false;
+  /** Called when a question ended and none is left. */
+  onIdle: (() => void) | null = null;
 
   constructor(spec: PluginSpec, definition: PluginDefinition, tools: HostTools) {
     this.spec = spec;
@@ -135,6 +137,7 @@ export class PluginRuntime implements AskedPlugin, QuestionOwner {
   }
 
   slotFree(): void {
+    if (this.onIdle !== null && this.idle) this.onIdle();
     // Not from within itself: each question that is answered at once would add a level to the stack.
     if (this.#working || this.#waiting.size === 0) return;
     this.#working = true;

@@ -1,6 +1,6 @@
 /** A message as stores keep it. Stored once, whatever the number of sessions that refer to it. */
 export interface StoredMessage {
-  /** Unique in the life of the store; sessions refer to it. */
+  /** A number, unique in the life of the store; sessions refer to it. */
   readonly id: number;
   readonly topic: string;
   readonly payload: Uint8Array;
@@ -28,8 +28,9 @@ export interface StoredSubscription {
   readonly qos: 0 | 1 | 2;
   readonly noLocal: boolean;
   readonly retainAsPublished: boolean;
+  /** The number of the SUBSCRIBE's options: 0, 1 or 2. */
   readonly retainHandling: 0 | 1 | 2;
-  /** 0 for none. */
+  /** Subscription identifier of MQTT 5.0; 0 for none. */
   readonly subscriptionId: number;
 }
 

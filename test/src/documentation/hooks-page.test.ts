@@ -75,7 +75,7 @@ describe('the reference of hooks', () => {
 
   it('names the unit of a number, wherever a field is one', () => {
     const meant =
-      /second|millisecond|byte|QoS|code|port|count|version|how many|how often|length|number|order|sequence|identifier|highest|at most|default|counted|from 1/i;
+      /second|millisecond|byte|QoS|code|port|count|version|how many|how often|length|number|order|sequence|identifier|highest|at most|place|default|counted|from 1/i;
     for (const [name, { members }] of SDK) {
       if (name === 'ConfigSchema') continue;
       for (const member of members) {

@@ -1,6 +1,9 @@
 import type { PublishProperties } from './requests.js';
 
-/** Fields of a log line; secrets do not belong here. */
+/**
+ * Fields of a log line; secrets do not belong here. What the configuration has by `$env` and `$file` is hidden nevertheless, and of bytes the length
+ * alone is shown.
+ */
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /** The broker's log; each line carries the plugin's name. */

@@ -25,6 +25,8 @@ export interface Everything {
   /** In the order of the file. */
   readonly plugins: readonly ReadyPlugin[];
   readonly warnings: readonly Problem[];
+  /** What the references of plugins' options stand for, which may be shown nowhere. */
+  readonly secrets: readonly string[];
 }
 
 export interface NotLoaded {
@@ -46,11 +48,15 @@ export async function loadEverything(configFile: string, env: Env, load: typeof 
   const { document } = parsed;
   const { config, problems: found, warnings } = validateDocument(document, env);
   const problems = [...found];
+  const remarks = [...warnings];
+  const secrets: string[] = [];
   const byName = new Map<string, Omit<ReadyPlugin, 'spec'> & { config: unknown }>();
   for (const entry of loadableEntries(document)) {
     const loaded = await loadEntry(document, entry, problems, load);
     if (loaded === null) continue;
     const result = validatePluginConfig(document, entry.name, loaded.definition.config, env);
+    remarks.push(...result.warnings);
+    secrets.push(...result.secrets);
     problems.push(...result.problems, ...faultProblems(document, entry.name, loaded), ...chainProblems(document, entry.name, loaded));
     byName.set(entry.name, { loaded, config: result.value });
   }
@@ -59,7 +65,7 @@ export async function loadEverything(configFile: string, env: Env, load: typeof 
     const ready = byName.get(spec.name);
     return ready === undefined ? [] : [{ spec: Object.freeze({ ...spec, config: ready.config }), loaded: ready.loaded }];
   });
-  return { document, config, plugins, warnings };
+  return { document, config, plugins, warnings: sortProblems(remarks), secrets };
 }
 
 async function loadEntry(

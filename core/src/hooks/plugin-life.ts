@@ -116,7 +116,9 @@ export class PluginLife {
   }
 
   #startError(error: unknown): StartError {
-    return new StartError([{ path: ['plugins', this.name], message: `plugin ${this.name} could not start: ${errorText(error)}` }], { cause: error });
+    // It is shown by other ways than the log, too.
+    const cause = this.#tools.log.hide(errorText(error));
+    return new StartError([{ path: ['plugins', this.name], message: `plugin ${this.name} could not start: ${cause}` }], { cause: error });
   }
 }
 

@@ -104,6 +104,12 @@ test('Whatever is logged, a line comes out and nothing is thrown.', () => {
     assert.match(lineOf({ value }), /^1970-01-01T00:00:00\.000Z info {2}said/);
   }
   assert.equal(lineOf({ nothing: undefined }).includes('nothing'), false);
+  for (const message of [undefined, null, 5, {}, Symbol('s'), Object.create(null), hostile]) {
+    assert.match(lineOf({ a: 1 }, message as unknown as string), /^1970-01-01T00:00:00\.000Z info {2}/);
+  }
+  for (const fields of [undefined, null, 5, 'text']) {
+    assert.match(lineOf(fields as unknown as Record<string, unknown>), /^1970-01-01T00:00:00\.000Z info {2}said/);
+  }
 });
 
 test('Only lines at or above the level are written.', () => {

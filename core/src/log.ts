@@ -71,8 +71,10 @@ export class Logger {
   }
 
   #write(level: LogLevel, fields: Readonly<Record<string, unknown>>, message: string): void {
-    let line = `${new Date(this.#wall()).toISOString()} ${level.padEnd(5)} ${clean(this.#secrets.hide(message))}`;
+    let line = `${new Date(this.#wall()).toISOString()} ${level.padEnd(5)} `;
     try {
+      // A plugin in JavaScript may give anything.
+      line += clean(this.#secrets.hide(String(message)));
       for (const [name, value] of Object.entries({ ...this.#fields, ...fields })) {
         if (value !== undefined) line += ` ${clean(this.#secrets.hide(name))}=${show(value, this.#secrets)}`;
       }

@@ -11,6 +11,24 @@ export interface HookSpec {
 
 const MAX_COLUMNS = 150;
 
+/** What a plugin is given besides its hooks, and what belongs to that. */
+const GIVEN: readonly string[] = [
+  'PluginContext',
+  'PluginLog',
+  'PluginStats',
+  'PluginMetrics',
+  'PluginTimers',
+  'PublishService',
+  'PluginMessage',
+  'SessionsService',
+  'ClientSelector',
+  'ClientSummary',
+  'PolicyService',
+  'RetainedService',
+  'RetainedInfo',
+  'StoresService',
+];
+
 const INTRODUCTION = `# All hooks
 
 Made from the docstrings of the SDK by \`npm run docs:hooks\`; a test compares this page with them, and each part with the host's own table. How to
@@ -42,6 +60,10 @@ export function hooksPage(specs: Readonly<Record<string, HookSpec>>): string {
     '## News\n',
     newsRules(),
     ...news.map(piece),
+    '## What `start` gets\n',
+    ...GIVEN.map(type),
+    '## Errors\n',
+    ...['BackendUnavailable', 'InvalidPluginConfig'].flatMap((name) => [`### ${name}\n`, paragraphs(SDK.get(name)?.docs ?? '')]),
     '## Types\n',
     'What requests, news and answers have in common.\n',
     ...typesOf(all).map(type),
@@ -135,7 +157,10 @@ function table(title: string, members: readonly Member[], prefix = ''): string {
 
 function rowsOf(member: Member, prefix: string): string[] {
   const optional = member.type.startsWith('?') ? '?' : '';
-  const signature = member.type.replace(/^\??:? ?/, '').replaceAll('|', '\\|');
+  const signature = member.type
+    .replace(/^\??:? ?/, '')
+    .replace(/import\('[^']+'\)\./, '')
+    .replaceAll('|', '\\|');
   const row = `| \`${prefix}${member.name}${optional}\` | \`${signature}\` | ${meaningOf(member).replaceAll('\n\n', ' ').replaceAll('|', '\\|')} |`;
   return [row, ...member.members.flatMap((inner) => rowsOf(inner, `${prefix}${member.name}.`))];
 }

@@ -10,10 +10,16 @@ const MIN_LINE_CHARACTERS = 12;
 /** Fewer characters of Base64 occur by chance. */
 const MIN_BASE64_CHARACTERS = 6;
 /** Longer secrets are looked for as they are only, and in the usual encodings. */
-const MAX_ESCAPED_BYTES = 1024;
+const MAX_ESCAPED_BYTES = 256;
 const MAX_VALUES = 1000;
 /** An escape such as `\\u0007` is the longest. */
 const MAX_CHARACTERS_PER_BYTE = 6;
+
+/**
+ * What was escaped four times has fifteen. Bounded: a client may send a name of nothing else, and to count them from each place on would take the
+ * square of its length.
+ */
+const BACKSLASHES = '\\\\{1,15}';
 
 /** How control characters are written behind a backslash. */
 const LETTERS: Readonly<Record<string, string>> = { '\n': 'n', '\r': 'r', '\t': 't', '\b': 'b', '\f': 'f' };
@@ -45,21 +51,27 @@ export function formsOf(secret: Uint8Array): readonly Form[] {
 
 /**
  * Encoders do not agree on which characters they escape, and what was encoded once is often encoded again: so each character may be escaped or not,
- * in the way of addresses or with backslashes, of which there may be many.
+ * in the way of addresses or with backslashes, of which there may be several.
  */
 function escapedForm(text: string): RegExp {
   return new RegExp(Array.from(text, (character) => `(?:${[...waysOf(character)].join('|')})`).join(''), 'g');
 }
 
 function* waysOf(character: string): Generator<string> {
-  if (character === '\\') yield '\\\\+';
-  else yield `${/["'`/]/.test(character) ? '\\\\*' : ''}${character.replace(/[$.*+?()[\]{}^|/-]/g, '\\$&')}`;
+  if (character === '\\') yield BACKSLASHES;
+  else yield `${/["'`/]/.test(character) ? `(?:${BACKSLASHES})?` : ''}${character.replace(/[$.*+?()[\]{}^|/-]/g, '\\$&')}`;
   if (character === ' ') yield '\\+';
   const letter = LETTERS[character];
-  if (letter !== undefined) yield `\\\\+${letter}`;
+  if (letter !== undefined) yield BACKSLASHES + letter;
   const percent = Buffer.from(character).toString('hex').replace(/../g, '%$&');
-  const units = Array.from({ length: character.length }, (_, at) => `\\\\+u${character.charCodeAt(at).toString(16).padStart(4, '0')}`);
-  for (const escaped of [percent, units.join('')]) yield escaped.replace(/(?<!\\)[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`);
+  if (/[ -~]/.test(character) && !/["'&<>/\\`]/.test(character)) return yield eitherCase(percent);
+  const units = Array.from({ length: character.length }, (_, at) => `${BACKSLASHES}u${character.charCodeAt(at).toString(16).padStart(4, '0')}`);
+  for (const escaped of [percent, units.join('')]) yield eitherCase(escaped);
+}
+
+/** Hexadecimal digits may be large. */
+function eitherCase(escaped: string): string {
+  return escaped.replace(/(?<!\\)[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`);
 }
 
 /** Base64 by itself, and the characters of it that do not depend on bytes before and behind: three, for where a group of three may begin. */
@@ -92,7 +104,8 @@ export function without(text: string, forms: readonly Form[], instead = HIDDEN):
 export class Secrets {
   /** Values by their forms; those of earlier configurations too, since their plugins may still have something to say. */
   readonly #values = new Map<string, readonly Form[]>();
-  #forms: readonly Form[] = [];
+  /** The longest value first: one may be part of another. */
+  #known: readonly (readonly [characters: number, forms: readonly Form[]])[] = [];
   /** No form is longer, in characters. */
   longest = 0;
 
@@ -109,15 +122,22 @@ export class Secrets {
       if (this.#values.size <= MAX_VALUES) break;
       this.#values.delete(oldest);
     }
-    // One may be part of another.
     const longestFirst = [...this.#values].sort(([a], [b]) => b.length - a.length);
-    this.#forms = longestFirst.flatMap(([, forms]) => forms);
-    this.longest = Math.max(0, ...longestFirst.map(([value]) => Buffer.byteLength(value) * MAX_CHARACTERS_PER_BYTE));
+    this.#known = longestFirst.map(([value, forms]) => [value.length, forms]);
+    this.longest = Math.max(0, ...longestFirst.map(([value, forms]) => longestOf(Buffer.byteLength(value), forms)));
   }
 
   hide(text: string): string {
-    return this.#forms.length === 0 ? text : without(text, this.#forms);
+    let clean = text;
+    // No form is shorter than what it stands for.
+    for (const [characters, forms] of this.#known) if (clean.length >= characters) clean = without(clean, forms);
+    return clean;
   }
+}
+
+/** How long a text can be in which one of these forms is found. */
+function longestOf(bytes: number, forms: readonly Form[]): number {
+  return Math.max(...forms.map((form) => (typeof form === 'string' ? form.length : bytes * MAX_CHARACTERS_PER_BYTE)));
 }
 
 /** The value as a whole, and its lines if it has many. */

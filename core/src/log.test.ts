@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Logger, type LogLevel } from './log.js';
-import { Secrets } from './secrets.js';
 
 function lineOf(fields: Record<string, unknown>, message = 'said'): string {
   const lines: string[] = [];
@@ -49,16 +48,15 @@ test('Numbers, booleans and null are shown as they are.', () => {
 
 test('Secrets of the configuration are hidden wherever they stand in a line, also half behind the point where a value is cut.', () => {
   const lines: string[] = [];
-  const secrets = new Secrets();
   const secret = 'line\none "quoted" secret';
-  secrets.add([secret, '123456789']);
-  const log = new Logger(
+  const root = new Logger(
     (line) => lines.push(line),
     'debug',
     { config: { password: secret } },
     () => 0,
-    secrets,
-  ).child({ child: secret });
+  );
+  const log = root.child({ child: secret });
+  root.keepSecret([secret, '123456789']);
   const circular: Record<string, unknown> = { [secret]: secret };
   circular.self = circular;
   const fields = { plain: secret, error: new Error(`refused: ${secret}`), deep: { a: [secret, { [secret]: 1 }] }, text: JSON.stringify({ secret }) };

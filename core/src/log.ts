@@ -45,7 +45,12 @@ export class Logger {
     return new Logger(this.#sink, this.#threshold, { ...this.#fields, ...fields }, this.#wall, this.#secrets);
   }
 
-  /** A text without the secrets of the configuration, for what leaves by another way than the log. */
+  /** Hides these texts in every line from now on, here and in all children, whoever writes them. */
+  keepSecret(values: readonly string[]): void {
+    if (values.length > 0) this.#secrets.add(values);
+  }
+
+  /** A text without what is kept secret, for what leaves by another way than the log. */
   hide(text: string): string {
     return this.#secrets.hide(text);
   }

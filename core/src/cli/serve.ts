@@ -4,7 +4,6 @@ import { Broker } from '../broker.js';
 import { ERRORS, errorText, PortcullisError } from '../errors.js';
 import { installEscapeHandlers, StartError } from '../hooks/index.js';
 import { Logger } from '../log.js';
-import { Secrets } from '../secrets.js';
 import { printFirstSteps, reachableListeners } from './first-steps.js';
 import { type Everything, loadEverything, type NotLoaded } from './load-all.js';
 import { printable, problemLines } from './print-problems.js';
@@ -26,9 +25,7 @@ export async function serve(options: ServeOptions): Promise<number> {
   const everything = await loadEverything(configFile, options.env);
   if ('problems' in everything) return report(options.configFile, everything);
   for (const warning of everything.warnings) for (const line of problemLines(options.configFile, [warning])) complain(`warning: ${line}`);
-  const secrets = new Secrets();
-  secrets.add(everything.secrets);
-  const log = new Logger(complain, everything.config.logLevel, {}, Date.now, secrets);
+  const log = new Logger(complain, everything.config.logLevel);
   const broker = new Broker({ ...everything, log });
   const uninstall = installEscapeHandlers(log, broker.stats, () => broker.pluginRoots);
   let stopped = false;
@@ -50,7 +47,7 @@ export async function serve(options: ServeOptions): Promise<number> {
     process.once('SIGTERM', stop);
     process.once('SIGINT', stop);
     process.on('SIGHUP', () => {
-      reload(broker, log, secrets, options, configFile, text).then(
+      reload(broker, log, options, configFile, text).then(
         (now) => {
           text = now;
         },
@@ -92,14 +89,7 @@ function startLines(file: string, { document }: Everything, error: StartError): 
 }
 
 /** SIGHUP: a changed configuration is put in force as a whole; with the same one, plugins read their files again. Resolves with the text in force. */
-async function reload(
-  broker: Broker,
-  log: Logger,
-  secrets: Secrets,
-  options: ServeOptions,
-  configFile: string,
-  before: string | null,
-): Promise<string | null> {
+async function reload(broker: Broker, log: Logger, options: ServeOptions, configFile: string, before: string | null): Promise<string | null> {
   const text = await readText(configFile);
   if (text !== null && text === before) {
     await broker.reloadPlugins();
@@ -112,7 +102,6 @@ async function reload(
     throw new Error(`${options.configFile} has ${everything.problems.length} problem(s)`);
   }
   for (const warning of everything.warnings) for (const line of problemLines(options.configFile, [warning])) complain(`warning: ${line}`);
-  secrets.add(everything.secrets);
   try {
     await broker.reload(everything);
   } catch (error) {

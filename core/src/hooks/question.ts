@@ -159,7 +159,8 @@ export class Question implements Pending {
 
   #failed({ kind, detail }: Failure, abort = false): void {
     const { plugin, hook } = this.#init;
-    const text = this.#withoutPassword(detail);
+    // Hidden here and not only in the log: what a question ended with is shown elsewhere, too.
+    const text = this.#tools.log.hide(this.#withoutPassword(detail));
     this.#tools.faults.add(plugin.name, hook, kind, text);
     const failing = kind === 'timeout' || kind === 'unavailable';
     const unsaid = kind === 'overload' || kind === 'stopped' || kind === 'breaker-open' || kind === 'not-ready';

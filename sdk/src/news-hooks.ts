@@ -149,7 +149,8 @@ export interface NewsHooks {
   /**
    * Tells what was decided about a client, and by whom. Never holds a secret.
    *
-   * Told when a CONNECT, a refresh of an identity, a subscription or a publish was decided.
+   * Told when a CONNECT, a refresh of identity or rights or a topic filter was decided, for each publish that was refused, and for those that were
+   * allowed where code or guards were asked; not for what rules alone allowed, nor for copies to receivers.
    *
    * Units: `reasonCode` is one of MQTT 5.0, for clients of every version.
    *

@@ -76,6 +76,7 @@ export class Composition {
       const own = name === 'plugin' && options.config !== undefined ? { config: options.config } : {};
       entries[name] = { use, isolation: 'inProcess', ...own, ...options.entries?.[name] };
     }
+    entries['kit-observer'] = { use: './kit-observer', isolation: 'inProcess', publishTo: ['#', '$SYS/#'] };
     const { listeners, chains, ...top } = options.document ?? {};
     const document = {
       version: 1,

@@ -1,4 +1,14 @@
 export type { CompositionOptions, PluginUnderTest } from './composition.js';
+export {
+  type BackendUnderTest,
+  type ConformanceCase,
+  ConformanceError,
+  type ConformanceOptions,
+  conformance,
+  conformanceCases,
+  type ExpectedRight,
+  type TestCredentials,
+} from './conformance/index.js';
 export type { FaultMode, FaultModeLike } from './fault-mode.js';
 export { FaultProxy, type FaultProxyOptions, faultProxy } from './fault-proxy.js';
 export type { FaultTarget } from './proxied-connection.js';

@@ -1,4 +1,4 @@
-import { type DecisionNews, definePlugin, type MessageDroppedNews, type PluginDefinition, type Rule } from '@portcullis/sdk';
+import { type DecisionNews, definePlugin, type MessageDroppedNews, type PluginDefinition, type PublishService, type Rule } from '@portcullis/sdk';
 
 const NO_OPTIONS = { type: 'object', additionalProperties: false, properties: {} } as const;
 const EVERYTHING: Rule = { effect: 'allow', actions: ['publish', 'subscribe', 'receive'], pattern: '#', from: 'kit-everything' };
@@ -27,16 +27,26 @@ export const everything: PluginDefinition = definePlugin({
   },
 });
 
-/** Writes down what was decided and what was dropped. */
-export function observer(decided: (news: DecisionNews) => void, dropped: (news: MessageDroppedNews) => void): PluginDefinition {
+/** What the kit's own plugin tells and lends. */
+export interface Ears {
+  decided(news: DecisionNews): void;
+  dropped(news: MessageDroppedNews): void;
+  /** Called when the plugin starts, with the means to publish. */
+  mayPublish(service: PublishService): void;
+}
+
+/** Writes down what was decided and what was dropped, and publishes for the test. */
+export function observer({ decided, dropped, mayPublish }: Ears): PluginDefinition {
   return definePlugin({
     name: 'kit-observer',
     sdk: '^1.0.0',
     taps: ['decisionMade', 'messageDropped'],
+    capabilities: ['publish'],
     config: NO_OPTIONS,
-    start({ hooks }) {
+    start({ hooks, publish }) {
       hooks.decisionMade.tap(decided);
       hooks.messageDropped.tap(dropped);
+      mayPublish(publish);
     },
   });
 }

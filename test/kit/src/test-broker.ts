@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import type { DecisionNews, MessageDroppedNews } from '@portcullis/sdk';
+import type { DecisionNews, MessageDroppedNews, PluginMessage, PublishService } from '@portcullis/sdk';
 import { Broker, Logger } from 'portcullis';
 import { type Clock, ManualClock } from 'portcullis/testing';
 import { Composition, type CompositionOptions } from './composition.js';
@@ -27,6 +27,7 @@ interface Kept {
   readonly log: string[];
   readonly decisions: DecisionNews[];
   readonly drops: MessageDroppedNews[];
+  publisher: PublishService | null;
 }
 
 function keeper<T>(list: T[]): (item: T) => void {
@@ -44,6 +45,7 @@ export class TestBroker {
   readonly decisions: readonly DecisionNews[];
   /** Messages and copies that were dropped, in order. */
   readonly drops: readonly MessageDroppedNews[];
+  readonly #kept: Kept;
   readonly #composition: Composition;
   readonly #clock: ManualClock | null;
   readonly #clients = new Set<WireClient>();
@@ -51,6 +53,7 @@ export class TestBroker {
 
   private constructor(broker: Broker, kept: Kept, composition: Composition, clock: ManualClock | null) {
     this.broker = broker;
+    this.#kept = kept;
     this.log = kept.log;
     this.decisions = kept.decisions;
     this.drops = kept.drops;
@@ -59,8 +62,11 @@ export class TestBroker {
   }
 
   static async start(options: TestBrokerOptions): Promise<TestBroker> {
-    const kept: Kept = { log: [], decisions: [], drops: [] };
-    const composition = await Composition.create(options, observer(keeper(kept.decisions), keeper(kept.drops)));
+    const kept: Kept = { log: [], decisions: [], drops: [], publisher: null };
+    const mayPublish = (service: PublishService): void => {
+      kept.publisher = service;
+    };
+    const composition = await Composition.create(options, observer({ decided: keeper(kept.decisions), dropped: keeper(kept.drops), mayPublish }));
     const clock = options.clock === 'system' ? null : new ManualClock();
     try {
       const logger = new Logger(keeper(kept.log), options.logLevel ?? 'debug');
@@ -106,6 +112,11 @@ export class TestBroker {
   /** A client of one version of MQTT (3.1.1 unless told) that has sent nothing yet. */
   async client(options: TestClientOptions & { readonly listener?: string } = {}): Promise<TestClient> {
     return new TestClient(await this.wire(options.listener), options);
+  }
+
+  /** Publishes as a plugin does, past all rights; resolves when the message is in the custody of its receivers' sessions. */
+  async publish(message: PluginMessage): Promise<void> {
+    await this.#kept.publisher?.publish(message);
   }
 
   /**

@@ -1,6 +1,6 @@
 export { homelessHook } from './chain-checks.js';
 export type { ChainHooks } from './chain-hooks.js';
-export { definitionProblems } from './definition.js';
+export { copyDefinition, definitionProblems } from './definition.js';
 export { installEscapeHandlers, type PluginRoot } from './escape.js';
 export type { ApplyPatch, GlobalHooks, PatchedOutcome, TenantOutcome } from './global-hooks.js';
 export type { VerifyPassword } from './hash-queue.js';

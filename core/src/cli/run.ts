@@ -1,11 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { errorText, PortcullisError } from '../errors.js';
 import { check } from './check.js';
 import { HELP } from './help.js';
 import { printable } from './print-problems.js';
+import { reload } from './reload.js';
 import { printSchema } from './schema.js';
+import { status } from './status.js';
 import type { Terminal } from './terminal.js';
+import { version } from './version.js';
 
 export interface ServeOptions {
   readonly configFile: string;
@@ -13,7 +15,14 @@ export interface ServeOptions {
   readonly env: NodeJS.ProcessEnv;
 }
 
-const COMMANDS = ['serve', 'check', 'schema'];
+/** The commands, and the options that each takes besides --config. */
+const COMMANDS: Readonly<Record<string, readonly string[]>> = {
+  serve: ['quickstart'],
+  check: ['probe'],
+  schema: [],
+  reload: ['socket', 'json'],
+  status: ['socket', 'json'],
+};
 const SEE_HELP = 'see "portcullis --help"';
 
 /** Runs one command line; resolves with the exit status. */
@@ -25,7 +34,7 @@ export async function run(argv: readonly string[], terminal: Terminal, serve: (o
     terminal.complain(printable(`portcullis: ${errorText(error)}; ${SEE_HELP}`));
     return 2;
   }
-  const { name, configFile, configGiven, quickstart } = command;
+  const { name, configFile, configGiven, quickstart, probe, socket, json } = command;
   try {
     switch (name) {
       case 'help':
@@ -35,9 +44,13 @@ export async function run(argv: readonly string[], terminal: Terminal, serve: (o
         terminal.print(version());
         return 0;
       case 'check':
-        return await check(configFile, terminal);
+        return probe ? await (await import('./probe.js')).probe(configFile, terminal) : await check(configFile, terminal);
       case 'schema':
         return await printSchema(configFile, !configGiven, terminal);
+      case 'reload':
+        return await reload({ configFile, socket }, json, terminal);
+      case 'status':
+        return await status({ configFile, socket }, json, terminal);
       default:
         return await serve({ configFile, quickstart, env: terminal.env });
     }
@@ -55,6 +68,9 @@ interface CommandLine {
   readonly configFile: string;
   readonly configGiven: boolean;
   readonly quickstart: boolean;
+  readonly probe: boolean;
+  readonly socket: string | null;
+  readonly json: boolean;
 }
 
 /** Throws an error whose message is one clause for the user. */
@@ -62,11 +78,16 @@ function readCommandLine(argv: readonly string[]): CommandLine {
   const { values, positionals } = parse(argv);
   const [given = 'serve', extra] = positionals;
   const name = values.help === true ? 'help' : values.version === true ? 'version' : given;
-  if (!COMMANDS.includes(given)) throw new Error(`unknown command "${given.slice(0, 64)}"`);
+  const takes = Object.hasOwn(COMMANDS, given) ? COMMANDS[given] : undefined;
+  if (takes === undefined) throw new Error(`unknown command "${given.slice(0, 64)}"`);
   if (extra !== undefined) throw new Error(`"${given}" takes no argument "${extra.slice(0, 64)}"`);
-  if (values.quickstart === true && given !== 'serve') throw new Error(`"${given}" does not take --quickstart`);
+  for (const option of ['quickstart', 'probe', 'socket', 'json'] as const) {
+    if (values[option] !== undefined && !takes.includes(option)) throw new Error(`"${given}" does not take --${option}`);
+  }
   if (values.config === '') throw new Error('--config needs the path of a file');
-  return { name, configFile: values.config ?? 'plugins.json', configGiven: values.config !== undefined, quickstart: values.quickstart === true };
+  if (values.socket === '') throw new Error('--socket needs the path of a socket');
+  const { quickstart = false, probe = false, socket = null, json = false } = values;
+  return { name, configFile: values.config ?? 'plugins.json', configGiven: values.config !== undefined, quickstart, probe, socket, json };
 }
 
 function parse(argv: readonly string[]) {
@@ -77,6 +98,9 @@ function parse(argv: readonly string[]) {
       options: {
         config: { type: 'string', short: 'c' },
         quickstart: { type: 'boolean' },
+        probe: { type: 'boolean' },
+        socket: { type: 'string' },
+        json: { type: 'boolean' },
         version: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
@@ -86,9 +110,4 @@ function parse(argv: readonly string[]) {
     const [first = ''] = errorText(error).split(/\.\s|\n/);
     throw new Error(first.charAt(0).toLowerCase() + first.slice(1), { cause: error });
   }
-}
-
-function version(): string {
-  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
-  return manifest.version;
 }

@@ -24,7 +24,7 @@ describe('a mistake is named with its place:', () => {
     [
       'a key of a later version',
       changed('"version": 1', '"version": 1, "tenants": {}'),
-      ['2:17 tenants: unknown key "tenants" — known: "$schema", "version", "listeners", "plugins", "chains", "sessions", "limits", "log"'],
+      ['2:17 tenants: unknown key "tenants" — known: "$schema", "version", "listeners", "plugins", "chains", "sessions", "control", "limits", "log"'],
     ],
     [
       'a misspelt key of a listener',

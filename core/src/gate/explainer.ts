@@ -1,5 +1,4 @@
-import type { ConnectionInfo, Identity, ProtocolName, RuleAction } from '@portcullis/sdk';
-import type { AskOptions, Outcome } from '../hooks/index.js';
+import type { ProtocolName, RuleAction } from '@portcullis/sdk';
 import { Answer } from '../policy/index.js';
 import { Admission } from './admission.js';
 import type { AdmissionResult, ConnectRequest } from './admission-types.js';
@@ -10,7 +9,7 @@ import { Message } from './message.js';
 import { QuietGate, type RecordedDecision } from './quiet-gate.js';
 import { TopicTable } from './topic-table.js';
 import { Trace, type TracedStage } from './trace.js';
-import { type AssumedIdentity, tracedStanding } from './traced-hooks.js';
+import { type AssumedAnswer, tracedStanding } from './traced-hooks.js';
 import { type DecidedQuestion, wireAnswers } from './wire-answers.js';
 
 /** What somebody wants to have explained. */
@@ -38,8 +37,8 @@ export interface GateExplanation {
   release(): void;
 }
 
-/** What answers a CONNECT after the gate: a reason code that refuses the session, or null. */
-export type SessionCheck = (client: GateClient) => number | null;
+/** What answers a CONNECT after the gate: why there would be no session, or null. */
+export type SessionCheck = (client: GateClient) => { readonly reasonCode: number; readonly detail: string } | null;
 
 /**
  * Puts questions to the gate that nobody has put, by the code that judges real ones, and writes down how they come to their end. It has no
@@ -59,7 +58,7 @@ export class Explainer {
   async afterConnect(
     standing: Standing,
     request: ConnectRequest,
-    assumed: AssumedIdentity | null,
+    assumed: AssumedAnswer | null,
     question: ExplainedQuestion,
     sessions: SessionCheck,
   ): Promise<GateExplanation> {
@@ -76,10 +75,10 @@ export class Explainer {
     if (result.kind !== 'accepted') return explained(gate, trace, question, 'connect', traced, null);
     const { client } = result;
     const release = (): void => client.binding.release();
-    const reasonCode = sessions(client);
-    if (reasonCode !== null) {
-      trace.add({ stage: 'session', outcome: 'deny', detail: SESSION_REFUSED });
-      gate.last = { hook: 'session', plugin: null, outcome: 'deny', reasonCode, rule: null, detail: SESSION_REFUSED };
+    const refusal = sessions(client);
+    trace.add({ stage: 'session', outcome: refusal === null ? 'allow' : 'deny', detail: refusal?.detail ?? '' });
+    if (refusal !== null) {
+      gate.last = { hook: 'session', plugin: null, outcome: 'deny', rule: null, ...refusal };
       return { ...explained(gate, trace, question, 'connect', traced, client), release };
     }
     if (question.action === 'connect') return { ...explained(gate, trace, question, 'connect', traced, client), release };
@@ -96,22 +95,6 @@ export class Explainer {
     const gate = new QuietGate(this.#options, standing, null);
     trace.add({ stage: 'session', outcome: 'allow', how: 'assumed', detail });
     return this.#act(gate, trace, standing, sameClient(client, standing), question, checks);
-  }
-
-  /** Asks the authorities of a chain, in order, whether a user still stands. Stops at the first that answers. */
-  async refresh(standing: Standing, request: object & { readonly identity: Identity; readonly connection: ConnectionInfo }): Promise<Refreshed[]> {
-    const answers: Refreshed[] = [];
-    const options: AskOptions = { deadlineAt: this.#gate.now() + standing.chain.deadlineMs };
-    for (const plugin of standing.chain.authenticate) {
-      if (!standing.hooks.taps(plugin, 'refreshIdentity')) {
-        answers.push({ plugin, outcome: null });
-        continue;
-      }
-      const outcome = await new Promise<Outcome>((resolve) => standing.hooks.askPlugin(plugin, 'refreshIdentity', request, options, resolve));
-      answers.push({ plugin, outcome });
-      if (outcome.kind !== 'deny') break;
-    }
-    return answers;
   }
 
   get #options(): Gate['options'] {
@@ -163,14 +146,6 @@ export class Explainer {
   }
 }
 
-/** What an authority said about a user that it may have let in; null when it is not asked. */
-export interface Refreshed {
-  readonly plugin: string;
-  readonly outcome: Outcome | null;
-}
-
-const SESSION_REFUSED = 'the client identifier belongs to another user, or there are too many sessions';
-
 function explained(
   gate: QuietGate,
   trace: Trace,
@@ -181,7 +156,14 @@ function explained(
   grantedQos = 0,
 ): GateExplanation {
   // Nothing recorded means that nobody allowed anything.
-  const decision: RecordedDecision = gate.last ?? { hook: action, plugin: null, outcome: 'fault', reasonCode: 0x83, rule: null, detail: 'no decision' };
+  const decision: RecordedDecision = gate.last ?? {
+    hook: action,
+    plugin: null,
+    outcome: 'fault',
+    reasonCode: 0x83,
+    rule: null,
+    detail: 'no decision',
+  };
   const { outcome } = decision;
   const reasonCode = action === 'subscribe' && outcome === 'allow' ? grantedQos : decision.reasonCode;
   const codes = wireAnswers({ action, outcome, reasonCode, qos: question.qos }, standing.chain);

@@ -72,8 +72,9 @@ export class Gate {
     return this.wheel.clock.now();
   }
 
-  /** Puts a configuration generation in force, whole: what each chain stands for. */
-  stand(standings: ReadonlyMap<string, Standing>, global: GlobalHooks, sessionRules: SessionRules): void {
+  /** Puts a configuration generation in force, whole: what each chain stands for. Of so many allowed decisions one is logged, with 0 none. */
+  stand(standings: ReadonlyMap<string, Standing>, global: GlobalHooks, sessionRules: SessionRules, logAllowedEvery = 0): void {
+    this.decisions.allowedEvery = logAllowedEvery;
     this.#standings = standings;
     this.#global = global;
     this.sessionRules = sessionRules;
@@ -337,7 +338,11 @@ export class Gate {
   #write(level: DecisionLevel, message: string, client: GateClient, fields: Readonly<Record<string, unknown>>): void {
     const { id, connection, protocol } = client.info;
     const said = Object.entries(fields).filter(([, value]) => value !== null && value !== '');
-    this.decisions.write(level, { client: id, username: client.username, address: connection.address, protocol, ...Object.fromEntries(said) }, message);
+    this.decisions.write(
+      level,
+      { client: id, username: client.username, address: connection.address, protocol, ...Object.fromEntries(said) },
+      message,
+    );
   }
 }
 

@@ -1,4 +1,4 @@
-import type { HookName, IdentityGrant } from '@portcullis/sdk';
+import type { HookName } from '@portcullis/sdk';
 import type {
   AskableHook,
   AskOptions,
@@ -18,19 +18,19 @@ import type {
 } from '../hooks/index.js';
 import type { Standing } from './client.js';
 import type { GateChain } from './options.js';
-import { detailOf, type OpenStage, type Trace } from './trace.js';
+import { detailOf, type OpenStage, type Trace, type TracedAnswer } from './trace.js';
 
-/** An identity that is taken as given instead of being authenticated, and from whom. */
-export interface AssumedIdentity {
-  readonly grant: IdentityGrant;
-  /** Name of the plugin that would have to allow it, or ''. */
-  readonly authority: string;
-  /** For people: where it comes from. */
+/** An answer that stands for the authorities', which are not asked, and where it comes from. */
+export interface AssumedAnswer {
+  readonly outcome: Outcome;
+  /** For people. */
   readonly from: string;
+  /** What authorities said that were asked something else. */
+  readonly plugins: readonly TracedAnswer[];
 }
 
 /** A standing whose questions are put to the same plugins, with the same deadlines, and written down. News reach nobody. */
-export function tracedStanding(standing: Standing, trace: Trace, assumed: AssumedIdentity | null): Standing {
+export function tracedStanding(standing: Standing, trace: Trace, assumed: AssumedAnswer | null): Standing {
   return { ...standing, hooks: new TracedChain(standing.chain, standing.hooks, trace, assumed), global: new TracedGlobals(standing.global, trace) };
 }
 
@@ -38,9 +38,9 @@ class TracedChain implements ChainHooks {
   readonly spec: GateChain;
   readonly #asked: ChainHooks;
   readonly #trace: Trace;
-  readonly #assumed: AssumedIdentity | null;
+  readonly #assumed: AssumedAnswer | null;
 
-  constructor(spec: GateChain, asked: ChainHooks, trace: Trace, assumed: AssumedIdentity | null) {
+  constructor(spec: GateChain, asked: ChainHooks, trace: Trace, assumed: AssumedAnswer | null) {
     this.spec = spec;
     this.#asked = asked;
     this.#trace = trace;
@@ -61,9 +61,9 @@ class TracedChain implements ChainHooks {
 
   ask(hook: AskableHook, request: object, options: AskOptions, done: (outcome: Outcome) => void): Pending | null {
     if (hook === 'authenticate' && this.#assumed !== null) {
-      const { grant, authority, from } = this.#assumed;
-      this.#trace.add({ stage: hook, outcome: 'allow', how: 'assumed', detail: from });
-      done({ kind: 'allow', plugin: authority, grant, data: null, leaseSeconds: null });
+      const { outcome, from, plugins } = this.#assumed;
+      this.#trace.add({ stage: hook, outcome: outcome.kind, how: 'assumed', detail: from, plugins });
+      done(outcome);
       return null;
     }
     const stage = this.#trace.begin(hook);
@@ -137,11 +137,7 @@ class TracedGlobals implements GlobalHooks {
     });
   }
 
-  waterfall<R extends object>(
-    hook: PatchHook,
-    request: R,
-    apply: (request: R, patch: object, plugin: string) => R | null,
-  ): PatchedOutcome<R> {
+  waterfall<R extends object>(hook: PatchHook, request: R, apply: (request: R, patch: object, plugin: string) => R | null): PatchedOutcome<R> {
     const stage = this.#trace.begin(hook);
     const given: string[] = [];
     const outcome = this.#asked.waterfall(hook, request, (current, patch, plugin) => {

@@ -12,7 +12,7 @@ import { type GlobalHooks, Globals } from './global-hooks.js';
 import { HashQueue, type VerifyPassword } from './hash-queue.js';
 import type { LoadedPlugin } from './loader.js';
 import { endLives, PluginLife } from './plugin-life.js';
-import type { PluginRuntime, PluginState } from './plugin-runtime.js';
+import type { PluginRuntime, PluginStanding, PluginState } from './plugin-runtime.js';
 import type { ChainSpec, HostServices, PluginSpec } from './specs.js';
 import { StartError, type StartProblem } from './start-error.js';
 import { VerifiedCache } from './verified-cache.js';
@@ -73,9 +73,24 @@ export class PluginHost {
     return this.#options.plugins.map(({ spec, loaded }) => ({ name: spec.name, root: loaded.root }));
   }
 
+  /** Where the code of each entry comes from. */
+  get packages(): ReadonlyMap<string, LoadedPlugin> {
+    return new Map(this.#options.plugins.map(({ spec, loaded }) => [spec.name, loaded]));
+  }
+
   /** How far each plugin is. */
   get states(): ReadonlyMap<string, PluginState> {
     return new Map(this.#lives.map(({ name, runtime }) => [name, runtime.state]));
+  }
+
+  /** Every plugin at this moment, in the order of the file. */
+  get standings(): ReadonlyMap<string, PluginStanding> {
+    return new Map(this.#lives.map(({ name, runtime }) => [name, runtime.standing]));
+  }
+
+  /** Whether a plugin of startup mode `wait` is down: `ready` will not resolve before it is there. */
+  get waits(): boolean {
+    return this.#lives.some(({ runtime }) => runtime.spec.startup === 'wait' && runtime.state === 'down');
   }
 
   /**
@@ -102,9 +117,14 @@ export class PluginHost {
     return this.#ready.promise;
   }
 
-  /** The configuration is as before: tells plugins to read again what they keep outside of it. */
-  async reload(): Promise<void> {
-    for (const life of this.#lives) if (life.runtime.state === 'ready') await life.instance.reload();
+  /** The configuration is as before: tells plugins to read again what they keep outside of it. Resolves with what they could not use. */
+  async reload(): Promise<StartProblem[]> {
+    const problems: StartProblem[] = [];
+    for (const { name, runtime, instance } of this.#lives) {
+      if (runtime.state !== 'ready') continue;
+      for (const message of await instance.reload()) problems.push({ path: ['plugins', name], message });
+    }
+    return problems;
   }
 
   /** Ends open questions as faults, then stops the plugins, the last one first, within 5,000 milliseconds. */
@@ -164,8 +184,7 @@ export class PluginHost {
   #rebuild(): void {
     for (const chain of this.#chains.values()) chain.rebuild();
     this.#globals.rebuild();
-    const waiting = this.#lives.some(({ runtime }) => runtime.spec.startup === 'wait' && runtime.state === 'down');
-    if (!waiting) this.#ready.open();
+    if (!this.waits) this.#ready.open();
   }
 
   async #end(): Promise<void> {

@@ -8,7 +8,7 @@ export type { AskableHook, GlobalGuardHook, NewsHookName, PatchHook, SyncGuardHo
 export { type HostOptions, PluginHost } from './host.js';
 export { type LoadedPlugin, loadPlugin } from './loader.js';
 export { type AllowOutcome, type FaultOutcome, fault, type Outcome, PASS, type PluginOutcome, SKIP } from './outcome.js';
-export type { PluginState } from './plugin-runtime.js';
+export type { PluginStanding, PluginState } from './plugin-runtime.js';
 export type { PolicyAnswers, PolicyRequest } from './policy-answers.js';
 export type { AskOptions, BreakerSpec, ChainSpec, CredentialSource, HostServices, Pending, PluginSpec, TemplateChange } from './specs.js';
 export { StartError, type StartProblem } from './start-error.js';

@@ -21,7 +21,7 @@ export function judgeAnswer(value: unknown, question: object, hook: HookName, pl
   const answer = readAnswer(value, question);
   if (answer === null) return { kind: 'no-decision', detail: `answered with ${kindOf(value)} instead of a decision` };
   if (answer === 'foreign') {
-    tools.stats.foreignAnswers += 1;
+    tools.faults.ignored(plugin.name, 'foreignAnswers');
     return { kind: 'foreign-decision', detail: 'answered with a decision of another question' };
   }
   const said = answer.verb === 'malformed' ? answer.intended : answer.verb;

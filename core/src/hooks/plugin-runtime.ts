@@ -11,6 +11,17 @@ import { assumedTaps, type TapRegistry } from './tap-registry.js';
 /** `down`: its start failed and is tried again; it counts as faulting until then. */
 export type PluginState = 'starting' | 'ready' | 'down' | 'stopped';
 
+/** A plugin at this moment, for people. */
+export interface PluginStanding {
+  readonly state: PluginState;
+  /** What its last start failed with; null unless it is down. */
+  readonly whyDown: string | null;
+  readonly breaker: 'open' | 'closed';
+  /** Questions that it works on, and that wait for their turn. */
+  readonly asked: number;
+  readonly waiting: number;
+}
+
 /** One plugin as the chains see it: what it taps, and how many questions it may hold at a time. */
 export class PluginRuntime implements AskedPlugin, QuestionOwner {
   readonly spec: PluginSpec;
@@ -41,6 +52,17 @@ export class PluginRuntime implements AskedPlugin, QuestionOwner {
 
   get state(): PluginState {
     return this.#state;
+  }
+
+  /** What it is doing at this moment. */
+  get standing(): PluginStanding {
+    return {
+      state: this.#state,
+      whyDown: this.#state === 'down' ? this.#whyDown : null,
+      breaker: this.#breaker.open ? 'open' : 'closed',
+      asked: this.#asked.size,
+      waiting: this.#waiting.size,
+    };
   }
 
   /** What the plugin tapped, or null before it started. */

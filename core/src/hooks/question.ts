@@ -133,13 +133,13 @@ export class Question implements Pending {
   /** False when this settlement does not count: a second one, or one that comes too late. */
   #firstSettlement(): boolean {
     if (this.#settled) {
-      this.#tools.stats.secondAnswers += 1;
+      this.#tools.faults.ignored(this.#init.plugin.name, 'secondAnswers');
       return false;
     }
     this.#settled = true;
     // The event loop may have stalled past the deadline with the timer not yet run.
     if (this.#state === 'asked' && this.#tools.wheel.clock.now() >= this.#dueAt) this.#expired();
-    if (this.#timedOut) this.#tools.stats.lateAnswers += 1;
+    if (this.#timedOut) this.#tools.faults.ignored(this.#init.plugin.name, 'lateAnswers');
     return this.#state === 'asked';
   }
 

@@ -37,9 +37,10 @@ export class Certificates {
     this.#server.use(source.material);
   }
 
-  /** Reads the files now; what cannot be used is complained of, even again. */
-  refresh(): Promise<void> {
-    return this.#read(true);
+  /** Reads the files now; what cannot be used is complained of, even again. Resolves with the complaint, or null. */
+  async refresh(): Promise<string | null> {
+    await this.#read(true);
+    return this.#complaint;
   }
 
   stop(): void {

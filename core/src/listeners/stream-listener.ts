@@ -35,6 +35,9 @@ export async function listenStreams(room: ListenerRoom, inForce: InForce, arrive
     get url() {
       return addressUrl({ ...inForce.options, port });
     },
+    get connections() {
+      return entrance.open;
+    },
     ...(certificates === null ? {} : { refresh: () => certificates.refresh() }),
     close: () =>
       new Promise((resolve) => {

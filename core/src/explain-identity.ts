@@ -57,15 +57,18 @@ async function refreshed(gate: Gate, standing: Standing, request: ConnectRequest
     const outcome = await new Promise<Outcome>((resolve) => void hooks.askPlugin(plugin, 'refreshIdentity', question, { deadlineAt }, resolve));
     plugins.push({ plugin, outcome: outcome.kind, milliseconds: null, detail: outcome.kind === 'fault' ? outcome.detail : '' });
     // By what it says on `refreshIdentity`: whom it would let in it confirms.
-    if (outcome.kind === 'allow') return { outcome: allow(plugin, identity), from: `no password: ${plugin} confirms the user; ${UNKNOWN}`, plugins };
+    if (outcome.kind === 'allow')
+      return { outcome: allow(plugin, identity), from: `no password: ${plugin} confirms the user, without groups and attributes`, plugins };
     if (outcome.kind !== 'deny') return { outcome, from: 'no password: it cannot be said whether the user stands', plugins };
   }
   if (silent !== null)
-    return { outcome: allow(silent, identity), from: `no password: nobody was asked whether the user exists; ${UNKNOWN}`, plugins };
+    return {
+      outcome: allow(silent, identity),
+      from: `no password: whether the user exists was not to be found out; without groups and attributes`,
+      plugins,
+    };
   return { outcome: { kind: 'deny', plugin: null, reason: 'bad-credentials' }, from: 'no password: no authority knows the user', plugins };
 }
-
-const UNKNOWN = 'groups and attributes are those that were stated: none';
 
 /** The session of the user whose identity is the youngest. */
 function sessionOfUser(registry: SessionRegistry, username: string, tenant: string | null): Session | null {

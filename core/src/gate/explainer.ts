@@ -122,7 +122,8 @@ export class Explainer {
           gate.judgeSubscribe(client, { filter: topic, shareName, qos }, (verdict) => {
             if (verdict.outcome === 'grant') {
               grantedQos = verdict.qos;
-              if (verdict.partial) trace.add({ stage: 'subscription', outcome: 'allow', detail: 'allowed in part: each copy is checked' });
+              // The rule that is named is then, as in the log, the first that denies a part.
+              if (verdict.partial && gate.last !== null) gate.last = { ...gate.last, detail: 'in part, so each copy is checked' };
             }
             resolve();
           }),

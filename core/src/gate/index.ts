@@ -1,5 +1,5 @@
 export type { Admission } from './admission.js';
-export { type AdmissionResult, type ConnectRequest, clientInfo } from './admission-types.js';
+export { type AdmissionResult, type ConnectRequest, clientInfo, isUtf8Text } from './admission-types.js';
 export type { AuthorizedRun, RunDraft } from './authorized-run.js';
 export { MAX_RUN } from './authorized-run.js';
 export { Check, GateClient, type Standing } from './client.js';

@@ -40,7 +40,7 @@ export class QuietGate extends Gate {
     detail: string,
   ): void {
     this.last = { hook, plugin, outcome, reasonCode, rule: null, detail };
-    this.#connectsCountAt?.connectDecided(hook, plugin, outcome, reasonCode, info, username, detail);
+    this.#connectsCountAt?.connectDecided(hook, plugin, outcome, reasonCode, info, username, `${detail} (explain)`);
   }
 
   override decided(

@@ -196,6 +196,20 @@ export const LIMITS = {
   ),
   verifiedPasswordMs: limit(300_000, 1000, 86_400_000, 'milliseconds', 'How long a password that matched is remembered.'),
   newsQueue: limit(10_000, 1, 10_000_000, 'count', 'News that wait for one observing plugin; further ones are dropped and counted.'),
+  decisionLogSources: limit(
+    4096,
+    1,
+    1_000_000,
+    'count',
+    'Clients, and addresses of strangers, times kinds of refusals, that the log tells apart within ten seconds; further ones are summed up together.',
+  ),
+  decisionLogLines: limit(
+    200,
+    1,
+    1_000_000,
+    'count',
+    'Lines about refusals that the log has room for within ten seconds; further ones are summed up.',
+  ),
   pluginStartMs: limit(30_000, 100, 3_600_000, 'milliseconds', 'Time that the start of a plugin may take.'),
   pluginDrainMs: limit(
     5000,

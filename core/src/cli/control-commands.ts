@@ -1,5 +1,6 @@
 import type { Broker } from '../broker.js';
 import { type ControlCommand, type ControlProblem, refusal } from '../control/index.js';
+import { explainAnswer } from './explain-request.js';
 import type { Reloader } from './reloader.js';
 import { statusAnswer } from './status-answer.js';
 
@@ -19,6 +20,7 @@ const MAX_PROBLEMS = 100;
 /** The commands of the control socket, by name. `controlled` is asked when one comes. */
 export function controlCommands(controlled: () => ControlledBroker): ReadonlyMap<string, ControlCommand> {
   return new Map<string, ControlCommand>([
+    ['explain', (request) => explainAnswer(controlled().broker, request)],
     ['status', () => statusAnswer(controlled()) ?? refusal('the broker is still starting')],
     [
       'reload',

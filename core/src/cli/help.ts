@@ -5,6 +5,7 @@ export const HELP = `portcullis: an MQTT broker that falls shut
   portcullis schema  [-c FILE]                  print the JSON Schema of the configuration, for editors
   portcullis reload  [-c FILE] [--json]         have the running broker read the configuration again, and say what became of it
   portcullis status  [-c FILE] [--json]         say how the running broker is
+  portcullis explain --help                     say how the running broker would decide about a client, and why
 
   -c, --config FILE   the configuration file (default: plugins.json)
   --quickstart        make the configuration, an administrator and rights if they are missing

@@ -27,6 +27,8 @@ const SEE_HELP = 'see "portcullis --help"';
 
 /** Runs one command line; resolves with the exit status. */
 export async function run(argv: readonly string[], terminal: Terminal, serve: (options: ServeOptions) => Promise<number>): Promise<number> {
+  // It has options of its own.
+  if (argv[0] === 'explain') return reporting(terminal, async () => (await import('./explain.js')).explain(argv.slice(1), terminal));
   let command: CommandLine;
   try {
     command = readCommandLine(argv);
@@ -35,7 +37,7 @@ export async function run(argv: readonly string[], terminal: Terminal, serve: (o
     return 2;
   }
   const { name, configFile, configGiven, quickstart, probe, socket, json } = command;
-  try {
+  return reporting(terminal, async () => {
     switch (name) {
       case 'help':
         terminal.print(HELP);
@@ -54,6 +56,13 @@ export async function run(argv: readonly string[], terminal: Terminal, serve: (o
       default:
         return await serve({ configFile, quickstart, env: terminal.env });
     }
+  });
+}
+
+/** Resolves with the exit status; what the work throws is said, and makes it 1. */
+async function reporting(terminal: Terminal, work: () => Promise<number>): Promise<number> {
+  try {
+    return await work();
   } catch (error) {
     terminal.complain(printable(`portcullis: ${errorText(error)}`));
     // An error of ours explains itself; of any other, the administrator needs to report where it came from.
@@ -79,6 +88,7 @@ function readCommandLine(argv: readonly string[]): CommandLine {
   const [given = 'serve', extra] = positionals;
   const name = values.help === true ? 'help' : values.version === true ? 'version' : given;
   const takes = Object.hasOwn(COMMANDS, given) ? COMMANDS[given] : undefined;
+  if (given === 'explain') throw new Error('"explain" stands before its options');
   if (takes === undefined) throw new Error(`unknown command "${given.slice(0, 64)}"`);
   if (extra !== undefined) throw new Error(`"${given}" takes no argument "${extra.slice(0, 64)}"`);
   for (const option of ['quickstart', 'probe', 'socket', 'json'] as const) {

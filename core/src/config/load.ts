@@ -126,7 +126,7 @@ interface CompleteDocument {
   readonly chains: Readonly<Record<string, Omit<ChainConfig, 'name'>>>;
   readonly sessions: SessionsConfig;
   readonly limits: Parameters<typeof makeLimits>[0];
-  readonly log: { readonly level: LogLevel };
+  readonly log: { readonly level: LogLevel; readonly allowedEvery: number };
 }
 
 /** Permission bits of a Unix socket: its owner alone may connect. */
@@ -165,6 +165,7 @@ function build(document: ConfigDocument, value: CompleteDocument, cross: CrossCh
     controlSocket: cross.controlSocket,
     limits: makeLimits(value.limits),
     logLevel: value.log.level,
+    logAllowedEvery: value.log.allowedEvery,
   });
 }
 

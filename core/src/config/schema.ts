@@ -258,6 +258,12 @@ export const CONFIG_SCHEMA: DocumentSchema = {
       log: {
         ...closed('The log.', {
           level: { enum: ['debug', 'info', 'warn', 'error', 'silent'], default: 'info', description: 'Least level that is written.' },
+          allowedEvery: whole(
+            0,
+            0,
+            1_000_000_000,
+            'Of so many allowed decisions one is logged, at level info; 0 logs none. Denials and faults always are.',
+          ),
         }),
         default: {},
       },

@@ -27,6 +27,8 @@ export interface PortcullisConfig {
   readonly controlSocket: string | null;
   readonly limits: Limits;
   readonly logLevel: LogLevel;
+  /** Of so many allowed decisions one is logged; 0 logs none. */
+  readonly logAllowedEvery: number;
 }
 
 export interface ListenerConfig {

@@ -119,6 +119,7 @@ function composition(options: MemoryBrokerOptions): Pick<BrokerOptions, 'config'
     controlSocket: null,
     limits: makeLimits(options.limits ?? {}),
     logLevel: 'warn',
+    logAllowedEvery: 0,
   };
   return { config, plugins };
 }

@@ -32,15 +32,18 @@ function login(rig: Rig, password: string | null = SECRET): { ended: Outcome[]; 
   return { ended, cancel: () => pending?.cancel() };
 }
 
-/** Uses the credentials of one login and returns what came out. */
+/** Uses the credentials of one login and returns what came out. What is thrown there would end as a fault of the plugin; here it is thrown on. */
 async function using<T>(use: (credentials: Credentials) => T, password: string | null = SECRET, capabilities: ['credentials'] | [] = []): Promise<T> {
-  let result: T | undefined;
-  const rig = await rigFor(async (credentials) => {
-    result = await use(credentials);
-  }, capabilities);
-  login(rig, password);
-  await turn();
-  return result as T;
+  return await new Promise<T>((resolve, reject) => {
+    const attempt = async (credentials: Credentials): Promise<void> => {
+      try {
+        resolve(await use(credentials));
+      } catch (error) {
+        reject(error);
+      }
+    };
+    rigFor(attempt, capabilities).then((rig) => login(rig, password), reject);
+  });
 }
 
 test('credentials show the username and whether there is a password, and never the password', async () => {

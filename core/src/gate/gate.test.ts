@@ -133,3 +133,16 @@ test('A new generation is in force whole: its chains, its listeners to news, its
   gate.tell('brokerReady', {});
   assert.deepEqual([next.global.told.length, standing.global.told.length], [1, 0]);
 });
+
+test('A published message is told of to those who listen, and to nobody else.', () => {
+  for (const listens of [false, true]) {
+    const standing = standingOf();
+    if (listens) standing.global.tapped.add('messagePublished');
+    const { gate } = gateRig({ standing });
+    const message = messageOf('a', { qos: 1, retain: true });
+    gate.tellPublished(message, 'acme');
+    const { payload } = message;
+    const news = { publisher: 'c1', tenant: 'acme', topic: 'a', qos: 1, retain: true, payloadBytes: 7, payload };
+    assert.deepEqual(standing.global.told, listens ? [{ hook: 'messagePublished', news }] : []);
+  }
+});

@@ -87,6 +87,7 @@ test('deny-overrides names who allowed first, and who denied first', async () =>
 });
 
 test('what is no decision is named by its kind in the log, and never by its value', async () => {
+  // biome-ignore lint/suspicious/noThenProperty: it is not called, and so no promise.
   const callable = Object.assign(() => 'secret', { then: 'secret' });
   const cases: [unknown, string][] = [
     [null, 'null'],

@@ -59,6 +59,11 @@ test('One message of a run becomes a run of its own, which survives the draft.',
   assert.deepEqual([one.count, one.copy(0).payload.toString(), one.entry.topic, one.publisher], [1, 'zz', 'a/b', 'ann']);
 });
 
+test('A run begins empty and whole.', () => {
+  const { divided, count, manyReceivers, shared, message } = new RunDraft(0);
+  assert.deepEqual([divided, count, manyReceivers, shared, message], [false, 0, false, null, null]);
+});
+
 test('A run without a topic is an invariant broken, not an empty topic.', () => {
   assert.throws(() => new RunDraft(0).entry, /without a topic/);
 });

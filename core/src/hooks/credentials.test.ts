@@ -136,6 +136,26 @@ test('a hash that waits is withdrawn when its question is over, and makes room',
   assert.deepEqual(next.ended, [], 'it waits, instead of being refused');
 });
 
+test('whoever waits for a hash that was withdrawn is told so', async () => {
+  const slow = slowVerifier();
+  const waiting: Promise<boolean>[] = [];
+  const rig = await rigFor(
+    (credentials) => {
+      const verified = credentials.verify('x');
+      waiting.push(verified);
+      return verified;
+    },
+    [],
+    slow.verify,
+  );
+  login(rig);
+  login(rig).cancel();
+  await assert.rejects(
+    waiting[1] as Promise<boolean>,
+    (error) => error instanceof HashQueueFull && /before the password was hashed/.test(error.message),
+  );
+});
+
 test('credentials that a plugin keeps verify nothing after their question', async () => {
   let kept: Credentials | null = null;
   const rig = await rigFor((credentials) => {

@@ -4,7 +4,7 @@ import { BackendUnavailable, type BrokerHooks, type Decision } from '@portcullis
 import { TimerWheel, type WheelTimer } from '../clock.js';
 import { attribute } from './escape.js';
 import { CONNECT, chain, IDENTIFIED, makeRig, plugin, preparedRig, turn } from './hooks.test.support.js';
-import { nearestName } from './nearest-name.js';
+import { didYouMean, nearestName } from './nearest-name.js';
 import type { Outcome } from './outcome.js';
 import { StartError } from './start-error.js';
 import { within } from './within.js';
@@ -165,6 +165,70 @@ test('the log tells of plugins that are ready and of those that have not stopped
   assert.doesNotMatch(misfit.lines.join('\n'), /the plugin is ready/);
 });
 
+test('the error of the only plugin that could not start keeps its cause', async () => {
+  const cause = new Error('no file');
+  const { host } = makeRig(
+    [
+      plugin('p', () => {
+        throw cause;
+      }),
+    ],
+    [],
+  );
+  await assert.rejects(host.prepare(), (error) => error instanceof StartError && error.cause === cause);
+});
+
+test('who waits for a plugin to be ready is told when the host ends before', async () => {
+  const p = plugin(
+    'p',
+    () => {
+      throw new BackendUnavailable('down');
+    },
+    { spec: { startup: 'wait' } },
+  );
+  const { host } = await preparedRig([p], []);
+  const refused = assert.rejects(host.ready, /the plugin host was disposed/);
+  await host.dispose();
+  await refused;
+});
+
+test('a start that is still under way when the host ends can tap nothing any more', async () => {
+  let late: () => void = () => {};
+  const p = plugin('p', async (hooks) => {
+    await new Promise<void>((resolve) => {
+      late = () => {
+        assert.throws(() => letIn(hooks), /can be tapped until start has settled, not later/);
+        resolve();
+      };
+    });
+  });
+  const { host } = makeRig([p], []);
+  const refused = assert.rejects(host.prepare());
+  await turn();
+  const disposing = host.dispose();
+  late();
+  await refused;
+  await disposing;
+});
+
+test('what a start had tapped before its backend was found to be down refuses until a later one succeeds', async () => {
+  let starts = 0;
+  const p = plugin('p', (hooks) => {
+    starts += 1;
+    hooks.acceptConnection.tap((_request, decide) => decide.pass());
+    if (starts < 3) throw new BackendUnavailable('down');
+  });
+  const { host, clock, lines } = await preparedRig([p], []);
+  const kinds = [host.global.guard('acceptConnection', CONNECT).kind];
+  for (const wait of [1100, 2100]) {
+    clock.advance(wait);
+    await turn();
+    kinds.push(host.global.guard('acceptConnection', CONNECT).kind);
+  }
+  assert.deepEqual(kinds, ['fault', 'fault', 'pass']);
+  assert.match(lines.join('\n'), /a plugin could not start; it is tried again/);
+});
+
 test('an error that names one problem names nothing else, and one of several counts the others', () => {
   const problems = ['one', 'two', 'three'].map((message) => ({ path: [], message }));
   assert.equal(new StartError(problems.slice(0, 1)).message, 'one');
@@ -195,6 +259,7 @@ test('a name is near enough if so few letters differ', () => {
   assert.equal(nearestName('CAT', ['cat']), 'cat');
   assert.equal(nearestName('catxx', ['cat']), 'cat');
   assert.equal(nearestName('catxxx', ['cat']), null);
+  assert.deepEqual([didYouMean('catx', ['cat']), didYouMean('zebra', ['cat'])], [', did you mean "cat"?', '']);
   assert.equal(nearestName('xxxcat', ['cat']), null);
   assert.equal(nearestName('authenticated', ['authenticat', 'authenticate']), 'authenticate');
 });

@@ -86,6 +86,21 @@ test('commands about sessions need a selector that selects, and a reason code th
   ]);
 });
 
+test('retained messages are looked up in the tenant that is named, at most so many', async () => {
+  const { rig, context } = await started(['retained']);
+  const { retained } = context;
+  retained.get('a');
+  retained.get('a', 't');
+  retained.match('#');
+  retained.match('#', { tenant: 't', limit: 5 });
+  assert.deepEqual(rig.services.calls, [
+    ['retainedGet', 'a'],
+    ['retainedGet', 'a', 't'],
+    ['retainedMatch', '#', { limit: 1000 }],
+    ['retainedMatch', '#', { tenant: 't', limit: 5 }],
+  ]);
+});
+
 test('every way of using a service asks for its capability', async () => {
   const { rig, context } = await started([]);
   const { sessions, policy, retained } = context;

@@ -9,8 +9,13 @@ import type { PluginRuntime } from './plugin-runtime.js';
 
 /** A walk along plugins that are nothing but a name, with what asking one of them does. */
 function walk(names: readonly string[], ask: (name: string, next: (result?: Outcome) => void) => void) {
-  const stats = { invariantsBroken: 0 };
-  const tools = { stats, log: { error() {} } } as unknown as HostTools;
+  const stats = { invariantsBroken: 0, logged: 0 };
+  const log = {
+    error() {
+      stats.logged += 1;
+    },
+  };
+  const tools = { stats, log } as unknown as HostTools;
   const plugins = names.map((name) => ({ name }) as PluginRuntime);
   const made = new Walk<Outcome>('authenticate', plugins, tools, {
     ask: (asked, _fold, next) => {
@@ -34,7 +39,7 @@ test('a mistake of ours in the middle of a walk ends it as a fault, at once or b
     });
     await turn();
     await turn();
-    assert.deepEqual([ended.length, ended[0]?.kind, stats.invariantsBroken], [1, 'fault', 1], String(late));
+    assert.deepEqual([ended.length, ended[0]?.kind, stats], [1, 'fault', { invariantsBroken: 1, logged: 1 }], String(late));
   }
 });
 
@@ -43,7 +48,8 @@ test('a step that is said to have ended twice goes on once', () => {
   const { ended } = walk(['a', 'b', 'c'], (name, next) => {
     asked.push(name);
     next();
-    next(fault(null, 'a second answer'));
+    next();
+    next(fault(null, 'a third answer'));
   });
   assert.deepEqual(asked, ['a', 'b', 'c']);
   assert.deepEqual(ended, [SKIP]);
@@ -129,6 +135,37 @@ test('a function that claims to be a promise is one', async () => {
   host.chain('default').ask('authenticate', CONNECT, options(), () => {});
   assert.match(lines.join('\n'), /hook=acceptConnection kind=promise/);
   assert.match(lines.join('\n'), /hook=authenticate kind=no-decision .*answered with null/);
+});
+
+test('a fault of who says to which tenant a client belongs stays what it was', async () => {
+  const failing = plugin('failing', (hooks) =>
+    hooks.resolveTenant.tap(() => {
+      throw new Error('no tenants today');
+    }),
+  );
+  const slow = plugin('slow', (hooks) => hooks.resolveTenant.tap(() => new Promise(() => {})));
+  const { host, options } = await preparedRig([failing], []);
+  const waiting = await preparedRig([slow], []);
+  const ended: unknown[] = [];
+  host.global.firstGiven('resolveTenant', CONNECT, options(), (outcome) => ended.push(outcome));
+  waiting.host.global.firstGiven('resolveTenant', CONNECT, waiting.options(100), (outcome) => ended.push(outcome));
+  waiting.clock.advance(200);
+  assert.deepEqual(ended, [fault('failing', 'no tenants today'), fault('slow', 'the deadline of the chain came before the answer', true)]);
+});
+
+test('an error that cannot even be looked at is a fault like any other', async () => {
+  const p = plugin('p', (hooks) =>
+    hooks.authenticate.tap(() => {
+      throw Object.defineProperty(new Error('it broke'), 'code', {
+        get() {
+          throw new Error('no code either');
+        },
+      });
+    }),
+  );
+  const { host, options, lines } = await preparedRig([p], [chain({ authenticate: ['p'] })]);
+  host.chain('default').ask('authenticate', CONNECT, options(), () => {});
+  assert.match(lines.join('\n'), /kind=threw .*it broke/);
 });
 
 test('rights: a source that failed ends the question with what it says, whoever has answered at once before it', async () => {

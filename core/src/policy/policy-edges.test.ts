@@ -105,6 +105,19 @@ test('a pattern that is wrong is shown in its error, but not all of a long one',
     assert.match(refused(pattern), /unknown variable|next to|without/);
 });
 
+test('a rule that does not say where it comes from is told by its place', () => {
+  for (const [from, message] of [
+    ['', /^rule 2: the effect is neither/],
+    ['acl:7', /^acl:7: the effect is neither/],
+    [undefined, /^rule 2 does not say where it comes from/],
+  ] as const) {
+    assert.throws(
+      () => CompiledRules.compile([rule('+a'), { ...rule('+b'), effect: 'permit', from } as never]),
+      (error) => error instanceof PolicyError && message.test(error.message),
+    );
+  }
+});
+
 test('of two rules that grant the same, the first is the one that is named', () => {
   const binding = bound([rule('+a/#', { from: 'first' }), rule('+a/#', { from: 'second' }), rule('+a/b', { from: 'third' })]);
   assert.equal(binding.subscribe('a/b', -1).coverage, 'all');

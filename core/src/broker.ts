@@ -9,17 +9,7 @@ import { type ExplainInput, type Explanation, explain, type Unexplained } from '
 import { Gate, type Message } from './gate/index.js';
 import { type Generation, type GenerationInput, standingsOf } from './generation.js';
 import { PluginHost, type StartProblem } from './hooks/index.js';
-import {
-  Doorkeeper,
-  isSameAddress,
-  type Listener,
-  type ListenerOptions,
-  type ListenerRoom,
-  listen,
-  RawDoor,
-  type RawSockets,
-  requireFreeAddress,
-} from './listeners/index.js';
+import { Doorkeeper, type Listener, type ListenerOptions, type ListenerRoom, listenAll, RawDoor, type RawSockets } from './listeners/index.js';
 import type { Logger } from './log.js';
 import { PolicyEngine } from './policy/index.js';
 import { Rechecks } from './rechecks.js';
@@ -114,7 +104,7 @@ export class Broker {
       this.#compose(generation);
       this.#since = this.#wheel.clock.wall();
       this.#install(generation);
-      this.#listeners = await this.#bind(generation, new Map());
+      this.#listeners = await listenAll(this.#listenerRoom(), generation.config.listeners, new Map());
       this.#checkDescriptors(generation);
     } catch (error) {
       for (const listener of this.#listeners.values()) await listener.close();
@@ -337,27 +327,6 @@ export class Broker {
     }
   }
 
-  async #bind(generation: Generation, old: ReadonlyMap<string, Listener>): Promise<Map<string, Listener>> {
-    const bound = new Map<string, Listener>();
-    const room = this.#listenerRoom();
-    const kept = new Set<Listener>();
-    try {
-      for (const options of generation.config.listeners) {
-        const anyPort = options.scheme !== 'unix' && options.port === 0;
-        const same = [old.get(options.name), ...(anyPort ? [] : old.values())].find(
-          (listener) => listener !== undefined && !kept.has(listener) && isSameAddress(listener.options, options),
-        );
-        if (same === undefined) requireFreeAddress(old.values(), options);
-        else kept.add(same);
-        bound.set(options.name, same ?? (await listen(room, options)));
-      }
-    } catch (error) {
-      for (const listener of bound.values()) if (!kept.has(listener)) await listener.close();
-      throw error;
-    }
-    return bound;
-  }
-
   #listenerRoom(): ListenerRoom {
     const parts = this.#parts;
     if (parts === null) throw new PortcullisError(ERRORS.invariant, 'a listener before the broker');
@@ -380,7 +349,7 @@ export class Broker {
     let listeners: Map<string, Listener>;
     try {
       await this.#readyAlone(generation.host);
-      listeners = await this.#bind(generation, this.#listeners);
+      listeners = await listenAll(this.#listenerRoom(), generation.config.listeners, this.#listeners);
     } catch (error) {
       await generation.host.dispose();
       throw error;

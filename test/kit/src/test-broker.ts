@@ -159,7 +159,7 @@ export class TestBroker {
 
   /** As SIGHUP with an unchanged configuration: plugins run their `onReload`. */
   reload(): Promise<void> {
-    return this.#meanwhile(this.broker.reloadPlugins());
+    return this.#meanwhile(this.broker.reloadPlugins().then(() => {}));
   }
 
   /** Puts a new generation in force, with new options of `plugin` if given. Rejects, and the old one goes on, when it cannot start. */

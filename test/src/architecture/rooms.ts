@@ -29,7 +29,20 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 
 /** Files of the ground floor and of the top; every other file of core stands in the folder of its room. */
 const GROUND_FILES = new Set(['errors', 'limits', 'clock', 'stats', 'log', 'roster', 'secrets', 'turns']);
-const TOP_FILES = new Set(['broker', 'broker-status', 'explain', 'explain-identity', 'explain-rules', 'generation', 'index', 'rechecks', 'retirement', 'services', 'testing', 'wills']);
+const TOP_FILES = new Set([
+  'broker',
+  'broker-status',
+  'explain',
+  'explain-identity',
+  'explain-rules',
+  'generation',
+  'index',
+  'rechecks',
+  'retirement',
+  'services',
+  'testing',
+  'wills',
+]);
 
 /** Modules of Node that reach nothing outside the process. */
 export const PURE_MODULES: ReadonlySet<string> = new Set(['node:buffer', 'node:crypto', 'node:util', 'node:string_decoder']);

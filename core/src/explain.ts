@@ -162,8 +162,9 @@ function questionOf({ limits }: PortcullisConfig, { action, topic, qos, retain }
   if (action !== 'subscribe') {
     return isTopicName(topic) ? plain : { unexplained: 'this is no valid topic name', hint: 'it must not be empty, nor hold + or #' };
   }
-  const shared = isTopicFilter(topic) ? parseSharedFilter(topic) : 'invalid';
-  if (shared === 'invalid') return { unexplained: 'this is no valid topic filter', hint: 'for example site/+/temp, site/# or $share/group/site/#' };
+  const shared = parseSharedFilter(topic);
+  if (shared === 'invalid' || !isTopicFilter(shared?.filter ?? topic))
+    return { unexplained: 'this is no valid topic filter', hint: 'for example site/+/temp, site/# or $share/group/site/#' };
   return shared === null ? plain : { ...plain, topic: shared.filter, shareName: shared.shareName };
 }
 

@@ -35,6 +35,6 @@ export async function portcullis(folder: string, args: readonly string[], input:
 export function steady(text: string): string {
   return text
     .split('\n')
-    .map((line) => line.replaceAll(/\b\d+\.\d\b(?= )/g, 'N').replaceAll(/(?<=\S) {2,}/g, '  '))
+    .map((line) => line.replaceAll(/(?<=\S) {2,}/g, '  ').replaceAll(/(?<= {2})\d+\.\d(?= |$)/g, 'N'))
     .join('\n');
 }

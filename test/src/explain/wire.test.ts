@@ -95,7 +95,7 @@ describe('portcullis explain', () => {
 
   after(async () => {
     assert.equal(await stage.stop(), 0);
-    if (process.env.PORTCULLIS_WRITE_GOLDEN === '1') writeFileSync(GOLDEN, texts.join('\n'));
+    if (process.env.PORTCULLIS_WRITE_GOLDEN === '1') writeFileSync(GOLDEN, `${texts.join('\n')}\n`);
   });
 
   for (const { name, users = {}, code = {}, guard = {}, patch = {}, ask, password, act } of SCENES) {
@@ -110,12 +110,10 @@ describe('portcullis explain', () => {
       const text = steady(ran.out);
       texts.push(`=== ${name}\n${text}`);
       assert.equal(text, golden.get(name), `see ${GOLDEN}`);
-      const json = await portcullis(stage.broker.folder, [...who, ...ask, '--json'], password);
-      const { codes, outcome, reached } = JSON.parse(json.out) as { codes: Record<Version, string>; outcome: string; reached: boolean };
-      assert.equal(json.status, ran.status);
-      assert.equal(ran.status, outcome === 'allow' && reached ? 0 : 1);
+      assert.equal(ran.status, /^ALLOWED/m.test(text) ? 0 : 1);
+      const codes = new Map([...text.matchAll(/^(3\.1|3\.1\.1|5\.0) {2}(.+)$/gm)].map(([, version, code]) => [version, code]));
       if (act === undefined) return;
-      for (const version of VERSIONS) assert.equal(codes[version].replace(/,.*|:.*| without .*/, ''), await seen(version, act), version);
+      for (const version of VERSIONS) assert.equal(codes.get(version)?.replace(/,.*|:.*| without .*/, ''), await seen(version, act), version);
     });
   }
 

@@ -41,6 +41,18 @@ describe('decisions in the log', () => {
     ]);
   });
 
+  test('say which guard did not let a socket in', () => {
+    rig.standing.global.tapped.add('acceptConnection').add('upgradeWebSocket');
+    rig.standing.global.script.set('acceptConnection', { kind: 'deny', plugin: 'fence', reason: 'banned' }).set('upgradeWebSocket', FAULT);
+    assert.equal(rig.gate.acceptConnection(CONNECTION), false);
+    const upgrade = { connection: CONNECTION, origin: null, path: '/mqtt', protocols: [], host: null, userAgent: null };
+    assert.equal(rig.gate.upgradeWebSocket(upgrade), 503);
+    assert.deepEqual(lines(rig), [
+      'info  socket refused address=127.0.0.1 listener=local plugin=fence hook=acceptConnection',
+      'warn  socket refused: unavailable address=127.0.0.1 listener=local plugin=code hook=upgradeWebSocket detail="it broke"',
+    ]);
+  });
+
   test('say what a plugin did instead of an answer', () => {
     rig.standing.hooks.tapped.add('code authorize');
     rig.standing.hooks.script.set('code authorize', FAULT);

@@ -23,6 +23,7 @@ import {
 import type { Logger } from './log.js';
 import { PolicyEngine } from './policy/index.js';
 import { Rechecks } from './rechecks.js';
+import { unused } from './retirement.js';
 import { Roster } from './roster.js';
 import { Router } from './router/index.js';
 import { makeServices, type RunningParts } from './services.js';
@@ -390,6 +391,8 @@ export class Broker {
     this.#parts.rechecks.newGeneration(standingsOf(generation), new Map(generation.config.listeners.map(({ name, chain }) => [name, chain])));
     // Not awaited: `close` waits for connections that stay.
     for (const listener of gone) void listener.close();
+    const longest = [old, generation].flatMap(({ config }) => [...config.chains.values()].map(({ deadlineMs }) => deadlineMs));
+    await unused(old, this.#parts.room, Math.max(...longest), () => this.#stopping);
     await old.host.dispose();
   }
 

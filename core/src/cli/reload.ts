@@ -13,8 +13,8 @@ export async function reload(address: BrokerAddress, json: boolean, terminal: Te
     for (const line of answeredLines(configFile, answer.problems)) terminal.complain(line);
     const more = Number(answer.omitted ?? 0);
     if (more > 0) terminal.complain(`… and ${more} more`);
-    const rest = answer.what === 'files' ? 'the rest was read again' : 'everything stays as it was';
-    terminal.complain(`portcullis: reload refused, ${rest}`);
+    const files = 'not everything could be read again, and that stays as it was';
+    terminal.complain(`portcullis: ${answer.what === 'files' ? files : 'reload refused, everything stays as it was'}`);
     return 1;
   }
   if (json) return 0;

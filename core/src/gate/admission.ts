@@ -93,6 +93,11 @@ export class Admission {
     if (!this.#over) this.#refuse('authenticateEnhanced', null, ReasonCode.NotAuthorized, 'deny', 'the client left a challenge unanswered');
   }
 
+  /** The configuration generation that judges it, from the first step to the last. */
+  get generation(): number {
+    return this.#standing.generation;
+  }
+
   get deadlineAt(): number {
     return this.#deadlineAt;
   }

@@ -38,6 +38,7 @@ const TOP_FILES = new Set([
   'generation',
   'index',
   'rechecks',
+  'retirement',
   'services',
   'wills',
 ]);

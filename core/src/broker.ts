@@ -5,7 +5,7 @@ import { type Clock, systemClock, TimerWheel } from './clock.js';
 import { decodePublishProperties, encodePublishProperties } from './codec/index.js';
 import { type Connection, type ConnectionRoom, Descriptors, Flusher, Scratch, Strangers, Unsent } from './connection/index.js';
 import { ERRORS, errorText, PortcullisError } from './errors.js';
-import { type ExplainInput, type Explanation, explain, type Unexplained } from './explain.js';
+import { makeExplain } from './explain.js';
 import { Gate, type Message } from './gate/index.js';
 import { type Generation, type GenerationInput, standingsOf } from './generation.js';
 import { PluginHost, type StartProblem } from './hooks/index.js';
@@ -57,6 +57,8 @@ export class Broker {
   #awaited: PluginHost | null = null;
   /** Plugins of the configuration before, which answer what they were asked. */
   #retiring: PluginHost | null = null;
+  /** How a question that nobody has put would end at this moment; null while it starts. */
+  readonly explain = makeExplain(() => ({ parts: this.#parts, config: this.#generation?.config }));
 
   constructor(options: BrokerOptions) {
     this.#initial = options;
@@ -149,11 +151,6 @@ export class Broker {
     const generation = this.#generation;
     if (generation === null) return null;
     return statusOf(generation, this.#since, this.#listeners.values(), this.stats);
-  }
-
-  /** How a question that nobody has put would end at this moment; null while it starts. */
-  async explain(input: ExplainInput): Promise<Explanation | Unexplained | null> {
-    return this.#parts === null || this.#generation === null ? null : explain(this.#parts, this.#generation.config, input);
   }
 
   /** Tells clients, closes everything and ends the plugins. */
@@ -311,8 +308,7 @@ export class Broker {
 
   #install(generation: Generation): void {
     this.#generation = generation;
-    const { sessions, logAllowedEvery } = generation.config;
-    this.#parts?.gate.stand(standingsOf(generation), generation.host.global, sessions, logAllowedEvery);
+    this.#parts?.gate.stand(standingsOf(generation), generation.host.global, generation.config.sessions, generation.config.logAllowedEvery);
   }
 
   /** A plugin that was down is there: what each client must be asked for is looked at anew. */

@@ -67,6 +67,12 @@ export interface ExplainingParts {
   readonly registry: SessionRegistry;
 }
 
+/** What there is of a broker; less while it starts. */
+interface Running {
+  readonly parts: ExplainingParts | null;
+  readonly config: PortcullisConfig | undefined;
+}
+
 const REFUSALS: Readonly<Record<SessionRefusal, string>> = {
   owner: 'the client identifier belongs to a session of another user',
   user: 'the user has maxConnectionsPerUser connections',
@@ -75,20 +81,27 @@ const REFUSALS: Readonly<Record<SessionRefusal, string>> = {
 const TRANSPORTS = { mqtt: 'tcp', mqtts: 'tls', ws: 'ws', wss: 'wss', unix: 'unix' } as const;
 let questions = 0;
 
-/** Explains how a question would end at this moment. Changes nothing; plugins are asked. */
-export async function explain(parts: ExplainingParts, config: PortcullisConfig, input: ExplainInput): Promise<Explanation | Unexplained> {
-  try {
-    const question = questionOf(config, input);
-    if ('unexplained' in question) return question;
-    const found = sessionOf(parts.registry, input);
-    if (found !== null && 'unexplained' in found) return found;
-    const session = found?.session ?? null;
-    const stated = input.groups !== null || input.attributes !== null || input.password !== null || input.anonymous;
-    if (session === null || stated || input.action === 'connect') return await ofConnect(parts, config, input, question, session);
-    return await ofSession(parts, question, session);
-  } finally {
-    input.password?.fill(0);
-  }
+/** What explains how a question would end at this moment: null while the broker starts. Changes nothing; plugins are asked. */
+export function makeExplain(running: () => Running): (input: ExplainInput) => Promise<Explanation | Unexplained | null> {
+  return async (input) => {
+    const { parts, config } = running();
+    try {
+      return parts === null || config === undefined ? null : await explain(parts, config, input);
+    } finally {
+      input.password?.fill(0);
+    }
+  };
+}
+
+async function explain(parts: ExplainingParts, config: PortcullisConfig, input: ExplainInput): Promise<Explanation | Unexplained> {
+  const question = questionOf(config, input);
+  if ('unexplained' in question) return question;
+  const found = sessionOf(parts.registry, input);
+  if (found !== null && 'unexplained' in found) return found;
+  const session = found?.session ?? null;
+  const stated = input.groups !== null || input.attributes !== null || input.password !== null || input.anonymous;
+  if (session === null || stated || input.action === 'connect') return ofConnect(parts, config, input, question, session);
+  return ofSession(parts, question, session);
 }
 
 async function ofSession({ gate }: ExplainingParts, question: ExplainedQuestion, session: Session): Promise<Explanation> {
@@ -162,8 +175,9 @@ function questionOf({ limits }: PortcullisConfig, { action, topic, qos, retain }
   if (action !== 'subscribe') {
     return isTopicName(topic) ? plain : { unexplained: 'this is no valid topic name', hint: 'it must not be empty, nor hold + or #' };
   }
-  const shared = isTopicFilter(topic) ? parseSharedFilter(topic) : 'invalid';
-  if (shared === 'invalid') return { unexplained: 'this is no valid topic filter', hint: 'for example site/+/temp, site/# or $share/group/site/#' };
+  const shared = parseSharedFilter(topic);
+  if (shared === 'invalid' || !isTopicFilter(shared?.filter ?? topic))
+    return { unexplained: 'this is no valid topic filter', hint: 'for example site/+/temp, site/# or $share/group/site/#' };
   return shared === null ? plain : { ...plain, topic: shared.filter, shareName: shared.shareName };
 }
 

@@ -42,7 +42,7 @@ function verdict({ outcome, reached, action, decidedBy }: Explanation): string {
   if (plugin === null && rule === null && stage === 'authorize') return `${what}: ${detail === '' ? 'nothing allows it' : detail}`;
   const by = rule !== null ? `rule ${rule} of ${plugin ?? 'nobody'}` : plugin !== null ? `${plugin} on ${stage}` : stage;
   // What the first word says already.
-  return `${what} by ${by}${['', 'allowed', 'denied'].includes(detail) ? '' : `: ${detail}`}`;
+  return `${what} by ${by}${['', 'allowed', 'denied', 'denied by a rule'].includes(detail) ? '' : `: ${detail}`}`;
 }
 
 function stageLines({ stages }: Explanation): string[] {

@@ -228,7 +228,7 @@ const limits: DocumentSchema = {
 };
 
 const control = closed(
-  'The socket over which "portcullis reload" and "portcullis status" speak to the running broker.',
+  'The socket over which "portcullis reload", "status" and "explain" speak to the running broker.',
   {
     socket: {
       type: 'string',

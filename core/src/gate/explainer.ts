@@ -115,7 +115,13 @@ export class Explainer {
     let grantedQos: number = qos;
     switch (action) {
       case 'publish':
-        await new Promise((resolve) => gate.judgePublish(client, messageOf(client, question), false, resolve));
+        await new Promise<void>((resolve) =>
+          gate.judgePublish(client, messageOf(client, question), false, (verdict) => {
+            const unretained = verdict.outcome === 'route' && retain && !verdict.approved.retain;
+            if (unretained && gate.last !== null) gate.last = { ...gate.last, detail: 'but it is not retained, since a guard refused that' };
+            resolve();
+          }),
+        );
         break;
       case 'subscribe':
         await new Promise<void>((resolve) =>

@@ -1,6 +1,6 @@
 import type { ClientInfo, ConnectionInfo, DecisionNews, DropReason, RuleAction, UpgradeWebSocketRequest } from '@portcullis/sdk';
 import type { TimerWheel } from '../clock.js';
-import type { GlobalHooks, NewsHookName, Pending } from '../hooks/index.js';
+import type { GlobalHooks, NewsHookName, Outcome, Pending } from '../hooks/index.js';
 import type { Limits } from '../limits.js';
 import type { Logger } from '../log.js';
 import { Roster } from '../roster.js';
@@ -204,16 +204,28 @@ export class Gate {
   acceptConnection(connection: ConnectionInfo): boolean {
     if (this.#global === null) return false;
     if (!this.#global.has('acceptConnection')) return true;
-    return this.#global.guard('acceptConnection', { connection }).kind === 'pass';
+    const outcome = this.#global.guard('acceptConnection', { connection });
+    if (outcome.kind !== 'pass') this.#doorRefused('acceptConnection', outcome, connection);
+    return outcome.kind === 'pass';
   }
 
   /** The HTTP status that answers a request for a WebSocket: 101 lets it through. */
   upgradeWebSocket(request: UpgradeWebSocketRequest): 101 | 403 | 503 {
     if (this.#global === null) return 503;
     if (!this.#global.has('upgradeWebSocket')) return 101;
-    const { kind } = this.#global.guard('upgradeWebSocket', request);
-    if (kind === 'pass') return 101;
-    return kind === 'deny' ? 403 : 503;
+    const outcome = this.#global.guard('upgradeWebSocket', request);
+    if (outcome.kind === 'pass') return 101;
+    this.#doorRefused('upgradeWebSocket', outcome, request.connection);
+    return outcome.kind === 'deny' ? 403 : 503;
+  }
+
+  /** Records that a socket was refused before there was a client. */
+  #doorRefused(hook: string, outcome: Outcome, { address, listener }: ConnectionInfo): void {
+    const level = outcome.kind === 'deny' ? 'info' : 'warn';
+    const message = outcome.kind === 'deny' ? 'socket refused' : 'socket refused: unavailable';
+    if (!this.decisions.takes(level, address, message)) return;
+    const plugin = 'plugin' in outcome ? (outcome.plugin ?? undefined) : undefined;
+    this.decisions.write(level, { address, listener, plugin, hook, detail: outcome.kind === 'fault' ? outcome.detail : undefined }, message);
   }
 
   /** Whether somebody listens to this news in the generation that is in force. */

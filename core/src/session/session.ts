@@ -361,7 +361,11 @@ export class Session implements Subscriber {
   }
 
   #drop(reason: DropReason, topic: string, count: number): void {
-    if (reason === 'not-authorized') this.#room.stats.deliveriesDenied += count;
+    if (reason === 'not-authorized') {
+      this.#room.stats.deliveriesDenied += count;
+      // What code was asked about, the gate has recorded itself.
+      if (!this.client.receiveAsks) this.#room.gate.deliveryRefused(this.client, topic, reason, null, count);
+    }
     countDrop(this.#room, reason, this.clientId, this.tenant, topic, count);
   }
 

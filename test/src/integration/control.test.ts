@@ -221,7 +221,12 @@ describe('where no broker answers', () => {
   });
 
   it('somebody who is no broker is told from one', async () => {
-    const server = createServer((socket) => socket.on('error', () => {}).resume().end('hello\n'));
+    const server = createServer((socket) =>
+      socket
+        .on('error', () => {})
+        .resume()
+        .end('hello\n'),
+    );
     await new Promise<void>((resolve) => server.listen(join(folder, SOCKET), resolve));
     assert.match((await asked()).output, /answered with something else than a broker does\n$/);
     await new Promise((resolve) => server.close(resolve));

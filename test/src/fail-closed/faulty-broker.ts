@@ -58,8 +58,8 @@ export class FaultyBroker {
   readonly #document: FaultyDocument;
   readonly #links = new Map<string, Socket>();
   readonly #changed = new Set<() => void>();
-  readonly #stats: ((values: readonly number[]) => void)[] = [];
-  readonly #topics: ((topics: readonly string[]) => void)[] = [];
+  /** What the healthy plugin answered, by command. */
+  readonly #answers = new Map<string, string>();
 
   private constructor(folder: string, server: Server, document: FaultyDocument, ca: string, broker: BrokerProcess) {
     this.#folder = folder;
@@ -127,18 +127,13 @@ export class FaultyBroker {
 
   /** Counters of the broker, as a plugin reads them. */
   async stats(...names: readonly string[]): Promise<readonly number[]> {
-    const link = this.#links.get('next');
-    if (link === undefined) throw new Error('no plugin "next" is there to be asked');
-    const values = new Promise<readonly number[]>((resolve) => this.#stats.push(resolve));
-    link.write(`stats ${names.join(',')}\n`);
-    return values;
+    return (await this.#ask('stats', names.join(','))).split(',').map(Number);
   }
 
   /** Topics of retained messages, as a plugin reads them: on the wire nothing says which was the last. */
   async retained(filter: string): Promise<readonly string[]> {
-    const topics = new Promise<readonly string[]>((resolve) => this.#topics.push(resolve));
-    this.#links.get('next')?.write(`retained ${filter}\n`);
-    return topics;
+    const topics = await this.#ask('retained', filter);
+    return topics === '' ? [] : topics.split(',');
   }
 
   /** Has a plugin invalidate the rights of a client. */
@@ -157,6 +152,13 @@ export class FaultyBroker {
     await this.broker.waitForOutput(/reloaded the configuration/, since);
   }
 
+  async #ask(command: string, argument: string): Promise<string> {
+    this.#answers.delete(command);
+    this.#links.get('next')?.write(`${command} ${argument}\n`);
+    await this.until(`the answer of a plugin to ${command}`, () => this.#answers.has(command));
+    return this.#answers.get(command) ?? '';
+  }
+
   #heard(peer: Socket, line: string): void {
     const [what = '', argument = '', ...more] = line.split(' ');
     if (what === 'hello') this.#links.set(argument, peer);
@@ -166,8 +168,7 @@ export class FaultyBroker {
     else if (what === 'vacuous') this.vacuous.push(Number(argument));
     else if (what === 'next') this.next.push(`${argument} ${more.join(' ')}`);
     else if (what === 'told') this.told.add(`${argument} ${more.join(' ')}`);
-    else if (what === 'stats') this.#stats.shift()?.(argument.split(',').map(Number));
-    else if (what === 'retained') this.#topics.shift()?.(argument === '' ? [] : argument.split(','));
+    else if (what === 'stats' || what === 'retained') this.#answers.set(what, argument);
     for (const check of [...this.#changed]) check();
   }
 }

@@ -1,4 +1,4 @@
-import { PINGREQ, publish, subscribe } from '../support/packets.js';
+import { PINGREQ, PINGRESP, publish, subscribe } from '../support/packets.js';
 import type { WireClient } from '../support/wire-client.js';
 import { cellIn, TRANSPORTS, type Transport, VERSIONS, type Version } from './cells.js';
 import { dial } from './dial.js';
@@ -84,26 +84,18 @@ export class Watcher {
   }
 
   async #read(): Promise<void> {
+    // A client that only listens has to say now and then that it is there.
+    const beat = setInterval(() => this.#client.send(PINGREQ), 1000);
     try {
       for (;;) {
-        const packet = Buffer.from((await this.#packet()).replaceAll(' ', ''), 'hex');
-        const topic = topicOf(packet);
+        const packet = await this.#client.readPacket('a message for the watcher');
+        if (packet === PINGRESP) continue;
+        const topic = topicOf(Buffer.from(packet.replaceAll(' ', ''), 'hex'));
         if (topic === END) return;
         if (topic.startsWith('t/')) this.seen.add(cellIn(topic)?.number ?? 0);
       }
     } catch (error) {
       this.effects.push(`the watcher: ${error instanceof Error ? error.message : error}`);
-    }
-  }
-
-  /** The next packet, however long nothing happens; the broker answers a ping in time. */
-  async #packet(): Promise<string> {
-    const beat = setInterval(() => this.#client.send(PINGREQ), 1000);
-    try {
-      for (;;) {
-        const packet = await this.#client.readPacket('a message for the watcher');
-        if (packet !== 'd0 00') return packet;
-      }
     } finally {
       clearInterval(beat);
     }

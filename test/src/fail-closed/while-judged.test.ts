@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import { residentBytes } from '../fuzz/process-figures.js';
 import type { Behaviour } from '../hooks/actor.js';
 import { refusal, Stage, VERSIONS, type Version } from '../hooks/stage.js';
 import { auth, field, PINGREQ, publish, subscribe } from '../support/packets.js';
@@ -262,6 +263,27 @@ describe('a client whose name no plugin should have to cope with', () => {
       await client.expect(refusal(version, 4, 0x86));
       await client.expectClosed();
     }
+    await nobodyAsked();
+  });
+
+  it('takes no memory, however often it comes with the longest of names', async () => {
+    const once = async (version: Version): Promise<void> => {
+      const client = await stage.knock(version, { clientId: 'long', username: 'u'.repeat(65_535) });
+      await client.expect(refusal(version, 4, 0x86));
+      await client.expectClosed();
+    };
+    const often = async (times: number): Promise<number> => {
+      let left = times;
+      const work = async (): Promise<void> => {
+        for (; left > 0; left -= 1) await once(VERSIONS[left % VERSIONS.length] as Version);
+      };
+      await Promise.all(Array.from({ length: 20 }, work));
+      return residentBytes(stage.broker.pid) ?? 0;
+    };
+    // What every process takes for its first buffers is there before it is looked at.
+    const first = await often(1000);
+    const later = await often(2000);
+    assert.ok(later - first < 64 * 1024 * 1024, `${later - first} bytes more after 2,000 names of 64 KiB`);
     await nobodyAsked();
   });
 });

@@ -72,6 +72,23 @@ describe('a secret of the configuration is hidden', () => {
     assert.equal(secrets.hide('in short'), 'in short');
   });
 
+  test('of an address of a backend, also its password alone, as it stands there and decoded', () => {
+    for (const value of [
+      'postgres://user:p%40ss-word@db.example:5432/x?sslmode=require',
+      'host=db user=me password=p%40ss-word sslmode=require',
+      'Server=db;Pwd=p%40ss-word;Uid=me',
+    ]) {
+      const secrets = new Secrets();
+      secrets.add([value]);
+      const expected = 'denied for [***] or [***], at db.example with sslmode=require';
+      assert.equal(secrets.hide('denied for p%40ss-word or p@ss-word, at db.example with sslmode=require'), expected, value);
+      assert.equal(secrets.hide(`cannot use ${value}`), 'cannot use [***]');
+    }
+    const secrets = new Secrets();
+    secrets.add(['redis://user@host/0', 'mqtt://a:%zz-broken@h', 'http://h/a:b@c']);
+    assert.equal(secrets.hide('user, host, %zz-broken, a:b'), 'user, host, [***], a:b');
+  });
+
   test('unless it is shorter than six characters, which occur by chance', () => {
     const secrets = new Secrets();
     secrets.add(['abcde', '']);

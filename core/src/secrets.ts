@@ -140,9 +140,24 @@ function longestOf(bytes: number, forms: readonly Form[]): number {
   return Math.max(...forms.map((form) => (typeof form === 'string' ? form.length : bytes * MAX_CHARACTERS_PER_BYTE)));
 }
 
-/** The value as a whole, and its lines if it has many. */
+/** The value as a whole, its lines if it has many, and the passwords in it if it says where a backend is. */
 function partsOf(value: string): string[] {
   const lines = value.split(/\r?\n/);
   const parts = lines.length === 1 ? [] : lines.map((line) => line.trim()).filter((line) => line.length >= MIN_LINE_CHARACTERS);
-  return [value, ...parts].filter((part) => part.length >= MIN_CHARACTERS);
+  return [value, ...parts, ...passwordsIn(value)].filter((part) => part.length >= MIN_CHARACTERS);
+}
+
+/** What a driver may quote by itself: the password of an address, as it stands there and decoded, and those of `password=…` and its kin. */
+function passwordsIn(value: string): string[] {
+  const ofAddress = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@]*?:([^/?#]*)@/i.exec(value)?.[1];
+  const named = [...value.matchAll(/(?:password|pwd|secret|token)=([^\s;&]+)/gi)].map(([, password = '']) => password);
+  return [...(ofAddress === undefined ? [] : [ofAddress]), ...named].flatMap((password) => [password, decoded(password)]);
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

@@ -3,6 +3,7 @@ export const HELP = `portcullis: an MQTT broker that falls shut
   portcullis [serve] [-c FILE] [--quickstart]   run the broker
   portcullis check   [-c FILE]                  judge the configuration and load its plugins, start nothing
   portcullis schema  [-c FILE]                  print the JSON Schema of the configuration, for editors
+  portcullis plugin new NAME                    make the package of a new plugin, in a folder of that name
 
   -c, --config FILE   the configuration file (default: plugins.json)
   --quickstart        make the configuration, an administrator and rights if they are missing

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { errorText, PortcullisError } from '../errors.js';
 import { check } from './check.js';
 import { HELP } from './help.js';
+import { plugin } from './plugin.js';
 import { printable } from './print-problems.js';
 import { printSchema } from './schema.js';
 import type { Terminal } from './terminal.js';
@@ -18,6 +19,8 @@ const SEE_HELP = 'see "portcullis --help"';
 
 /** Runs one command line; resolves with the exit status. */
 export async function run(argv: readonly string[], terminal: Terminal, serve: (options: ServeOptions) => Promise<number>): Promise<number> {
+  // With arguments of its own.
+  if (argv[0] === 'plugin') return plugin(argv.slice(1), terminal);
   let command: CommandLine;
   try {
     command = readCommandLine(argv);

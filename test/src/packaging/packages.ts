@@ -8,7 +8,7 @@ export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** Folders of everything that is published, the SDK first. */
 export function publishedFolders(): string[] {
   const plugins = readdirSync(join(ROOT, 'plugins'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  return ['sdk', 'core', ...plugins.map((entry) => `plugins/${entry.name}`)];
+  return ['sdk', 'core', 'test/kit', ...plugins.map((entry) => `plugins/${entry.name}`)];
 }
 
 /** A manifest as far as these tests look into it. */

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { errorText, PortcullisError } from '../errors.js';
 import { check } from './check.js';
 import { HELP } from './help.js';
+import { plugin } from './plugin.js';
 import { printable } from './print-problems.js';
 import { reload } from './reload.js';
 import { printSchema } from './schema.js';
@@ -27,8 +28,9 @@ const SEE_HELP = 'see "portcullis --help"';
 
 /** Runs one command line; resolves with the exit status. */
 export async function run(argv: readonly string[], terminal: Terminal, serve: (options: ServeOptions) => Promise<number>): Promise<number> {
-  // It has options of its own.
+  // With arguments of their own.
   if (argv[0] === 'explain') return reporting(terminal, async () => (await import('./explain.js')).explain(argv.slice(1), terminal));
+  if (argv[0] === 'plugin') return plugin(argv.slice(1), terminal);
   let command: CommandLine;
   try {
     command = readCommandLine(argv);

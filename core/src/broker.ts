@@ -64,6 +64,8 @@ export class Broker {
   /** Plugins that are being started. */
   #preparing: PluginHost | null = null;
   #awaited: PluginHost | null = null;
+  /** Plugins of the configuration before, which answer what they were asked. */
+  #retiring: PluginHost | null = null;
 
   constructor(options: BrokerOptions) {
     this.#initial = options;
@@ -162,6 +164,7 @@ export class Broker {
   async stop(): Promise<void> {
     if (this.#stopping) return this.#busy;
     this.#stopping = true;
+    void this.#retiring?.dispose();
     return this.#exclusive(() => this.#stop());
   }
 
@@ -384,9 +387,10 @@ export class Broker {
     this.#parts.rechecks.newGeneration(standingsOf(generation), new Map(generation.config.listeners.map(({ name, chain }) => [name, chain])));
     // Not awaited: `close` waits for connections that stay.
     for (const listener of gone) void listener.close();
-    const longest = [old, generation].flatMap(({ config }) => [...config.chains.values()].map(({ deadlineMs }) => deadlineMs));
-    await unused(old, this.#parts.room, Math.max(...longest), () => this.#stopping);
-    await old.host.dispose();
+    this.#retiring = old.host;
+    await unused(old, this.#parts.room, generation.config.limits.pluginDrainMs, () => this.#stopping);
+    await old.host.retire();
+    this.#retiring = null;
   }
 
   #invariant(what: string, error: unknown): void {

@@ -1,7 +1,7 @@
 import type { HookName, PluginDefinition } from '@portcullis/sdk';
 import { Roster } from '../roster.js';
 import { askNow } from './ask-now.js';
-import type { AskedPlugin, Handler, HostTools } from './asked-plugin.js';
+import { type AskedPlugin, type DeclaredAnswers, declaredAnswers, type Handler, type HostTools } from './asked-plugin.js';
 import { Breaker } from './breaker.js';
 import { fault, NOTHING, type PluginOutcome, SKIP } from './outcome.js';
 import { Question, type QuestionOwner } from './question.js';
@@ -26,6 +26,8 @@ export interface PluginStanding {
 export class PluginRuntime implements AskedPlugin, QuestionOwner {
   readonly spec: PluginSpec;
   readonly definition: PluginDefinition;
+  readonly answers: DeclaredAnswers;
+  readonly mayExpose: boolean;
   readonly #tools: HostTools;
   readonly #breaker: Breaker;
   readonly #asked = new Roster<Question>();
@@ -34,10 +36,14 @@ export class PluginRuntime implements AskedPlugin, QuestionOwner {
   #state: PluginState = 'starting';
   #whyDown = 'not started';
   #working = false;
+  /** Called when a question ended and none is left. */
+  onIdle: (() => void) | null = null;
 
   constructor(spec: PluginSpec, definition: PluginDefinition, tools: HostTools) {
     this.spec = spec;
     this.definition = definition;
+    this.answers = declaredAnswers(definition);
+    this.mayExpose = definition.capabilities?.includes('credentials') === true;
     this.#tools = tools;
     this.#breaker = new Breaker(spec.breaker);
   }
@@ -63,10 +69,6 @@ export class PluginRuntime implements AskedPlugin, QuestionOwner {
       asked: this.#asked.size,
       waiting: this.#waiting.size,
     };
-  }
-
-  get idle(): boolean {
-    return this.#asked.size === 0 && this.#waiting.size === 0;
   }
 
   /** What the plugin tapped, or null before it started. */
@@ -130,7 +132,13 @@ export class PluginRuntime implements AskedPlugin, QuestionOwner {
     else this.#breaker.abandoned(question);
   }
 
+  /** Whether it has been asked something that is not over. */
+  get busy(): boolean {
+    return this.#asked.size > 0 || this.#waiting.size > 0;
+  }
+
   slotFree(): void {
+    if (this.onIdle !== null && !this.busy) this.onIdle();
     // Not from within itself: each question that is answered at once would add a level to the stack.
     if (this.#working || this.#waiting.size === 0) return;
     this.#working = true;

@@ -42,6 +42,7 @@ export interface BrokerOptions extends GenerationInput {
 
 /** How often expired retained messages are looked for, in milliseconds. */
 const SWEEP_MS = 60_000;
+const over = (): void => {};
 
 /** The broker: composes the rooms, starts and stops them, and switches configuration generations. */
 export class Broker {
@@ -67,6 +68,8 @@ export class Broker {
   #awaited: PluginHost | null = null;
   /** How a question that nobody has put would end at this moment; null while it starts. */
   readonly explain = makeExplain(() => ({ parts: this.#parts, config: this.#generation?.config }));
+  /** Plugins of the configuration before, which answer what they were asked. */
+  #retiring: PluginHost | null = null;
 
   constructor(options: BrokerOptions) {
     this.#initial = options;
@@ -157,14 +160,14 @@ export class Broker {
   /** What it is doing at this moment, for people; null while it starts. */
   status(): BrokerStatus | null {
     const generation = this.#generation;
-    if (generation === null) return null;
-    return statusOf(generation, this.#since, this.#listeners.values(), this.stats);
+    return generation === null ? null : statusOf(generation, this.#since, this.#listeners.values(), this.stats);
   }
 
   /** Tells clients, closes everything and ends the plugins. */
   async stop(): Promise<void> {
     if (this.#stopping) return this.#busy;
     this.#stopping = true;
+    void this.#retiring?.dispose();
     return this.#exclusive(() => this.#stop());
   }
 
@@ -203,10 +206,7 @@ export class Broker {
       begun();
       return work();
     });
-    this.#busy = next.then(
-      () => {},
-      () => {},
-    );
+    this.#busy = next.then(over, over);
     return next;
   }
 
@@ -304,12 +304,11 @@ export class Broker {
   }
 
   /** Everything that is open from the start is: what is left is for connections. */
-  #checkDescriptors({ config }: Generation): void {
+  #checkDescriptors({ config: { limits } }: Generation): void {
     const { descriptors } = this.#parts?.room ?? {};
     if (descriptors === undefined) return;
     descriptors.count(this.#wheel.clock.now());
-    const { connections } = descriptors;
-    const { maxConnections } = config.limits;
+    const [connections, maxConnections] = [descriptors.connections, limits.maxConnections];
     if (connections < maxConnections) this.#log.warn({ connections, maxConnections }, 'the process may open too few files for maxConnections');
   }
 
@@ -387,9 +386,10 @@ export class Broker {
     this.#parts.rechecks.newGeneration(standingsOf(generation), new Map(generation.config.listeners.map(({ name, chain }) => [name, chain])));
     // Not awaited: `close` waits for connections that stay.
     for (const listener of gone) void listener.close();
-    const longest = [old, generation].flatMap(({ config }) => [...config.chains.values()].map(({ deadlineMs }) => deadlineMs));
-    await unused(old, this.#parts.room, Math.max(...longest), () => this.#stopping);
-    await old.host.dispose();
+    this.#retiring = old.host;
+    await unused(old, this.#parts.room, generation.config.limits.pluginDrainMs, () => this.#stopping);
+    await old.host.retire();
+    this.#retiring = null;
   }
 
   #invariant(what: string, error: unknown): void {

@@ -14,9 +14,9 @@ export interface Users {
 }
 
 /**
- * Resolves when a generation that is no longer in force has nothing left to do: every CONNECT that it began to judge is judged, every question
- * answered, and no connected client stands under its rules any more. Its plugins could be stopped before, but each of these would be a fault then,
- * and cost a client its connection. Resolves at the latest after `longestMs` milliseconds, or when `hurry` says so.
+ * Resolves when nobody will put a question to the plugins of a generation that is no longer in force: every CONNECT that it began to judge is
+ * judged, and no connected client stands under its rules any more. Were they stopped before, each of these would meet a fault, and lose its
+ * connection. Resolves at the latest after `longestMs` milliseconds, or when `hurry` says so.
  */
 export async function unused(generation: Generation, users: Users, longestMs: number, hurry: () => boolean): Promise<void> {
   const { wheel } = users;
@@ -28,8 +28,8 @@ export async function unused(generation: Generation, users: Users, longestMs: nu
   }
 }
 
-function isUsed({ number, host }: Generation, { gate, registry }: Users): boolean {
-  if (!host.idle || gate.admissions.all().some((admission) => admission.generation === number)) return true;
+function isUsed({ number }: Generation, { gate, registry }: Users): boolean {
+  if (gate.admissions.all().some((admission) => admission.generation === number)) return true;
   for (const session of registry.sessions()) if (session.outlet !== null && session.client.standing.generation === number) return true;
   return false;
 }

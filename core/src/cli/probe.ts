@@ -32,7 +32,9 @@ export async function probe(configFile: string, terminal: Terminal, load: typeof
   );
   for (const line of lines) terminal.print(line);
   if (problems.length > 0) return 1;
-  terminal.print(`${everything.plugins.length === 1 ? 'the plugin starts' : 'all plugins start'}, and can reach what they need`);
+  terminal.print(
+    everything.plugins.length === 1 ? 'the plugin starts, and can reach what it needs' : 'all plugins start, and can reach what they need',
+  );
   return 0;
 }
 

@@ -112,7 +112,7 @@ export class Reloader {
       for (const warning of everything.warnings) for (const line of problemLines(shownFile, [warning])) complain(`warning: ${line}`);
       await this.#switch(everything);
       this.#inForce(text, everything);
-      return { what: 'configuration', problems: [], warnings: placed(everything.warnings) };
+      return { what: 'configuration', problems: [], warnings: [...placed(everything.warnings), ...this.#down()] };
     } catch (error) {
       const document = 'problems' in everything ? this.#document : everything.document;
       return refused(error instanceof StartError ? this.#placed(document, error.problems) : [plain(errorText(error))]);
@@ -123,6 +123,16 @@ export class Reloader {
   async #refresh(known: readonly ControlProblem[]): Promise<ControlProblem[]> {
     const found = this.#placed(this.#document, await this.#options.broker.reloadPlugins());
     return found.filter(({ path }) => !known.some((problem) => problem.path.startsWith(path)));
+  }
+
+  /** Plugins that are in force without their backend: whoever reloads is there and may not look at the log. */
+  #down(): ControlProblem[] {
+    const down = this.#options.broker.status()?.plugins.filter(({ whyDown }) => whyDown !== null) ?? [];
+    const hint = 'clients are refused as unavailable until it is there';
+    return this.#placed(
+      this.#document,
+      down.map(({ name, whyDown }) => ({ path: ['plugins', name], message: `its backend is down: ${whyDown}` })),
+    ).map((problem) => ({ ...problem, hint }));
   }
 
   #placed({ json }: ConfigDocument, problems: readonly StartProblem[]): ControlProblem[] {

@@ -30,6 +30,9 @@ const whole = (initial: number, minimum: number, maximum: number, description: s
   description,
 });
 
+/** Bounds that the host sets for plugins and chains. Their ranges are narrow on purpose: they can be tightened, and never switched off. */
+export const BUDGETS: ReadonlySet<unknown> = new Set(['timeoutMs', 'maxConcurrent', 'maxQueue', 'faults', 'windowMs', 'openMs', 'deadlineMs']);
+
 const choice = (values: readonly string[], description: string): DocumentSchema => ({ enum: values, default: values[0], description });
 
 const closed = (description: string, properties: Readonly<Record<string, DocumentSchema>>, required: readonly string[] = []): DocumentSchema => ({
@@ -144,14 +147,14 @@ const plugin: DocumentSchema = {
       },
       // What it may contain is the plugin's to say.
       config: { type: 'object', default: {}, description: 'Options of the plugin itself.' },
-      timeoutMs: whole(2000, 1, 600_000, 'Milliseconds that the plugin has for an answer; silence is a fault.'),
-      maxConcurrent: whole(64, 1, 100_000, 'Questions that the plugin works on at the same time.'),
-      maxQueue: whole(1000, 0, 1_000_000, 'Questions that wait; further ones are refused as busy.'),
+      timeoutMs: whole(2000, 1, 60_000, 'Milliseconds that the plugin has for an answer; silence is a fault.'),
+      maxConcurrent: whole(64, 1, 10_000, 'Questions that the plugin works on at the same time.'),
+      maxQueue: whole(1000, 0, 100_000, 'Questions that wait; further ones are refused as busy.'),
       breaker: {
         ...closed('When the backend of the plugin fails often, it is not asked for a while, and its questions are faults.', {
-          faults: whole(10, 1, 1_000_000, 'Faults within windowMs that open the breaker.'),
-          windowMs: whole(10_000, 100, HOUR_MS, 'Milliseconds over which faults are counted.'),
-          openMs: whole(2000, 10, HOUR_MS, 'Milliseconds until the plugin is tried again.'),
+          faults: whole(10, 1, 1000, 'Faults within windowMs that open the breaker.'),
+          windowMs: whole(10_000, 1000, HOUR_MS, 'Milliseconds over which faults are counted.'),
+          openMs: whole(2000, 100, HOUR_MS, 'Milliseconds until the plugin is tried again.'),
         }),
         default: {},
       },
@@ -184,7 +187,7 @@ const chain = closed(
     },
     authorize: { ...pluginNames('Plugins that give rights; without one, clients can connect and do nothing.'), default: [] },
     combine: choice(['deny-overrides', 'first-match'], 'How the rights of several plugins are folded.'),
-    deadlineMs: whole(5000, 1, 600_000, 'Milliseconds for all answers to one question together.'),
+    deadlineMs: whole(5000, 1, 60_000, 'Milliseconds for all answers to one question together.'),
     denyPublish: choice(
       ['acknowledge', 'close'],
       'What a 3.1.1 client meets whose PUBLISH is denied: acknowledged and dropped, or the connection closed.',

@@ -205,6 +205,15 @@ test('Patches change what everybody behind them sees.', () => {
   assert.equal(hooks.asked[0]?.request.username, 'bob');
 });
 
+test('A username beyond maxUsernameBytes is refused as an unknown one, and nobody is asked about it.', () => {
+  for (const username of ['u'.repeat(4097), '\u00e4'.repeat(2049), '\u{1f512}'.repeat(1025), 'u'.repeat(65_535)]) {
+    const { hooks, results } = scene({ request: { username } });
+    refusedWith(results, 0x86);
+    assert.deepEqual(hooks.asked, []);
+  }
+  for (const username of ['u'.repeat(4096), '\u00e4'.repeat(2048), '\u{1f512}'.repeat(1024)]) accepted(scene({ request: { username } }).results);
+});
+
 test('A patch that no client could have sent, or a fault, refuses as unavailable.', () => {
   const bad: object[] = [
     { clientId: '' },
@@ -214,6 +223,7 @@ test('A patch that no client could have sent, or a fault, refuses as unavailable
     { clientId: 7 },
     { username: '\udfff' },
     { username: null },
+    { username: 'u'.repeat(4097) },
     { keepAliveSeconds: 65_536 },
     { keepAliveSeconds: -1 },
     { keepAliveSeconds: 1.5 },

@@ -16,6 +16,7 @@ import type { PluginRuntime, PluginStanding, PluginState } from './plugin-runtim
 import type { ChainSpec, HostServices, PluginSpec } from './specs.js';
 import { StartError, type StartProblem } from './start-error.js';
 import { VerifiedCache } from './verified-cache.js';
+import { within } from './within.js';
 
 export interface HostOptions {
   /** In the order of the file, which is the asking order of hooks that concern every plugin. */
@@ -88,11 +89,6 @@ export class PluginHost {
     return new Map(this.#lives.map(({ name, runtime }) => [name, runtime.standing]));
   }
 
-  /** Whether no question is being worked on, or waits. */
-  get idle(): boolean {
-    return this.#lives.every(({ runtime }) => runtime.idle);
-  }
-
   /** Whether a plugin of startup mode `wait` is down: `ready` will not resolve before it is there. */
   get waits(): boolean {
     return this.#lives.some(({ runtime }) => runtime.spec.startup === 'wait' && runtime.state === 'down');
@@ -130,6 +126,24 @@ export class PluginHost {
       for (const message of await instance.reload()) problems.push({ path: ['plugins', name], message });
     }
     return problems;
+  }
+
+  /**
+   * Disposes when the questions that were put have been answered, at most after `pluginDrainMs` milliseconds: who is being judged by these plugins
+   * is judged by them to the end. Another configuration is in force already, so that nothing new comes but what follows from an answer.
+   */
+  async retire(): Promise<void> {
+    const { wheel, limits } = this.#tools;
+    const runtimes = [...this.#plugins.values()];
+    const idle = new Promise<void>((resolve) => {
+      const check = (): void => {
+        if (!runtimes.some(({ busy }) => busy)) resolve();
+      };
+      for (const runtime of runtimes) runtime.onIdle = check;
+      check();
+    });
+    await within(wheel, limits.pluginDrainMs, () => idle);
+    await this.dispose();
   }
 
   /** Ends open questions as faults, then stops the plugins, the last one first, within 5,000 milliseconds. */

@@ -36,6 +36,8 @@ export class PluginRuntime implements AskedPlugin, QuestionOwner {
   #state: PluginState = 'starting';
   #whyDown = 'not started';
   #working = false;
+  /** Called when a question ended and none is left. */
+  onIdle: (() => void) | null = null;
 
   constructor(spec: PluginSpec, definition: PluginDefinition, tools: HostTools) {
     this.spec = spec;
@@ -67,10 +69,6 @@ export class PluginRuntime implements AskedPlugin, QuestionOwner {
       asked: this.#asked.size,
       waiting: this.#waiting.size,
     };
-  }
-
-  get idle(): boolean {
-    return this.#asked.size === 0 && this.#waiting.size === 0;
   }
 
   /** What the plugin tapped, or null before it started. */
@@ -134,7 +132,13 @@ export class PluginRuntime implements AskedPlugin, QuestionOwner {
     else this.#breaker.abandoned(question);
   }
 
+  /** Whether it has been asked something that is not over. */
+  get busy(): boolean {
+    return this.#asked.size > 0 || this.#waiting.size > 0;
+  }
+
   slotFree(): void {
+    if (this.onIdle !== null && !this.busy) this.onIdle();
     // Not from within itself: each question that is answered at once would add a level to the stack.
     if (this.#working || this.#waiting.size === 0) return;
     this.#working = true;

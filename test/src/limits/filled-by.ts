@@ -15,6 +15,9 @@ export const FILLED_BY: Readonly<Record<string, readonly Filling[]>> = {
     [here('registry-limits'), 'may not send more than preAuthBytes before they are accepted'],
     [here('transports'), 'hold for what comes before the CONNECT is accepted'],
   ],
+  maxUsernameBytes: [
+    ['core/src/gate/admission.test.ts', 'A username beyond maxUsernameBytes is refused as an unknown one, and nobody is asked about it.'],
+  ],
   maxPreAuthTotalBytes: [
     [here('strangers'), 'are bounded in the bytes that they hold together: the newest is closed, and nobody else'],
     [
@@ -106,6 +109,7 @@ export const FILLED_BY: Readonly<Record<string, readonly Filling[]>> = {
   decisionLogSources: [['core/src/gate/decision-log.test.ts', 'are bounded in what they tell apart']],
   decisionLogLines: [['core/src/gate/decision-log.test.ts', 'are bounded in lines: what comes beyond is summed up in one']],
   pluginStartMs: [['core/src/hooks/host.test.ts', "a start that does not settle in time ends the broker's start"]],
+  pluginDrainMs: [['core/src/hooks/host.test.ts', 'retire: whoever is not answered within pluginDrainMs gets a fault']],
   pluginTimers: [[services, 'timers call back on time, can be cancelled, survive what their callbacks throw, and end with the plugin']],
   pluginMetrics: [[services, 'metrics are named after the plugin and bounded in number']],
   maxControlConnections: [[control, 'holds at most maxControlConnections, tells the next so, and has room again when one goes']],

@@ -58,7 +58,7 @@ export class WireClient {
   /** Connects over WebSocket, with the subprotocol `mqtt` unless told otherwise; each `send` is one binary message. */
   static async connectWebSocket(
     url: string,
-    options: { readonly protocol?: string; readonly origin?: string; readonly ca?: string } = {},
+    options: { readonly protocol?: string; readonly origin?: string; readonly ca?: string; readonly createConnection?: () => Socket } = {},
   ): Promise<WireClient> {
     const { protocol = 'mqtt', ...more } = options;
     const socket = new WebSocket(url, protocol === '' ? [] : [protocol], more);

@@ -32,6 +32,7 @@ export interface BrokerOptions extends GenerationInput {
 
 /** How often expired retained messages are looked for, in milliseconds. */
 const SWEEP_MS = 60_000;
+const over = (): void => {};
 
 /** The broker: composes the rooms, starts and stops them, and switches configuration generations. */
 export class Broker {
@@ -149,8 +150,7 @@ export class Broker {
   /** What it is doing at this moment, for people; null while it starts. */
   status(): BrokerStatus | null {
     const generation = this.#generation;
-    if (generation === null) return null;
-    return statusOf(generation, this.#since, this.#listeners.values(), this.stats);
+    return generation === null ? null : statusOf(generation, this.#since, this.#listeners.values(), this.stats);
   }
 
   /** Tells clients, closes everything and ends the plugins. */
@@ -196,10 +196,7 @@ export class Broker {
       begun();
       return work();
     });
-    this.#busy = next.then(
-      () => {},
-      () => {},
-    );
+    this.#busy = next.then(over, over);
     return next;
   }
 
@@ -297,12 +294,11 @@ export class Broker {
   }
 
   /** Everything that is open from the start is: what is left is for connections. */
-  #checkDescriptors({ config }: Generation): void {
+  #checkDescriptors({ config: { limits } }: Generation): void {
     const { descriptors } = this.#parts?.room ?? {};
     if (descriptors === undefined) return;
     descriptors.count(this.#wheel.clock.now());
-    const { connections } = descriptors;
-    const { maxConnections } = config.limits;
+    const [connections, maxConnections] = [descriptors.connections, limits.maxConnections];
     if (connections < maxConnections) this.#log.warn({ connections, maxConnections }, 'the process may open too few files for maxConnections');
   }
 

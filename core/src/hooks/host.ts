@@ -94,11 +94,6 @@ export class PluginHost {
     return new Map(this.#lives.map(({ name, runtime }) => [name, runtime.standing]));
   }
 
-  /** Whether no question is being worked on, or waits. */
-  get idle(): boolean {
-    return this.#lives.every(({ runtime }) => runtime.idle);
-  }
-
   /** Whether a plugin of startup mode `wait` is down: `ready` will not resolve before it is there. */
   get waits(): boolean {
     return this.#lives.some(({ runtime }) => runtime.spec.startup === 'wait' && runtime.state === 'down');

@@ -71,10 +71,6 @@ export class PluginRuntime implements AskedPlugin, QuestionOwner {
     };
   }
 
-  get idle(): boolean {
-    return this.#asked.size === 0 && this.#waiting.size === 0;
-  }
-
   /** What the plugin tapped, or null before it started. */
   get registry(): TapRegistry | null {
     return this.#registry;

@@ -49,7 +49,7 @@ export async function serve(options: ServeOptions): Promise<number> {
           done(0);
         },
         (error: unknown) => {
-          complain(printable(`portcullis: ${errorText(error)}`));
+          complain(printable(log.hide(`portcullis: ${errorText(error)}`)));
           done(1);
         },
       );
@@ -67,8 +67,8 @@ export async function serve(options: ServeOptions): Promise<number> {
     if (stopped) return over;
     uninstall();
     if (error instanceof StartError) for (const line of startLines(options.configFile, everything, error)) complain(line);
-    else complain(printable(`portcullis: ${errorText(error)}`));
-    if (!(error instanceof PortcullisError) && error instanceof Error) complain(printable(error.stack ?? ''));
+    else complain(printable(log.hide(`portcullis: ${errorText(error)}`)));
+    if (!(error instanceof PortcullisError) && error instanceof Error) complain(printable(log.hide(error.stack ?? '')));
     return 1;
   }
   for (const listener of broker.listeners) print(`listening name=${listener.name} url=${listener.url}`);

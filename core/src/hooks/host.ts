@@ -50,6 +50,8 @@ export class PluginHost {
   constructor(options: HostOptions) {
     const { log, stats, wheel, limits } = options;
     this.#options = options;
+    // Before any of their code runs with them.
+    log.keepSecret(options.plugins.flatMap(({ spec }) => spec.secrets ?? []));
     const verified = new VerifiedCache(wheel.clock, limits.verifiedPasswords, limits.verifiedPasswordMs);
     const hashes = new HashQueue(options.verify, verified, limits.hashConcurrency, limits.hashQueue);
     this.#tools = { log, stats, wheel, limits, hashes, faults: new FaultLog(log, stats, wheel) };

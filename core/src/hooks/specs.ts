@@ -17,6 +17,8 @@ export interface PluginSpec {
   readonly name: string;
   /** Validated, secrets resolved. */
   readonly config: unknown;
+  /** What references in it stand for; hidden in the log and in errors, whoever shows them. */
+  readonly secrets?: readonly string[];
   readonly timeoutMs: number;
   readonly maxConcurrent: number;
   readonly maxQueue: number;

@@ -28,7 +28,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 };
 
 /** Files of the ground floor and of the top; every other file of core stands in the folder of its room. */
-const GROUND_FILES = new Set(['errors', 'limits', 'clock', 'stats', 'log', 'roster', 'turns']);
+const GROUND_FILES = new Set(['errors', 'limits', 'clock', 'stats', 'log', 'roster', 'secrets', 'turns']);
 const TOP_FILES = new Set(['broker', 'broker-status', 'generation', 'index', 'rechecks', 'retirement', 'services', 'wills']);
 
 /** Modules of Node that reach nothing outside the process. */

@@ -92,7 +92,7 @@ export class Reloader {
   }
 
   async #now(begun: () => void): Promise<Outcome> {
-    const { configFile, env, complain, shownFile } = this.#options;
+    const { configFile, env, complain, shownFile, log } = this.#options;
     const text = await readText(configFile);
     const everything = await loadEverything(configFile, env);
     // Not before: until then a reload that comes still has this one in front of it.
@@ -115,7 +115,7 @@ export class Reloader {
       return { what: 'configuration', problems: [], warnings: [...placed(everything.warnings), ...this.#down()] };
     } catch (error) {
       const document = 'problems' in everything ? this.#document : everything.document;
-      return refused(error instanceof StartError ? this.#placed(document, error.problems) : [plain(errorText(error))]);
+      return refused(error instanceof StartError ? this.#placed(document, error.problems) : [plain(log.hide(errorText(error)))]);
     }
   }
 
@@ -136,7 +136,7 @@ export class Reloader {
   }
 
   #placed({ json }: ConfigDocument, problems: readonly StartProblem[]): ControlProblem[] {
-    return problems.map(({ path, message }) => ({ file: this.#options.configFile, ...json.problemAtKey(path, message) }));
+    return problems.map(({ path, message }) => ({ file: this.#options.configFile, ...json.problemAtKey(path, this.#options.log.hide(message)) }));
   }
 
   #inForce(text: string | null, everything: Everything): void {

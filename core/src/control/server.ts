@@ -96,7 +96,7 @@ export class ControlServer {
       return await command(request);
     } catch (error) {
       this.#options.log.error({ command: request.command, cause: errorText(error) }, 'a command of the control socket failed');
-      return refusal(errorText(error));
+      return refusal(this.#options.log.hide(errorText(error)));
     }
   }
 }

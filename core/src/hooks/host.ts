@@ -142,7 +142,7 @@ export class PluginHost {
     let over = false;
     const unused = new Promise<void>((resolve) => {
       const check = (): void => {
-        if (over || !this.idle) return;
+        if (over || !this.#lives.every(({ runtime }) => runtime.idle)) return;
         if (this.#ending !== null || !isNeeded()) resolve();
         else wheel.after(LOOK_AGAIN_MS, check);
       };

@@ -132,6 +132,11 @@ export class PluginRuntime implements AskedPlugin, QuestionOwner {
     else this.#breaker.abandoned(question);
   }
 
+  /** Whether nothing that it was asked is open. */
+  get idle(): boolean {
+    return this.#asked.size === 0 && this.#waiting.size === 0;
+  }
+
   slotFree(): void {
     if (this.onIdle !== null && this.idle) this.onIdle();
     // Not from within itself: each question that is answered at once would add a level to the stack.

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { BrokerProcess, type CommandResult, type FolderFiles, runCommand, standardFiles, temporaryFolder } from '../support/broker-process.js';
+import { canary, findCanary } from '../support/canary.js';
 import { connect5, connect311 } from '../support/packets.js';
 import { WireClient } from '../support/wire-client.js';
 
@@ -287,5 +288,57 @@ export default definePlugin({
     );
     assert.equal(await broker.stop(), 0);
     assert.doesNotMatch(broker.output, /overtaken|refused/);
+  });
+});
+
+describe('secrets', () => {
+  const TALKATIVE = `
+import { BackendUnavailable, definePlugin } from ${JSON.stringify(new URL('../../../sdk/dist/index.js', import.meta.url).href)};
+export default definePlugin({
+  name: 'talkative', sdk: '^1.0.0',
+  config: { type: 'object', additionalProperties: false, properties: { token: { type: 'string', secret: true }, down: { type: 'boolean' } } },
+  start({ onReload }, { token, down }) {
+    onReload(() => { throw new Error('no file at ' + token); });
+    if (down) throw new BackendUnavailable('cannot reach ' + token);
+  },
+});`;
+
+  it('are in no answer, and a changed one is a changed configuration', async () => {
+    const first = canary();
+    const second = canary();
+    const document = structuredClone(FILES['plugins.json']) as { plugins: Record<string, unknown> };
+    const entry = (down: boolean) => ({ use: './talkative', isolation: 'inProcess', config: { token: { $file: 'token' }, down } });
+    document.plugins.talkative = entry(false);
+    const broker = await BrokerProcess.start({
+      files: {
+        ...FILES,
+        'plugins.json': document,
+        token: first,
+        'talkative/package.json': { name: 'talkative', version: '1.0.0', type: 'module', exports: './index.js' },
+        'talkative/index.js': TALKATIVE,
+      },
+    });
+    await broker.waitForOutput(/Portcullis is ready/);
+    const said: string[] = [];
+    const ask = async (...args: string[]): Promise<CommandResult> => {
+      const result = await run(broker.folder, ...args);
+      said.push(result.output);
+      return result;
+    };
+    const asBefore = await ask('reload');
+    assert.equal(asBefore.code, 1);
+    assert.match(asBefore.output, /plugins\.talkative: no file at /);
+    writeFileSync(join(broker.folder, 'token'), second);
+    assert.match((await ask('reload')).output, /generation 2 is in force/);
+    document.plugins.talkative = entry(true);
+    writeFileSync(join(broker.folder, 'plugins.json'), JSON.stringify(document));
+    assert.match((await ask('reload')).output, /its backend is down: cannot reach /);
+    assert.match((await ask('status')).output, /talkative is down: cannot reach /);
+    await ask('status', '--json');
+    await ask('reload', '--json');
+    const probed = await ask('check', '--probe');
+    assert.match(probed.output, /talkative is down: cannot reach /);
+    assert.equal(await broker.stop(), 0);
+    for (const text of [...said, broker.output]) for (const secret of [first, second]) assert.equal(findCanary(text, secret), null);
   });
 });

@@ -17,23 +17,25 @@ function blockOf(language: string, text: string): string {
   throw new Error(`the guide has no block of ${language} with ${text}`);
 }
 
-/** As the guide has it: the packages as tarballs, a scaffold made by the packed command, and what its author does next. */
+/** As the guide has it: the packages as tarballs, a scaffold, and what its author does next. */
 describe('a plugin made by "portcullis plugin new"', () => {
   let work: string;
   let folder: string;
-  let command: string;
 
   before(async () => {
     work = temporaryFolder();
     const packed = join(work, 'packed');
-    const tarballs = ['sdk', 'core', 'test/kit'].map((name) => pack(join(ROOT, name), packed));
-    writeFiles(join(work, 'home'), { 'package.json': { name: 'home', private: true } });
-    npm(join(work, 'home'), ['install', '--prefer-offline', '--ignore-scripts', ...tarballs.slice(0, 2)]);
-    command = join(work, 'home', 'node_modules', 'portcullis', 'bin', 'portcullis.js');
-    const { code, output } = await runCommand({ folder: work, command, args: ['plugin', 'new', 'rude-door', '--packages', 'packed'] });
+    const [, core = ''] = ['sdk', 'core', 'test/kit'].map((name) => pack(join(ROOT, name), packed));
+    const templates = readdirSync(join(ROOT, 'core/templates'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.tmpl'));
+    assert.ok(templates.length >= 7, templates.join());
+    const shipped = tarballFiles(core);
+    for (const name of templates) assert.ok(shipped.includes(`templates/${name}`), `${name} is not in the published package`);
+    const { code, output } = await runCommand({ folder: work, args: ['plugin', 'new', 'rude-door', '--packages', 'packed'] });
     assert.equal(code, 0, output);
     folder = join(work, 'rude-door');
     npm(folder, ['install', '--prefer-offline', '--ignore-scripts']);
+    // Beside the tests that it has, the one that the guide shows.
+    writeFiles(folder, { 'src/guide.test.ts': blockOf('ts', "test('refuses a stranger'") });
   });
 
   after(() => rmSync(work, { recursive: true, force: true }));
@@ -50,8 +52,7 @@ describe('a plugin made by "portcullis plugin new"', () => {
   });
 
   it('passes the test that the guide shows, too', () => {
-    writeFiles(folder, { 'src/index.test.ts': blockOf('ts', "test('refuses a stranger'") });
-    assert.match(npm(folder, ['test']), /pass 1$/m);
+    assert.match(npm(folder, ['exec', '--', 'node', '--test', 'dist/guide.test.js']), /pass 1$/m);
   });
 
   it('has nothing of the repository in its folder', () => {

@@ -68,12 +68,12 @@ export class ControlServer {
     const patience = new Patience(after, limits.controlTimeoutMs, socket);
     if (full) {
       patience.start();
-      send(socket, refusal('too many connections to the control socket', 'try again when the others have been answered'));
+      this.#send(socket, refusal('too many connections to the control socket', 'try again when the others have been answered'));
       return;
     }
     const answer = (given: ControlAnswer): void => {
       patience.start();
-      send(socket, given);
+      this.#send(socket, given);
     };
     patience.start();
     readLine(socket, limits.maxControlRequestBytes, (line) => {
@@ -82,6 +82,14 @@ export class ControlServer {
       state.busy = true;
       void this.#perform(line).then(answer);
     });
+  }
+
+  #send(socket: Socket, answer: ControlAnswer): void {
+    // What plugins say of themselves is among it, and they may say anything.
+    const { log } = this.#options;
+    const line = JSON.stringify(answer, (_, value: unknown) => (typeof value === 'string' ? log.hide(value) : value));
+    // Closed as soon as it is written: a peer that never shuts its own side would keep the place.
+    socket.end(`${line}\n`, () => socket.destroy());
   }
 
   /** Never rejects. */
@@ -161,9 +169,4 @@ function parseRequest(line: string): ControlRequest | null {
   } catch {
     return null;
   }
-}
-
-function send(socket: Socket, answer: ControlAnswer): void {
-  // Closed as soon as it is written: a peer that never shuts its own side would keep the place.
-  socket.end(`${JSON.stringify(answer)}\n`, () => socket.destroy());
 }

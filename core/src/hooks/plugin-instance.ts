@@ -60,7 +60,7 @@ export class PluginInstance {
         const settled = await within(wheel, limits.pluginStartMs, async () => callback());
         if (!settled) throw new Error(`onReload has not settled within ${limits.pluginStartMs} ms`);
       } catch (error) {
-        problems.push(errorText(error));
+        problems.push(this.#log.hide(errorText(error)));
         this.#log.error({ cause: errorText(error) }, 'a plugin could not reload; it goes on as before');
       }
     }

@@ -4,6 +4,7 @@ import { Broker } from '../broker.js';
 import { ERRORS, errorText, PortcullisError } from '../errors.js';
 import { installEscapeHandlers, StartError } from '../hooks/index.js';
 import { Logger } from '../log.js';
+import { growDescriptorTable } from './descriptor-table.js';
 import { printFirstSteps, reachableListeners } from './first-steps.js';
 import { type Everything, loadEverything, type NotLoaded } from './load-all.js';
 import { printable, problemLines } from './print-problems.js';
@@ -56,7 +57,9 @@ export async function serve(options: ServeOptions): Promise<number> {
     });
   });
   try {
-    await rehearse(everything, rehearsalMs(options.env), () => stopped);
+    const warmUpMs = rehearsalMs(options.env);
+    await rehearse(everything, warmUpMs, () => stopped);
+    if (warmUpMs > 0) growDescriptorTable(everything.config.limits.maxConnections);
     if (stopped) return over;
     await broker.start();
   } catch (error) {

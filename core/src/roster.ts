@@ -9,7 +9,14 @@ export interface OnRoster {
  * what comes and goes with every connection. In no order.
  */
 export class Roster<Member extends OnRoster> {
-  readonly #members: Member[] = [];
+  readonly #members: Member[];
+
+  constructor() {
+    // Not empty at first: V8 takes an empty array for one of small integers, and recompiles whoever adds the first object to each.
+    const members: (Member | null)[] = [null];
+    members.pop();
+    this.#members = members as Member[];
+  }
 
   get size(): number {
     return this.#members.length;

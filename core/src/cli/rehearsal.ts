@@ -1,15 +1,21 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect as connectTo, createServer, type Socket } from 'node:net';
 import { definePlugin, type PluginDefinition, type Rule } from '@portcullis/sdk';
 import { hashPassword } from '@portcullis/sdk/passwords';
 import { Broker } from '../broker.js';
 import type { GenerationInput } from '../generation.js';
-import { checkRawSockets, type ListenerOptions, type RawDoor, type RawHandle, type RawSockets } from '../listeners/index.js';
+import { checkRawSockets, type ListenerOptions, type RawDoor, type RawHandle, type RawSockets, rawServerOf } from '../listeners/index.js';
 import { Logger } from '../log.js';
 
 /** Visits in all, and how many are there at a time. */
 const VISITS = 12_000;
-const AT_A_TIME = 40;
+const AT_A_TIME = 100;
 /** How many stay: what comes and goes at once is not what the garbage collector will see. */
 const STAYING = 1000;
+/** How many of the visitors come over a real socket. */
+const CALLERS = 40;
+const CALL_MS = 500;
+const USERS = 100;
 const CHAIN = 'rehearsal';
 const DISCONNECT = Buffer.from([0xe0, 0]);
 const EVERYTHING: Rule = { effect: 'allow', actions: ['publish', 'subscribe', 'receive'], pattern: '#', from: 'rehearsal' };
@@ -46,10 +52,58 @@ async function perform({ input, options }: Stage, sockets: RawSockets, visits: n
   try {
     await broker.start();
     const door = broker.door(options, sockets);
+    await call(door).catch(() => {});
     const here: Visitor[] = [];
     for (let visit = 0; visit < visits && !over(); visit += AT_A_TIME) await play(door, sockets, here, visit);
+    for (const visitor of here) visitor.send(DISCONNECT);
+    for (let turns = 0; turns < visits / 4 && !over(); turns += 1) await turn();
   } finally {
     await broker.stop();
+  }
+}
+
+/**
+ * A few of the process's own sockets, for code is also compiled for the kind of handle that it has seen. They come in by a port of the loopback
+ * interface that is closed before the first of them is heard; whoever else found it in that moment is sent away.
+ */
+async function call(door: RawDoor): Promise<void> {
+  const server = createServer();
+  const callers: Socket[] = [];
+  const accepted: RawHandle[] = [];
+  const late = setTimeout(() => {
+    for (const caller of callers) caller.destroy(new Error('the rehearsal waits no longer'));
+  }, CALL_MS);
+  try {
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const handle = rawServerOf(server);
+    if (handle === null) return;
+    handle.onconnection = (_status, visitor) => {
+      if (visitor !== undefined) accepted.push(visitor);
+    };
+    const { port } = server.address() as AddressInfo;
+    for (let i = 0; i < CALLERS; i += 1) callers.push(connectTo({ port, host: '127.0.0.1' }).on('error', () => {}));
+    await Promise.all(callers.map((caller) => once(caller, 'connect')));
+    for (let turns = 0; turns < 50 && accepted.length < CALLERS; turns += 1) await turn();
+    server.close();
+    const ports = new Set(callers.map(({ localPort }) => localPort));
+    for (const visitor of accepted.splice(0)) {
+      const peer: { port?: number } = {};
+      visitor.getpeername(peer);
+      if (ports.has(peer.port)) door.take(visitor);
+      else visitor.close();
+    }
+    const answers = callers.map((caller) => once(caller, 'data'));
+    for (const [index, caller] of callers.entries()) caller.write(connect(index));
+    await Promise.all(answers);
+    const ends = callers.map((caller) => once(caller.resume(), 'close'));
+    for (const caller of callers) caller.end(DISCONNECT);
+    await Promise.all(ends);
+  } finally {
+    clearTimeout(late);
+    server.close();
+    for (const visitor of accepted) visitor.close();
+    for (const caller of callers) caller.destroy();
   }
 }
 
@@ -57,7 +111,7 @@ async function play(door: RawDoor, sockets: RawSockets, here: Visitor[], first: 
   const visitors: Visitor[] = [];
   for (let i = first; i < first + AT_A_TIME; i += 1) {
     const visitor = new Visitor(sockets);
-    door.take(visitor);
+    called(door.take, door, visitor);
     visitors.push(visitor);
     visitor.send(connect(i));
   }
@@ -73,6 +127,14 @@ async function play(door: RawDoor, sockets: RawSockets, here: Visitor[], first: 
   here.push(...visitors);
   if (here.length >= STAYING) for (const visitor of here.splice(0, AT_A_TIME)) visitor.send(DISCONNECT);
   await turn();
+}
+
+/**
+ * Calls a function as Node's native code does: from where the compiler cannot see, and so not as a part of whoever calls it. What was only ever
+ * compiled into its caller has no code of its own when the real caller comes.
+ */
+function called<This, Argument>(callee: (this: This, argument: Argument) => void, self: This, ...argument: [Argument?]): void {
+  Array.from(argument.length === 0 ? [undefined] : argument, callee as (argument: unknown) => void, self);
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -94,7 +156,7 @@ class Visitor implements RawHandle {
     if (this.#buffer === null) return;
     this.#buffer.set(bytes);
     this.#sockets.state[this.#sockets.bytesReadAt] = bytes.length;
-    this.onread();
+    called(this.onread, this);
   }
 
   useUserBuffer(buffer: Uint8Array): void {
@@ -139,7 +201,8 @@ class Visitor implements RawHandle {
 }
 
 async function stage(real: GenerationInput): Promise<Stage | null> {
-  const stored = await hashPassword(Buffer.from('rehearsal'), { format: 'sha512' });
+  // Each is hashed once, by another thread, and known after that.
+  const stored = await Promise.all(Array.from({ length: USERS }, () => hashPassword(Buffer.from('rehearsal'), { format: 'sha512' })));
   const before = definePlugin({
     name: 'before',
     sdk: '^1.0.0',
@@ -161,9 +224,12 @@ async function stage(real: GenerationInput): Promise<Stage | null> {
       hooks.authenticate.tap(({ credentials }, decide) => {
         const { username } = credentials;
         if (username === null) return decide.allow({ identity: { anonymous: true } });
-        return credentials.verify(stored).then((matches) => (matches ? decide.allow({ identity: { username } }) : decide.deny('bad-credentials')));
+        const hash = stored[Number(username.slice('user'.length))];
+        return credentials.verify(hash).then((matches) => (matches ? decide.allow({ identity: { username } }) : decide.deny('bad-credentials')));
       });
-      hooks.loadPolicy.tap(({ identity }, give) => give.policy({ version: 1, templates: identity.anonymous === true ? ['all'] : ['all', 'more'] }));
+      hooks.loadPolicy.tap(({ identity }, give) =>
+        give.policy({ version: identity.anonymous === true ? 1 : 2, templates: identity.anonymous === true ? ['all'] : ['all', 'more'] }),
+      );
     },
   });
   // Made from the real ones: code is compiled for the shape of what it reads.
@@ -172,7 +238,13 @@ async function stage(real: GenerationInput): Promise<Stage | null> {
   const chain = config.chains.get(listener?.chain ?? '');
   const [model] = plugins;
   if (listener === undefined || chain === undefined || model === undefined) return null;
-  const played = Object.freeze({ ...chain, name: CHAIN, guards: [], authenticate: ['before', CHAIN], authorize: [CHAIN] });
+  const played = Object.freeze({
+    ...chain,
+    name: CHAIN,
+    guards: [],
+    authenticate: Object.freeze(['before', CHAIN]),
+    authorize: Object.freeze([CHAIN]),
+  });
   const entry = (name: string, played: PluginDefinition) => ({
     spec: Object.freeze({ ...model.spec, name, config: {}, onFault: 'refuse' as const, startup: 'exit' as const, publishTo: [] }),
     loaded: { ...model.loaded, definition: played, root: '', packageName: name },
@@ -196,7 +268,7 @@ async function stage(real: GenerationInput): Promise<Stage | null> {
 function connect(visit: number): Buffer {
   const named = visit % 3 !== 0;
   const name = Buffer.from([0, 4, 0x4d, 0x51, 0x54, 0x54, 4, named ? 0xc2 : 0x02, 0, 60]);
-  const fields = [`visitor-${visit}`, ...(named ? [`user${visit % 100}`, 'rehearsal'] : [])];
+  const fields = [`visitor-${visit}`, ...(named ? [`user${visit % USERS}`, 'rehearsal'] : [])];
   return packet(0x10, name, ...fields.map(text));
 }
 

@@ -156,7 +156,7 @@ export class Admission {
       this.#standing.hooks.ask(
         'authenticate',
         request,
-        { ...options, password: { username: this.#username, password: this.#request.password } },
+        { deadlineAt: options.deadlineAt, password: { username: this.#username, password: this.#request.password } },
         (outcome) => this.#identified('authenticate', outcome),
       ),
     );

@@ -69,12 +69,13 @@ class Given {
 
   isOf(answers: Answers): boolean {
     let count = 0;
+    let same = true;
     for (const { plugin, grant } of answers) {
       if (grant === null) continue;
-      if (this.plugins[count] !== plugin || this.versions.get(plugin) !== grant.version) return false;
+      same &&= this.plugins[count] === plugin && this.versions.get(plugin) === grant.version;
       count += 1;
     }
-    return count === this.plugins.length;
+    return same && count === this.plugins.length;
   }
 }
 

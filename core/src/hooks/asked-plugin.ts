@@ -5,7 +5,7 @@ import type { Logger } from '../log.js';
 import type { Stats } from '../stats.js';
 import type { FaultLog } from './fault-log.js';
 import type { HashQueue } from './hash-queue.js';
-import { isAuthorityHook } from './hook-table.js';
+import { HOOK_NAMES, isAuthorityHook } from './hook-table.js';
 
 /** What all parts of one host share. */
 export interface HostTools {
@@ -25,9 +25,16 @@ export interface AskedPlugin {
   readonly name: string;
   readonly definition: PluginDefinition;
   readonly timeoutMs: number;
+  /** What its manifest says, read once: all plugins' questions then read objects of one shape. */
+  readonly answers: DeclaredAnswers;
+  readonly mayExpose: boolean;
 }
 
-/** What the manifest lets the plugin say on this hook; null when the hook has no authority. */
-export function declaredAnswers(definition: PluginDefinition, hook: HookName): readonly string[] | null {
-  return isAuthorityHook(hook) ? (definition.decides?.[hook] ?? []) : null;
+/** What a manifest lets its plugin say on each hook; null where the hook has no authority. */
+export type DeclaredAnswers = Readonly<Record<HookName, readonly string[] | null>>;
+
+export function declaredAnswers({ decides }: PluginDefinition): DeclaredAnswers {
+  return Object.fromEntries(
+    HOOK_NAMES.map((hook) => [hook, isAuthorityHook(hook) ? Object.freeze([...(decides?.[hook] ?? [])]) : null]),
+  ) as DeclaredAnswers;
 }

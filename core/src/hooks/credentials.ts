@@ -49,7 +49,7 @@ class CredentialsHandle implements Credentials {
     handle.#over = true;
     const withdrawals = handle.#withdrawals;
     handle.#withdrawals = null;
-    for (const withdraw of withdrawals ?? []) withdraw();
+    for (let at = 0; withdrawals !== null && at < withdrawals.length; at += 1) withdrawals[at]?.();
   }
 }
 

@@ -1,7 +1,7 @@
 import { type HookName, PLUGIN_ERRORS } from '@portcullis/sdk';
 import { errorText } from '../errors.js';
 import { type Answer, readAnswer } from './answer.js';
-import { type AskedPlugin, declaredAnswers, type HostTools } from './asked-plugin.js';
+import type { AskedPlugin, HostTools } from './asked-plugin.js';
 import type { FaultKind } from './fault-log.js';
 import { HashQueueFull } from './hash-queue.js';
 import { NOTHING, PASS, type PluginOutcome, SKIP } from './outcome.js';
@@ -25,7 +25,7 @@ export function judgeAnswer(value: unknown, question: object, hook: HookName, pl
     return { kind: 'foreign-decision', detail: 'answered with a decision of another question' };
   }
   const said = answer.verb === 'malformed' ? answer.intended : answer.verb;
-  const declared = declaredAnswers(plugin.definition, hook);
+  const declared = plugin.answers[hook];
   if (declared !== null && !declared.includes(said)) {
     return { kind: 'undeclared', detail: `answered "${said}", which "decides" of its manifest does not list for ${hook}` };
   }

@@ -1,7 +1,7 @@
 import type { HookName, PluginDefinition } from '@portcullis/sdk';
 import { Roster } from '../roster.js';
 import { askNow } from './ask-now.js';
-import type { AskedPlugin, Handler, HostTools } from './asked-plugin.js';
+import { type AskedPlugin, type DeclaredAnswers, declaredAnswers, type Handler, type HostTools } from './asked-plugin.js';
 import { Breaker } from './breaker.js';
 import { fault, NOTHING, type PluginOutcome, SKIP } from './outcome.js';
 import { Question, type QuestionOwner } from './question.js';
@@ -15,6 +15,8 @@ export type PluginState = 'starting' | 'ready' | 'down' | 'stopped';
 export class PluginRuntime implements AskedPlugin, QuestionOwner {
   readonly spec: PluginSpec;
   readonly definition: PluginDefinition;
+  readonly answers: DeclaredAnswers;
+  readonly mayExpose: boolean;
   readonly #tools: HostTools;
   readonly #breaker: Breaker;
   readonly #asked = new Roster<Question>();
@@ -27,6 +29,8 @@ export class PluginRuntime implements AskedPlugin, QuestionOwner {
   constructor(spec: PluginSpec, definition: PluginDefinition, tools: HostTools) {
     this.spec = spec;
     this.definition = definition;
+    this.answers = declaredAnswers(definition);
+    this.mayExpose = definition.capabilities?.includes('credentials') === true;
     this.#tools = tools;
     this.#breaker = new Breaker(spec.breaker);
   }

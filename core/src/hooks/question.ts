@@ -205,8 +205,7 @@ export class Question implements Pending {
     // Plugins keep what belongs to one exchange under this very object.
     if ('exchange' in request) view.exchange = Object.freeze(request.exchange);
     if (hook === 'authenticate') {
-      const mayExpose = plugin.definition.capabilities?.includes('credentials') === true;
-      this.#credentials = makeCredentials(options.password ?? NO_CREDENTIALS, plugin.name, mayExpose, this.#tools.hashes);
+      this.#credentials = makeCredentials(options.password ?? NO_CREDENTIALS, plugin.name, plugin.mayExpose, this.#tools.hashes);
       view.credentials = this.#credentials;
     }
     return Object.freeze(view);

@@ -8,7 +8,7 @@ export { Doorkeeper } from './doorkeeper.js';
 export type { Listener, ListenerOptions, ListenerRoom } from './listener.js';
 export { checkRawSockets } from './raw-check.js';
 export { RawDoor } from './raw-door.js';
-export type { RawHandle, RawSockets } from './raw-handle.js';
+export { type RawHandle, type RawSockets, rawServerOf } from './raw-handle.js';
 export { isSameAddress, requireFreeAddress } from './same-address.js';
 export type { TlsMaterial, TlsSource } from './tls-server.js';
 

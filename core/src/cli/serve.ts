@@ -5,6 +5,7 @@ import { installEscapeHandlers, StartError } from '../hooks/index.js';
 import { Logger } from '../log.js';
 import { controlCommands } from './control-commands.js';
 import { ControlSocket } from './control-socket.js';
+import { growDescriptorTable } from './descriptor-table.js';
 import { printFirstSteps, reachableListeners } from './first-steps.js';
 import { type Everything, loadEverything, type NotLoaded } from './load-all.js';
 import { printable, problemLines } from './print-problems.js';
@@ -59,7 +60,9 @@ export async function serve(options: ServeOptions): Promise<number> {
     process.on('SIGHUP', () => void reloader.reload('SIGHUP'));
   });
   try {
-    await rehearse(everything, rehearsalMs(options.env), () => stopped);
+    const warmUpMs = rehearsalMs(options.env);
+    await rehearse(everything, warmUpMs, () => stopped);
+    if (warmUpMs > 0) growDescriptorTable(everything.config.limits.maxConnections);
     if (stopped) return over;
     await broker.start();
     await openControl(control, broker, everything);

@@ -269,8 +269,7 @@ export class Session implements Subscriber {
     const slice = (): void => {
       const until = turns.begin(this);
       while (next < all.length) {
-        router.unsubscribe(this.domain, all[next] as Subscription);
-        next += 1;
+        router.unsubscribe(this.domain, all[next++] as Subscription);
         if (next % FORGOTTEN_BETWEEN_LOOKS === 0 && turns.over(until)) return turns.later(slice);
       }
     };

@@ -1,26 +1,19 @@
 import type { PublishProperties, RetainedStore, SessionStore } from '@portcullis/sdk';
 import { verifyPassword } from '@portcullis/sdk/passwords';
+import { type BrokerStatus, statusOf } from './broker-status.js';
 import { type Clock, systemClock, TimerWheel } from './clock.js';
 import { decodePublishProperties, encodePublishProperties } from './codec/index.js';
-import { type Connection, type ConnectionRoom, Descriptors, Flusher, publishApproved, Scratch, Strangers, Unsent } from './connection/index.js';
+import { type Connection, type ConnectionRoom, Descriptors, Flusher, Scratch, Strangers, Unsent } from './connection/index.js';
 import { ERRORS, errorText, PortcullisError } from './errors.js';
+import { makeExplain } from './explain.js';
 import { Gate, type Message } from './gate/index.js';
 import { type Generation, type GenerationInput, standingsOf } from './generation.js';
-import { PluginHost } from './hooks/index.js';
-import {
-  Doorkeeper,
-  isSameAddress,
-  type Listener,
-  type ListenerOptions,
-  type ListenerRoom,
-  listen,
-  RawDoor,
-  type RawSockets,
-  requireFreeAddress,
-} from './listeners/index.js';
+import { PluginHost, type StartProblem } from './hooks/index.js';
+import { Doorkeeper, type Listener, type ListenerOptions, type ListenerRoom, listenAll, RawDoor, type RawSockets } from './listeners/index.js';
 import type { Logger } from './log.js';
 import { PolicyEngine } from './policy/index.js';
 import { Rechecks } from './rechecks.js';
+import { isUsed } from './retirement.js';
 import { Roster } from './roster.js';
 import { Router } from './router/index.js';
 import { makeServices, type RunningParts } from './services.js';
@@ -28,6 +21,7 @@ import { countDrop, type Session, SessionRegistry } from './session/index.js';
 import { Stats } from './stats.js';
 import { Custody, MemoryRetainedStore, MemorySessionStore } from './store/index.js';
 import { Turns } from './turns.js';
+import { publishWill } from './wills.js';
 
 export interface BrokerOptions extends GenerationInput {
   readonly log: Logger;
@@ -38,6 +32,7 @@ export interface BrokerOptions extends GenerationInput {
 
 /** How often expired retained messages are looked for, in milliseconds. */
 const SWEEP_MS = 60_000;
+const over = (): void => {};
 
 /** The broker: composes the rooms, starts and stops them, and switches configuration generations. */
 export class Broker {
@@ -52,6 +47,8 @@ export class Broker {
   #parts: (RunningParts & { room: ConnectionRoom; rechecks: Rechecks }) | null = null;
   #listeners = new Map<string, Listener>();
   #generations = 0;
+  /** When the generation was put in force, in milliseconds since the epoch. */
+  #since = 0;
   #stopping = false;
   #busy: Promise<void> = Promise.resolve();
   /** Starts, stops and reloads that have not begun; and the plugins that a reload waits for. */
@@ -59,6 +56,10 @@ export class Broker {
   /** Plugins that are being started. */
   #preparing: PluginHost | null = null;
   #awaited: PluginHost | null = null;
+  /** Plugins of the configuration before, which answer what they were asked. */
+  #retiring: PluginHost | null = null;
+  /** How a question that nobody has put would end at this moment; null while it starts. */
+  readonly explain = makeExplain(() => ({ parts: this.#parts, config: this.#generation?.config }));
 
   constructor(options: BrokerOptions) {
     this.#initial = options;
@@ -104,8 +105,9 @@ export class Broker {
       await generation.host.ready;
       this.#awaited = null;
       this.#compose(generation);
+      this.#since = this.#wheel.clock.wall();
       this.#install(generation);
-      this.#listeners = await this.#bind(generation, new Map());
+      this.#listeners = await listenAll(this.#listenerRoom(), generation.config.listeners, new Map());
       this.#checkDescriptors(generation);
     } catch (error) {
       for (const listener of this.#listeners.values()) await listener.close();
@@ -122,19 +124,40 @@ export class Broker {
     return this.#exclusive(() => this.#switch(input));
   }
 
-  /** The configuration is as before: listeners and plugins read again what they keep outside of it. */
-  async reloadPlugins(): Promise<void> {
+  /** The configuration is as before: listeners and plugins read again what they keep outside of it. Resolves with what they could not use. */
+  async reloadPlugins(): Promise<readonly StartProblem[]> {
     this.#mustRun();
     return this.#exclusive(async () => {
-      await Promise.all([...this.#listeners.values()].map((listener) => listener.refresh?.()));
-      await this.#generation?.host.reload();
+      const listeners = await Promise.all(
+        [...this.#listeners.values()].map(async (listener) => {
+          const message = (await listener.refresh?.()) ?? null;
+          return message === null ? [] : [{ path: ['listeners', listener.options.name, 'tls'], message }];
+        }),
+      );
+      return [...listeners.flat(), ...((await this.#generation?.host.reload()) ?? [])];
     });
+  }
+
+  /**
+   * Says that a reload is on its way: one that waits for a backend would hold it up for as long as that is down, and gives way. Throws while the
+   * broker starts. Call what it returns when the reload itself has begun, or is not to come.
+   */
+  announceReload(): () => void {
+    this.#mustRun();
+    return this.#announce();
+  }
+
+  /** What it is doing at this moment, for people; null while it starts. */
+  status(): BrokerStatus | null {
+    const generation = this.#generation;
+    return generation === null ? null : statusOf(generation, this.#since, this.#listeners.values(), this.stats);
   }
 
   /** Tells clients, closes everything and ends the plugins. */
   async stop(): Promise<void> {
     if (this.#stopping) return this.#busy;
     this.#stopping = true;
+    void this.#retiring?.dispose();
     return this.#exclusive(() => this.#stop());
   }
 
@@ -154,17 +177,26 @@ export class Broker {
     this.#wheel.stop();
   }
 
-  /** Starts and stops and reloads never overlap. */
-  #exclusive(work: () => Promise<void>): Promise<void> {
+  #announce(): () => void {
     this.#queued += 1;
     // A reload that waits for a backend would hold up everything behind it for as long as that is down, the end of the broker, too.
     void this.#awaited?.dispose();
     if (this.#stopping) void this.#preparing?.dispose();
+    let open = true;
+    return () => {
+      if (open) this.#queued -= 1;
+      open = false;
+    };
+  }
+
+  /** Starts and stops and reloads never overlap. */
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const begun = this.#announce();
     const next = this.#busy.then(() => {
-      this.#queued -= 1;
+      begun();
       return work();
     });
-    this.#busy = next.catch(() => {});
+    this.#busy = next.then(over, over);
     return next;
   }
 
@@ -203,6 +235,7 @@ export class Broker {
 
   /** Waits for the plugins of a reload, but not while something else is to be done. */
   async #readyAlone(host: PluginHost): Promise<void> {
+    if (!host.waits) return;
     this.#awaited = host;
     try {
       if (this.#queued === 0) await host.ready;
@@ -243,8 +276,10 @@ export class Broker {
     router.onGroupDrop = (domain, topic, count) => {
       countDrop(shared, 'no-group-member', null, domain.tenant === '' ? null : domain.tenant, topic, count);
     };
-    const publishWill = (session: Session, message: Message, judged: () => void): void => this.#publishWill(session, message, judged);
-    const registry = new SessionRegistry(shared, publishWill);
+    const willDue = (session: Session, message: Message, judged: () => void): void => {
+      if (this.#parts !== null) publishWill(this.#parts.room, this.#parts.rechecks, session, message, judged);
+    };
+    const registry = new SessionRegistry(shared, willDue);
     const forget = (connection: object): void => void this.#connections.delete(connection as Connection);
     const strangers = new Strangers(shared);
     const descriptors = new Descriptors(limits, () => stats.connectionsOpen + strangers.refusing + stats.proxyHeadersAwaited);
@@ -259,18 +294,17 @@ export class Broker {
   }
 
   /** Everything that is open from the start is: what is left is for connections. */
-  #checkDescriptors({ config }: Generation): void {
+  #checkDescriptors({ config: { limits } }: Generation): void {
     const { descriptors } = this.#parts?.room ?? {};
     if (descriptors === undefined) return;
     descriptors.count(this.#wheel.clock.now());
-    const { connections } = descriptors;
-    const { maxConnections } = config.limits;
+    const [connections, maxConnections] = [descriptors.connections, limits.maxConnections];
     if (connections < maxConnections) this.#log.warn({ connections, maxConnections }, 'the process may open too few files for maxConnections');
   }
 
   #install(generation: Generation): void {
     this.#generation = generation;
-    this.#parts?.gate.stand(standingsOf(generation), generation.host.global, generation.config.sessions);
+    this.#parts?.gate.stand(standingsOf(generation), generation.host.global, generation.config.sessions, generation.config.logAllowedEvery);
   }
 
   /** A plugin that was down is there: what each client must be asked for is looked at anew. */
@@ -283,27 +317,6 @@ export class Broker {
       client.stand(client.standing, client.binding, client.sources);
       session.rejudge();
     }
-  }
-
-  async #bind(generation: Generation, old: ReadonlyMap<string, Listener>): Promise<Map<string, Listener>> {
-    const bound = new Map<string, Listener>();
-    const room = this.#listenerRoom();
-    const kept = new Set<Listener>();
-    try {
-      for (const options of generation.config.listeners) {
-        const anyPort = options.scheme !== 'unix' && options.port === 0;
-        const same = [old.get(options.name), ...(anyPort ? [] : old.values())].find(
-          (listener) => listener !== undefined && !kept.has(listener) && isSameAddress(listener.options, options),
-        );
-        if (same === undefined) requireFreeAddress(old.values(), options);
-        else kept.add(same);
-        bound.set(options.name, same ?? (await listen(room, options)));
-      }
-    } catch (error) {
-      for (const listener of bound.values()) if (!kept.has(listener)) await listener.close();
-      throw error;
-    }
-    return bound;
   }
 
   #listenerRoom(): ListenerRoom {
@@ -328,7 +341,7 @@ export class Broker {
     let listeners: Map<string, Listener>;
     try {
       await this.#readyAlone(generation.host);
-      listeners = await this.#bind(generation, this.#listeners);
+      listeners = await listenAll(this.#listenerRoom(), generation.config.listeners, this.#listeners);
     } catch (error) {
       await generation.host.dispose();
       throw error;
@@ -337,34 +350,15 @@ export class Broker {
     const gone = [...this.#listeners.values()].filter((listener) => !staying.has(listener));
     this.#listeners = listeners;
     for (const options of generation.config.listeners) listeners.get(options.name)?.adopt(options);
+    this.#since = this.#wheel.clock.wall();
     this.#install(generation);
     this.#parts.rechecks.newGeneration(standingsOf(generation), new Map(generation.config.listeners.map(({ name, chain }) => [name, chain])));
     // Not awaited: `close` waits for connections that stay.
     for (const listener of gone) void listener.close();
-    await old.host.dispose();
-  }
-
-  #publishWill(session: Session, message: Message, judged: () => void): void {
-    const { gate, room, rechecks } = this.#parts ?? {};
-    if (gate === undefined || room === undefined || rechecks === undefined) return;
-    const { client } = session;
-    const dropped = (reason: 'not-authorized' | 'fault'): void => {
-      this.stats.willsDropped += 1;
-      countDrop(room, reason, null, session.tenant, message.topic, 1);
-    };
-    rechecks.confirm(client, (stands) => {
-      if (!stands) {
-        dropped(client.barred ? 'not-authorized' : 'fault');
-        return judged();
-      }
-      gate.judgePublish(client, message, true, (verdict) => {
-        judged();
-        if (verdict.outcome !== 'route') return dropped(verdict.outcome === 'deny' ? 'not-authorized' : 'fault');
-        this.stats.willsPublished += 1;
-        // Nobody waits for an acknowledgement of a will.
-        publishApproved(room, session, verdict.approved);
-      });
-    });
+    this.#retiring = old.host;
+    const { gate, registry } = this.#parts.room;
+    await old.host.retire(() => isUsed(old.number, gate, registry));
+    this.#retiring = null;
   }
 
   #invariant(what: string, error: unknown): void {

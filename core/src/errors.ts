@@ -54,11 +54,14 @@ export class PortcullisError extends Error {
   }
 }
 
-/** The text of anything thrown, also of null; never throws itself, whatever getters the thing has. */
+/**
+ * The text of anything thrown, also of null; never throws itself, whatever getters the thing has. Whole: secrets are looked for in it, and half of one
+ * would not be found.
+ */
 export function errorText(thrown: unknown): string {
   try {
     if (thrown instanceof Error) return thrown.message === '' ? thrown.name : String(thrown.message);
-    return `threw ${typeof thrown === 'string' ? JSON.stringify(thrown.slice(0, 200)) : String(thrown)}`;
+    return `threw ${typeof thrown === 'string' ? JSON.stringify(thrown) : String(thrown)}`;
   } catch {
     return 'threw something that cannot be shown';
   }

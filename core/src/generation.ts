@@ -12,6 +12,7 @@ export interface GenerationInput {
 
 /** One configuration with its running plugins. It is in force as a whole or not at all. */
 export interface Generation {
+  /** Counts the configurations that were tried. */
   readonly number: number;
   readonly config: PortcullisConfig;
   readonly host: PluginHost;

@@ -20,7 +20,20 @@ const MIB = 1024 * 1024;
 /** Every bound of the broker. Each can be set under `limits` in plugins.json. */
 export const LIMITS = {
   maxPacketBytes: limit(MIB, 256, 268_435_460, 'bytes', 'Greatest packet a client may send after it was accepted.'),
-  preAuthBytes: limit(65_536, 1024, MIB, 'bytes', 'Bytes of a connection that wait before its CONNECT is accepted, the CONNECT included.'),
+  preAuthBytes: limit(
+    131_072,
+    1024,
+    MIB,
+    'bytes',
+    'Bytes of a connection that wait before its CONNECT is accepted, the CONNECT included; the longest username fits, so that it gets an answer.',
+  ),
+  maxUsernameBytes: limit(
+    4096,
+    16,
+    65_535,
+    'bytes',
+    'Longest username; a longer one is refused as an unknown one is, before a plugin is asked or a password is hashed.',
+  ),
   maxPreAuthTotalBytes: limit(
     64 * MIB,
     1024,
@@ -183,7 +196,28 @@ export const LIMITS = {
   ),
   verifiedPasswordMs: limit(300_000, 1000, 86_400_000, 'milliseconds', 'How long a password that matched is remembered.'),
   newsQueue: limit(10_000, 1, 10_000_000, 'count', 'News that wait for one observing plugin; further ones are dropped and counted.'),
+  decisionLogSources: limit(
+    4096,
+    1,
+    1_000_000,
+    'count',
+    'Clients, and addresses of strangers, times kinds of refusals, that the log tells apart within ten seconds; further ones are summed up together.',
+  ),
+  decisionLogLines: limit(
+    200,
+    1,
+    1_000_000,
+    'count',
+    'Lines about refusals that the log has room for within ten seconds; further ones are summed up.',
+  ),
   pluginStartMs: limit(30_000, 100, 3_600_000, 'milliseconds', 'Time that the start of a plugin may take.'),
+  pluginDrainMs: limit(
+    5000,
+    0,
+    60_000,
+    'milliseconds',
+    'Time that plugins of a configuration that was replaced have for the questions which they were asked before.',
+  ),
   pluginTimers: limit(10_000, 1, 1_000_000, 'count', 'Timers of one plugin.'),
   pluginMetrics: limit(1000, 0, 100_000, 'count', 'Counters and gauges of one plugin.'),
   workerMemoryBytes: limit(
@@ -237,6 +271,15 @@ export const LIMITS = {
     1_000_000,
     'count',
     'Questions given up that a worker has not answered and that are remembered, to tell late answers from second ones.',
+  ),
+  maxControlConnections: limit(16, 1, 1000, 'count', 'Connections to the control socket; further ones are told so and closed.'),
+  maxControlRequestBytes: limit(65_536, 256, MIB, 'bytes', 'Greatest request over the control socket.'),
+  controlTimeoutMs: limit(
+    5000,
+    100,
+    600_000,
+    'milliseconds',
+    'Time that whoever connects to the control socket has to send a request, and then to read the answer.',
   ),
   maxWebSocketFrameBytes: limit(MIB, 1024, 268_435_460, 'bytes', 'Greatest WebSocket message.'),
 } as const satisfies Record<string, LimitSpec>;

@@ -1,4 +1,5 @@
 import { errorText } from './errors.js';
+import { Secrets } from './secrets.js';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -7,24 +8,31 @@ const ORDER: Record<LogLevel, number> = { debug: 10, info: 20, warn: 30, error: 
 /** Where finished lines go. */
 export type LogSink = (line: string) => void;
 
-/** A log of one line an event: time, level, text, then fields as JSON. Everything from the wire is escaped and cut. */
+/**
+ * A log of one line an event: time, level, text, then fields as JSON. Everything from the wire is escaped and cut; secrets of the configuration are
+ * hidden, and of bytes only the length is shown, whoever writes the line.
+ */
 export class Logger {
   readonly #sink: LogSink;
   readonly #fields: Readonly<Record<string, unknown>>;
   readonly #wall: () => number;
   /** Shared with all children. */
   readonly #threshold: { at: number };
+  /** Shared too. */
+  readonly #secrets: Secrets;
 
   constructor(
     sink: LogSink,
     level: LogLevel | { at: number } = 'info',
     fields: Readonly<Record<string, unknown>> = {},
     wall: () => number = Date.now,
+    secrets: Secrets = new Secrets(),
   ) {
     this.#sink = sink;
     this.#threshold = typeof level === 'string' ? { at: ORDER[level] } : level;
     this.#fields = fields;
     this.#wall = wall;
+    this.#secrets = secrets;
   }
 
   /** Sets the level from which on lines are written, here and in all children. */
@@ -34,7 +42,17 @@ export class Logger {
 
   /** A log whose lines carry these fields too. */
   child(fields: Readonly<Record<string, unknown>>): Logger {
-    return new Logger(this.#sink, this.#threshold, { ...this.#fields, ...fields }, this.#wall);
+    return new Logger(this.#sink, this.#threshold, { ...this.#fields, ...fields }, this.#wall, this.#secrets);
+  }
+
+  /** Hides these texts in every line from now on, here and in all children, whoever writes them. */
+  keepSecret(values: readonly string[]): void {
+    if (values.length > 0) this.#secrets.add(values);
+  }
+
+  /** A text without what is kept secret, for what leaves by another way than the log. */
+  hide(text: string): string {
+    return this.#secrets.hide(text);
   }
 
   enabled(level: LogLevel): boolean {
@@ -58,11 +76,15 @@ export class Logger {
   }
 
   #write(level: LogLevel, fields: Readonly<Record<string, unknown>>, message: string): void {
-    let line = `${new Date(this.#wall()).toISOString()} ${level.padEnd(5)} ${clean(message)}`;
+    let line = `${new Date(this.#wall()).toISOString()} ${level.padEnd(5)} `;
     try {
-      for (const [name, value] of Object.entries({ ...this.#fields, ...fields })) if (value !== undefined) line += ` ${name}=${show(value)}`;
+      // A plugin in JavaScript may give anything.
+      line += clean(this.#secrets.hide(String(message)));
+      for (const [name, value] of Object.entries({ ...this.#fields, ...fields })) {
+        if (value !== undefined) line += ` ${clean(this.#secrets.hide(name))}=${show(value, this.#secrets)}`;
+      }
     } catch (error) {
-      line += ` log=${JSON.stringify(errorText(error))}`;
+      line += ` log=${show(error, this.#secrets)}`;
     }
     this.#sink(line);
   }
@@ -70,15 +92,33 @@ export class Logger {
 
 const MAX_FIELD = 500;
 
-function show(value: unknown): string {
-  if (value instanceof Error) return clean(JSON.stringify(cut(errorText(value))));
-  if (typeof value === 'string') return /^[\w.:/@+-]{1,200}$/.test(value) ? value : clean(JSON.stringify(cut(value)));
-  if (typeof value === 'bigint' || typeof value === 'symbol' || typeof value === 'function') return clean(JSON.stringify(String(value)));
-  return clean(cut(JSON.stringify(value) ?? 'null'));
+function show(value: unknown, secrets: Secrets): string {
+  const text = textOf(value, secrets);
+  if (typeof value === 'string' && /^[\w.:/@+-]{1,200}$/.test(text)) return text;
+  return clean(isJson(value) ? text : JSON.stringify(text));
 }
 
-function cut(text: string): string {
-  return text.length <= MAX_FIELD ? text : `${text.slice(0, MAX_FIELD)}…`;
+/** The value as text, cut, without secrets: these are looked for before it is cut, since half of one is too much. */
+function textOf(value: unknown, secrets: Secrets): string {
+  const whole = isJson(value) ? jsonOf(value, secrets) : value instanceof Error ? errorText(value) : String(value);
+  const hidden = secrets.hide(whole.slice(0, MAX_FIELD + secrets.longest));
+  return hidden.length <= MAX_FIELD && whole.length <= MAX_FIELD + secrets.longest ? hidden : `${hidden.slice(0, MAX_FIELD)}…`;
+}
+
+/** Whether the value is shown as JSON, and not as a text of its own. */
+function isJson(value: unknown): boolean {
+  return !(value instanceof Error) && ['object', 'number', 'boolean'].includes(typeof value);
+}
+
+function jsonOf(value: unknown, secrets: Secrets): string {
+  return (
+    JSON.stringify(value, function (this: Readonly<Record<string, unknown>>, key: string, item: unknown): unknown {
+      // A Buffer has become an object of numbers by the time it is handed over here.
+      const original = this[key];
+      if (ArrayBuffer.isView(original)) return `[${original.byteLength} bytes]`;
+      return typeof item === 'string' ? secrets.hide(item) : item;
+    }) ?? 'null'
+  );
 }
 
 /** Control characters would let a client write lines, or drive the terminal, of whoever reads the log. */

@@ -1,3 +1,15 @@
+/** What went wrong with one plugin's entry, over all generations. Answers that do not count are counted here. */
+export class PluginCounts {
+  /** Questions that ended as a fault; those below say of which kind some of them were. */
+  faults = 0;
+  timeouts = 0;
+  /** Questions for which there was no room, or no time left. */
+  overloads = 0;
+  lateAnswers = 0;
+  secondAnswers = 0;
+  foreignAnswers = 0;
+}
+
 /** Names of the core's counters (they only grow) and gauges. Plain numbers, so that counting costs nothing on the hot path. */
 export class Stats {
   connectionsAccepted = 0;
@@ -66,6 +78,18 @@ export class Stats {
   invariantsBroken = 0;
 
   readonly #plugin = new Map<string, number>();
+  /** By the names of entries that the configuration has had since the start. */
+  readonly #counts = new Map<string, PluginCounts>();
+
+  /** The host's own counters of a plugin. */
+  ofPlugin(name: string): PluginCounts {
+    let counts = this.#counts.get(name);
+    if (counts === undefined) {
+      counts = new PluginCounts();
+      this.#counts.set(name, counts);
+    }
+    return counts;
+  }
 
   /** Adds to a counter of a plugin, `plugin.<entry>.<name>`. */
   countPlugin(name: string, by: number): void {

@@ -87,14 +87,33 @@ test('One owner gets one slice a turn, however often it begins, and all that beg
   const turns = new Turns({ now: () => now, wall: () => now, ticker: () => () => {} }, () => {});
   const [one, other, third] = [{}, {}, {}];
   const first = turns.begin(one);
-  now = 0.4;
+  now = 0.0625;
   assert.equal(turns.begin(one), first);
-  assert.equal(turns.begin(other), 0.9);
-  now = 0.9;
-  assert.equal(turns.begin(third), 1);
+  assert.equal(turns.begin(other), 0.2625);
+  now = 0.1875;
+  assert.equal(turns.begin(third), 0.3);
   now = 2;
   // Nobody is left without any.
   assert.ok(turns.begin(one) > 2 && turns.begin(one) < 2.1);
   await nextTurn();
-  assert.equal(turns.begin(one), 2.5);
+  assert.equal(turns.begin(one), 2.2);
+});
+
+test('While others wait for their slice, those who begin get the least, and are told that small things had better not wait.', async () => {
+  const turns = new Turns({ now: () => 5, wall: () => 5, ticker: () => () => {} }, () => {});
+  assert.equal(turns.crowded, false);
+  let over = false;
+  const again = (): void => {
+    if (!over) turns.later(again);
+  };
+  again();
+  assert.equal(turns.crowded, true);
+  assert.ok(turns.begin({}) <= 5.05);
+  await nextTurn();
+  assert.ok(turns.begin({}) <= 5.05);
+  over = true;
+  await nextTurn();
+  assert.equal(turns.crowded, false);
+  await nextTurn();
+  assert.equal(turns.begin({}), 5.2);
 });

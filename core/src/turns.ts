@@ -1,9 +1,9 @@
 import type { Clock } from './clock.js';
 
 /** How long one peer's work may hold up everybody else in a turn of the event loop, in milliseconds. */
-const SLICE_MS = 0.5;
+const SLICE_MS = 0.2;
 /** What slices that begin in one turn may take together, and the least that each gets all the same. */
-const TURN_MS = 1;
+const TURN_MS = 0.3;
 const LEAST_MS = 0.05;
 
 /**
@@ -37,7 +37,8 @@ export class Turns {
     if (owner === this.#owner) return this.#ownerUntil;
     const now = this.#clock.now();
     if (this.#owner === null) {
-      this.#turnUntil = now + TURN_MS;
+      // Those who wait have their slice in every turn: whoever has as much to do as they waits with them.
+      this.#turnUntil = now + (this.crowded ? LEAST_MS : TURN_MS);
       setImmediate(this.#endTurn);
     }
     this.#owner = owner;
@@ -48,6 +49,11 @@ export class Turns {
   /** Whether that moment has come. */
   over(until: number): boolean {
     return this.#clock.now() >= until;
+  }
+
+  /** Whether somebody waits: then the end of this turn is far, and what is small had better not be left for it. */
+  get crowded(): boolean {
+    return this.#waiting.length > 0;
   }
 
   /** Goes on with some work when its turn comes, never in this one. */

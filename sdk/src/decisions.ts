@@ -28,7 +28,9 @@ export interface Decide {
 export interface DecideIdentity {
   /** Permits, as this identity. A missing or malformed identity makes the answer a fault. */
   allow(grant: IdentityGrant): Decision;
+  /** Refuses: unknown is skip, known and wrong is this. */
   deny(reason: DenyReason): Decision;
+  /** Does not know the client; the next one is asked. If nobody does, the answer is `bad-credentials`. */
   skip(): Decision;
 }
 
@@ -38,6 +40,7 @@ export interface DecideEnhanced {
   allow(grant: IdentityGrant & { readonly data?: Uint8Array }): Decision;
   /** Asks the client for another step with these bytes (AUTH 0x18; at most 65,535 bytes). */
   continue(data: Uint8Array): Decision;
+  /** Refuses, and ends the exchange. */
   deny(reason: DenyReason): Decision;
 }
 
@@ -45,12 +48,15 @@ export interface DecideEnhanced {
 export interface DecideRefresh {
   /** The identity stands; `leaseSeconds` sets the next lease (without it: the same as before). */
   allow(grant?: { readonly leaseSeconds?: number }): Decision;
+  /** The identity no longer stands; the connection ends. */
   deny(reason: DenyReason): Decision;
 }
 
 /** Verbs of a guard: it can only let pass or refuse, never grant. */
 export interface DecideGuard {
+  /** Lets pass, as far as this guard is concerned. */
   pass(): Decision;
+  /** Refuses; nobody further is asked. */
   deny(reason: DenyReason): Decision;
 }
 
@@ -58,11 +64,13 @@ export interface DecideGuard {
 export interface DecideSubscribeGuard {
   /** Lets pass; `maxQos` lowers the granted QoS. */
   pass(limits?: { readonly maxQos?: 0 | 1 | 2 }): Decision;
+  /** Refuses this topic filter. */
   deny(reason: DenyReason): Decision;
 }
 
 /** Verbs of a source of tenants. */
 export interface GiveTenant {
+  /** Gives the tenant. */
   tenant(grant: TenantGrant): Decision;
   /** Gives nothing; the next source is asked. */
   nothing(): Decision;
@@ -70,12 +78,15 @@ export interface GiveTenant {
 
 /** Verbs of a source of connect patches. */
 export interface GiveConnectPatch {
+  /** Gives a patch; a field that cannot be patched makes it a fault. */
   patch(patch: ConnectPatch): Decision;
+  /** Changes nothing. */
   nothing(): Decision;
 }
 
 /** Verbs of a source of rights. */
 export interface GivePolicy {
+  /** Gives the rights of this client. */
   policy(grant: PolicyGrant): Decision;
   /** Knows no rights for this client (which grants none). */
   nothing(): Decision;
@@ -83,6 +94,8 @@ export interface GivePolicy {
 
 /** Verbs of a source of publish patches. */
 export interface GivePublishPatch {
+  /** Gives a patch; a field that cannot be patched makes it a fault. */
   patch(patch: PublishPatch): Decision;
+  /** Changes nothing. */
   nothing(): Decision;
 }

@@ -24,6 +24,7 @@ export interface PluginContext {
   readonly name: string;
   /** Folder of the configuration file, for paths that are relative to it. */
   readonly baseFolder: string;
+  /** The hooks, to be tapped until `start` has settled. */
   readonly hooks: BrokerHooks;
   readonly log: PluginLog;
   readonly stats: PluginStats;
@@ -35,15 +36,15 @@ export interface PluginContext {
   onDispose(callback: () => void | Promise<void>): void;
   /** Registers a callback for SIGHUP while the configuration stays as it is; a rejection is logged, and the plugin goes on as before. */
   onReload(callback: () => void | Promise<void>): void;
-  /** Capability `publish`. */
+  /** Capability `publish`: publishes in the plugin's own name. */
   readonly publish: PublishService;
-  /** Capability `sessions`. */
+  /** Capability `sessions`: finds sessions and ends connections. */
   readonly sessions: SessionsService;
-  /** Capability `policy`. */
+  /** Capability `policy`: changes rights that are in force. */
   readonly policy: PolicyService;
-  /** Capability `retained`. */
+  /** Capability `retained`: reads retained messages. */
   readonly retained: RetainedService;
-  /** Capability `stores`. */
+  /** Capability `stores`: is where sessions and retained messages live. */
   readonly stores: StoresService;
 }
 
@@ -55,6 +56,7 @@ export interface PluginDefinition<Schema extends ConfigSchema = ConfigSchema> {
   readonly sdk: string;
   /** For each authority hook that the plugin taps: what it may say. An answer that is not listed is a fault. */
   readonly decides?: Partial<Readonly<Record<AuthorityHookName, readonly AuthorityAnswer[]>>>;
+  /** The services that it uses. */
   readonly capabilities?: readonly Capability[];
   /**
    * The hooks that the plugin taps; tapping another one is an error. While a plugin cannot start (`"startup": "gate"`), it counts as faulting

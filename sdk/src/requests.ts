@@ -13,6 +13,7 @@ export interface ConnectionInfo {
   readonly id: string;
   /** Name of the listener in `plugins.json`. */
   readonly listener: string;
+  /** How its bytes travel. */
   readonly transport: Transport;
   /**
    * Remote IP address as text (IPv4-mapped IPv6 as IPv4, other IPv6 in its shortest form). Behind a trusted proxy that speaks the PROXY
@@ -27,8 +28,11 @@ export interface ConnectionInfo {
 export interface ClientInfo {
   /** Client identifier; '' while the client asked the broker to assign one and has none yet. */
   readonly id: string;
+  /** Where it comes from. */
   readonly connection: ConnectionInfo;
+  /** Version of MQTT. */
   readonly protocol: ProtocolName;
+  /** Whether it wants a new session (3.x: clean session). */
   readonly cleanStart: boolean;
   /** Keep alive in seconds, 0 for none. */
   readonly keepAliveSeconds: number;
@@ -36,7 +40,7 @@ export interface ClientInfo {
   readonly sessionExpirySeconds: number;
 }
 
-/** What a verified client certificate says. Unverified certificates are never shown. */
+/** What TLS says about a client. Of a certificate nothing is shown that was not verified. */
 export interface TlsEvidence {
   /** Version as agreed on: `TLSv1.2` or `TLSv1.3`. */
   readonly protocol: string;
@@ -81,50 +85,66 @@ export interface Credentials {
   expose(): Uint8Array | null;
 }
 
-/** The properties of a CONNECT that plugins may want (5.0 section 3.1.2.11). */
+/** User properties of a packet, in order; a name may come more than once (5.0 section 2.2.2.2). */
 export type UserProperties = ReadonlyArray<readonly [name: string, value: string]>;
 
 /** A request that waits for an answer. `signal` is aborted when the answer no longer matters: deadline, client gone, broker stopping. */
 export interface Abortable {
+  /** Aborted when the answer no longer matters. */
   readonly signal: AbortSignal;
 }
 
+/** A socket that was accepted. */
 export interface AcceptConnectionRequest {
   readonly connection: ConnectionInfo;
 }
 
+/** An HTTP request to become a WebSocket. Headers are as the client sent them: nobody vouches for them. */
 export interface UpgradeWebSocketRequest {
   readonly connection: ConnectionInfo;
   /** Header `Origin`, or null. */
   readonly origin: string | null;
   /** Path of the request, without the query. */
   readonly path: string;
+  /** Header `Sec-WebSocket-Protocol`, in order. */
   readonly protocols: readonly string[];
+  /** Header `Host`, or null. */
   readonly host: string | null;
+  /** Header `User-Agent`, or null. */
   readonly userAgent: string | null;
 }
 
+/** A CONNECT whose tenant is not known yet. */
 export interface ResolveTenantRequest extends Abortable {
   readonly client: ClientInfo;
+  /** Username of the CONNECT; null if it carried none. Nobody has proved it yet. */
   readonly username: string | null;
+  /** What TLS says about the client; null on a connection without TLS. */
   readonly tls: TlsEvidence | null;
 }
 
 /** The tenant that a client belongs to: a letter, then letters, digits, `.`, `_` or `-`, at most 64 characters. */
 export interface TenantGrant {
+  /** Its name. */
   readonly name: string;
 }
 
+/** A CONNECT that may still be patched, with the patches of the plugins before. */
 export interface NormalizeConnectRequest {
   readonly client: ClientInfo;
+  /** Username of the CONNECT, as patched; null if it carried none. */
   readonly username: string | null;
+  /** Tenant of the client; null for none. */
   readonly tenant: string | null;
+  /** What TLS says about the client; null on a connection without TLS. */
   readonly tls: TlsEvidence | null;
 }
 
 /** What `normalizeConnect` may change. Fields left out stay as they are. Validated as if the client had sent them. */
 export interface ConnectPatch {
+  /** 1 to 65,535 bytes of UTF-8 without U+0000. */
   readonly clientId?: string;
+  /** At most 65,535 bytes of UTF-8 without U+0000. */
   readonly username?: string;
   /** Seconds, 0 to 65,535. */
   readonly keepAliveSeconds?: number;
@@ -132,66 +152,90 @@ export interface ConnectPatch {
   readonly sessionExpirySeconds?: number;
 }
 
+/** A client before its credentials are looked at. */
 export interface AdmitClientRequest extends Abortable {
   readonly client: ClientInfo;
+  /** Username of the CONNECT, as patched; null if it carried none. Nobody has proved it yet. */
   readonly username: string | null;
+  /** Tenant of the client; null for none. */
   readonly tenant: string | null;
+  /** What TLS says about the client; null on a connection without TLS. */
   readonly tls: TlsEvidence | null;
   readonly userProperties: UserProperties;
 }
 
+/** A client that says who it is. */
 export interface AuthenticateRequest extends Abortable {
   readonly client: ClientInfo;
+  /** Username and a handle for the password. */
   readonly credentials: Credentials;
+  /** Tenant of the client; null for none. */
   readonly tenant: string | null;
+  /** What TLS says about the client; null on a connection without TLS. */
   readonly tls: TlsEvidence | null;
   readonly userProperties: UserProperties;
 }
 
+/** One step of an exchange of enhanced authentication. */
 export interface AuthenticateEnhancedRequest extends Abortable {
   readonly client: ClientInfo;
+  /** The authentication method, as the client named it. */
   readonly method: string;
   /** Bytes of this step, or null when the client sent none. */
   readonly data: Uint8Array | null;
-  /** 1 for the CONNECT or the AUTH that begins a re-authentication, then 2, 3, … */
+  /** Counted from 1: 1 for the CONNECT or the AUTH that begins a re-authentication, then 2, 3, … */
   readonly step: number;
   /** True for a re-authentication of a client that is already connected. */
   readonly reauthentication: boolean;
   /** The same object at every step of one exchange; the plugin may key its own state by it (WeakMap). */
   readonly exchange: object;
+  /** Username of the CONNECT; in a re-authentication that of the identity. Null for none. */
   readonly username: string | null;
+  /** Tenant of the client; null for none. */
   readonly tenant: string | null;
+  /** What TLS says about the client; null on a connection without TLS. */
   readonly tls: TlsEvidence | null;
 }
 
 /** A client whose identity is known. */
 export interface IdentifiedRequest {
   readonly client: ClientInfo;
+  /** Who it is, as its authority said. */
   readonly identity: Identity;
+  /** Tenant of the client; null for none. */
   readonly tenant: string | null;
 }
 
+/** A connected client whose lease ended. */
 export interface RefreshIdentityRequest extends IdentifiedRequest, Abortable {
   /** Seconds since the identity was allowed or last refreshed. */
   readonly ageSeconds: number;
 }
 
+/** A client whose identity was allowed a moment ago. */
 export interface AdmitIdentityRequest extends IdentifiedRequest, Abortable {
+  /** What TLS says about the client; null on a connection without TLS. */
   readonly tls: TlsEvidence | null;
 }
 
+/** A client whose rights are needed, and why. */
 export interface LoadPolicyRequest extends IdentifiedRequest, Abortable {
+  /** What TLS says about the client; null on a connection without TLS. */
   readonly tls: TlsEvidence | null;
+  /** Why they are asked for. */
   readonly reason: 'connect' | 'invalidated' | 'lease' | 'reload';
   /** Version of the last answer for this client, or null. */
   readonly knownVersion: number | string | null;
 }
 
+/** One action of a client. */
 export interface AuthorizeRequest extends IdentifiedRequest, Abortable {
   readonly action: RuleAction;
   /** Topic name for publish and receive; topic filter for subscribe, without `$share/<group>/`. */
   readonly topic: string;
+  /** QoS of the message, of the copy, or as asked for by the subscription. */
   readonly qos: 0 | 1 | 2;
+  /** RETAIN of the message or copy; false for a subscription. */
   readonly retain: boolean;
   /** Share group of a subscription, or null. */
   readonly shareName: string | null;
@@ -199,55 +243,71 @@ export interface AuthorizeRequest extends IdentifiedRequest, Abortable {
   readonly will: boolean;
 }
 
-/** A message as plugins see it. `payload` is a view that is valid during the call only: copy what must be kept. */
+/** A message as plugins see it. Its payload is a copy: what a plugin does to it changes nothing. */
 export interface MessageInfo {
+  /** Topic name. */
   readonly topic: string;
+  /** A copy of the payload. */
   readonly payload: Uint8Array;
+  /** QoS of the message; for a delivery that of the copy. */
   readonly qos: 0 | 1 | 2;
+  /** RETAIN of the message; for a delivery that of the copy. */
   readonly retain: boolean;
   readonly properties: PublishProperties;
 }
 
 /** Properties of a PUBLISH that travel with the message (5.0 section 3.3.2.3). */
 export interface PublishProperties {
+  /** 1 for UTF-8 text, 0 for bytes. */
   readonly payloadFormat?: 0 | 1;
   /** Seconds. */
   readonly messageExpirySeconds?: number;
+  /** Kind of the content, as its publisher calls it. */
   readonly contentType?: string;
+  /** Topic name for an answer. */
   readonly responseTopic?: string;
+  /** Bytes by which an answer is known. */
   readonly correlationData?: Uint8Array;
   readonly userProperties?: UserProperties;
 }
 
+/** A message that its publisher may publish. */
 export interface GuardPublishRequest extends IdentifiedRequest {
   readonly message: MessageInfo;
   /** True when the message is the client's will. */
   readonly will: boolean;
 }
 
+/** A message that is to be retained, as it will be. */
 export interface GuardRetainRequest extends IdentifiedRequest {
   readonly message: MessageInfo;
 }
 
+/** One copy for one receiver, who is `client`: with the QoS and RETAIN that it would be sent with. */
 export interface GuardDeliveryRequest extends IdentifiedRequest {
   readonly message: MessageInfo;
 }
 
+/** A topic filter that a client may subscribe to. */
 export interface GuardSubscribeRequest extends IdentifiedRequest, Abortable {
   /** Topic filter without `$share/<group>/`. */
   readonly filter: string;
+  /** Share group, or null. */
   readonly shareName: string | null;
   /** QoS that would be granted. */
   readonly qos: 0 | 1 | 2;
 }
 
+/** A message that may still be patched, with the patches of the plugins before. */
 export interface RewritePublishRequest extends IdentifiedRequest {
   readonly message: MessageInfo;
 }
 
 /** What `rewritePublish` may change. Fields left out stay as they are. A changed topic is authorized again. */
 export interface PublishPatch {
+  /** A valid topic name that is not the broker's own (`$SYS` and the like). */
   readonly topic?: string;
+  /** At most `limits.maxPacketBytes` bytes. */
   readonly payload?: Uint8Array;
   readonly properties?: PublishProperties;
 }

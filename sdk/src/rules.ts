@@ -5,6 +5,7 @@ export type RuleAction = 'publish' | 'subscribe' | 'receive';
  * One right or its refusal, as data. The core compiles it; no code runs for it per message.
  */
 export interface Rule {
+  /** A deny outweighs every allow, unless the chain combines by `"first-match"`. */
   readonly effect: 'allow' | 'deny';
   /** At least one action. */
   readonly actions: readonly RuleAction[];

@@ -1,13 +1,24 @@
 import type { PublishProperties } from './requests.js';
 
-/** Fields of a log line; secrets do not belong here. */
+/**
+ * Fields of a log line; secrets do not belong here. What the configuration has by `$env` and `$file` is hidden nevertheless, and of bytes the length
+ * alone is shown.
+ */
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** The broker's log; each line carries the plugin's name. */
+/**
+ * The broker's log. Each line carries the name of the plugin's entry; lines below `log.level` of `plugins.json` are not written.
+ *
+ * Values are cut at 500 characters, control characters are escaped. Never throws, whatever it is given.
+ */
 export interface PluginLog {
+  /** For those who look for a mistake in the plugin. */
   debug(fields: LogFields, message: string): void;
+  /** What an administrator may like to know. */
   info(fields: LogFields, message: string): void;
+  /** What an administrator should look at. */
   warn(fields: LogFields, message: string): void;
+  /** What does not work. */
   error(fields: LogFields, message: string): void;
 }
 
@@ -19,7 +30,12 @@ export interface PluginStats {
   names(): readonly string[];
 }
 
-/** Counters and gauges of the plugin itself; they appear among the broker's as `plugin.<entry>.<name>`. */
+/**
+ * Counters and gauges of the plugin itself; they appear among the broker's as `plugin.<entry>.<name>`.
+ *
+ * A name is a letter, then letters, digits, `.`, `_` or `-`, 64 characters at most; at most `limits.pluginMetrics` names. Throws for another name, a
+ * value that is no finite number, and a name too many.
+ */
 export interface PluginMetrics {
   /** Adds to a counter; made on first use. */
   count(name: string, by?: number): void;
@@ -27,7 +43,11 @@ export interface PluginMetrics {
   gauge(name: string, value: number): void;
 }
 
-/** Timers that end with the plugin. A callback that throws is caught, logged and attributed to the plugin. */
+/**
+ * Timers that end with the plugin. A callback that throws is caught, logged and attributed to the plugin.
+ *
+ * At most `limits.pluginTimers` at a time. Throws for one too many, a time that is no finite number of 0 or more, and when the plugin has stopped.
+ */
 export interface PluginTimers {
   /** Runs once after so many milliseconds; returns a function that cancels. */
   after(milliseconds: number, callback: () => void): () => void;
@@ -37,43 +57,62 @@ export interface PluginTimers {
 
 /** A message that a plugin publishes. */
 export interface PluginMessage {
+  /** A topic name that `publishTo` of the entry covers. */
   readonly topic: string;
+  /** Bytes, or text that becomes UTF-8. */
   readonly payload: Uint8Array | string;
+  /** QoS, 0 unless told. */
   readonly qos?: 0 | 1 | 2;
+  /** Whether it is retained, false unless told. */
   readonly retain?: boolean;
+  /** Tenant whose clients get it; those without a tenant unless told. */
   readonly tenant?: string;
+  /** None unless told. */
   readonly properties?: PublishProperties;
 }
 
-/** Capability `publish`. */
+/** Publishes in the plugin's own name. Capability `publish`. */
 export interface PublishService {
   /**
    * Publishes as principal `plugin/<entry>`, within the topic filters of `publishTo` in the plugin's entry. Resolves when the message is in
-   * the custody of its receivers' sessions; rejects when the topic is not granted or not valid, or the plugin was stopped.
+   * the custody of its receivers' sessions; rejects when the topic is not granted or
+   * not valid, the properties are none of MQTT, a store cannot take it, the broker is not running yet, or the plugin was stopped.
    */
   publish(message: PluginMessage): Promise<void>;
 }
 
 /** Whom a command is for. Fields left out match everybody; at least one must be given. */
 export interface ClientSelector {
+  /** Client identifier, as it is. */
   readonly clientId?: string;
+  /** Username of the identity; anonymous clients have none. */
   readonly username?: string;
+  /** Name of the tenant. */
   readonly tenant?: string;
 }
 
-/** A connected client as the sessions service shows it. */
+/** A session as the sessions service shows it. */
 export interface ClientSummary {
+  /** Client identifier. */
   readonly clientId: string;
+  /** Null for none. */
   readonly tenant: string | null;
+  /** Null for an anonymous client. */
   readonly username: string | null;
+  /** Remote address of its connection, or of the last one. */
   readonly address: string;
+  /** Whether its client is connected now. */
   readonly connected: boolean;
 }
 
-/** Capability `sessions`. */
+/** Finds sessions and ends connections. Capability `sessions`. Throws for a selector without any field. */
 export interface SessionsService {
+  /** The sessions that are meant, connected or not; none before the broker runs. */
   find(selector: ClientSelector): readonly ClientSummary[];
-  /** Ends the connections of these clients (5.0: DISCONNECT with the code, 0x98 unless told; 3.x: close). Returns how many. */
+  /**
+   * Ends the connections of these clients (5.0: DISCONNECT with the code, 0x98 unless told; 3.x: close), and refuses those that are in the middle of
+   * their CONNECT. Returns how many. A code that a DISCONNECT may not carry is sent as 0x87; throws for one that is not 0x80 to 0xFF.
+   */
   disconnect(selector: ClientSelector, reasonCode?: number): number;
   /** Asks `loadPolicy` again for these clients and re-checks their subscriptions. Returns how many. */
   recheck(selector: ClientSelector): number;
@@ -84,7 +123,7 @@ export interface SessionsService {
 /** Whose rights an invalidation concerns: everyone that this plugin gave rights to, or those selected. */
 export type PolicySelector = 'all' | ClientSelector;
 
-/** Capability `policy`. */
+/** Changes rights that are in force. Capability `policy`. */
 export interface PolicyService {
   /**
    * Defines or replaces a template: rules that many clients share, compiled once. Clients bound to it have the new rules at once; their
@@ -101,21 +140,26 @@ export interface PolicyService {
 
 /** A retained message. */
 export interface RetainedInfo {
+  /** Topic name. */
   readonly topic: string;
+  /** A copy. */
   readonly payload: Uint8Array;
+  /** QoS that it was published with. */
   readonly qos: 0 | 1 | 2;
 }
 
-/** Capability `retained`. */
+/** Reads retained messages. Capability `retained`. Throws before the broker runs. */
 export interface RetainedService {
+  /** That of one topic name, or undefined. */
   get(topic: string, tenant?: string): RetainedInfo | undefined;
-  /** Retained messages that match a topic filter, at most `limit` (default 1,000). */
+  /** Retained messages that match a topic filter, at most `limit` (default 1,000). Throws for what is no topic filter. */
   match(filter: string, options?: { readonly tenant?: string; readonly limit?: number }): readonly RetainedInfo[];
 }
 
-/** Capability `stores`. */
+/** Makes the plugin the place where sessions or retained messages live. Capability `stores`. Throws outside of `start`. */
 export interface StoresService {
   /** Makes this plugin's store the broker's. Possible once, from `start`, and for one plugin; a reload keeps the store that is there. */
   provideSessionStore(store: import('./stores.js').SessionStore): void;
+  /** The same for retained messages. */
   provideRetainedStore(store: import('./stores.js').RetainedStore): void;
 }

@@ -1,15 +1,20 @@
 /** A message as stores keep it. Stored once, whatever the number of sessions that refer to it. */
 export interface StoredMessage {
-  /** Unique in the life of the store; sessions refer to it. */
+  /** A number, unique in the life of the store; sessions refer to it. */
   readonly id: number;
+  /** Topic name. */
   readonly topic: string;
+  /** Not to be changed: others may hold the same bytes. */
   readonly payload: Uint8Array;
+  /** QoS of the PUBLISH. */
   readonly qos: 0 | 1 | 2;
+  /** RETAIN of the PUBLISH. */
   readonly retain: boolean;
   /** Forwardable property bytes of 5.0 section 3.3.2.3 (without topic alias, expiry, subscription identifiers), or null. */
   readonly properties: Uint8Array | null;
   /** Milliseconds since the epoch at which the message expires, or null. */
   readonly expiresAt: number | null;
+  /** Client identifier of the publisher, `plugin/<entry>` for a plugin. */
   readonly publisherClientId: string;
   /** Username of the publisher; null for an anonymous one. */
   readonly publisher: string | null;
@@ -17,7 +22,9 @@ export interface StoredMessage {
 
 /** Names a session: its tenant ('' for none) and client identifier. */
 export interface SessionKey {
+  /** Empty for none. */
   readonly tenant: string;
+  /** Client identifier. */
   readonly clientId: string;
 }
 
@@ -25,11 +32,15 @@ export interface SessionKey {
 export interface StoredSubscription {
   /** Topic filter as subscribed, with `$share/<group>/`. */
   readonly filter: string;
+  /** Granted QoS. */
   readonly qos: 0 | 1 | 2;
+  /** Whether the client does not get what it publishes itself. */
   readonly noLocal: boolean;
+  /** Whether copies keep RETAIN. */
   readonly retainAsPublished: boolean;
+  /** The number of the SUBSCRIBE's options: 0, 1 or 2. */
   readonly retainHandling: 0 | 1 | 2;
-  /** 0 for none. */
+  /** Subscription identifier of MQTT 5.0; 0 for none. */
   readonly subscriptionId: number;
 }
 
@@ -75,7 +86,9 @@ export interface Journal<Change> {
 
 /** Where durable sessions live. The broker keeps acknowledgements back until the changes behind them are settled. */
 export interface SessionStore extends Journal<SessionChange> {
+  /** For the log. */
   readonly name: string;
+  /** Called when the broker stops, after the last change. */
   close(): Promise<void>;
 }
 
@@ -86,6 +99,8 @@ export type RetainedChange =
 
 /** Where retained messages live. */
 export interface RetainedStore extends Journal<RetainedChange> {
+  /** For the log. */
   readonly name: string;
+  /** Called when the broker stops, after the last change. */
   close(): Promise<void>;
 }

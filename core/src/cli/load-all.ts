@@ -46,21 +46,23 @@ export async function loadEverything(configFile: string, env: Env, load: typeof 
   const { document } = parsed;
   const { config, problems: found, warnings } = validateDocument(document, env);
   const problems = [...found];
-  const byName = new Map<string, Omit<ReadyPlugin, 'spec'> & { config: unknown }>();
+  const remarks = [...warnings];
+  const byName = new Map<string, Pick<ReadyPlugin, 'loaded'> & { config: unknown; secrets: readonly string[] }>();
   for (const entry of loadableEntries(document)) {
     const loaded = await loadEntry(document, entry, problems, load);
     if (loaded === null) continue;
     const result = validatePluginConfig(document, entry.name, loaded.definition.config, env);
+    remarks.push(...result.warnings);
     problems.push(...result.problems, ...faultProblems(document, entry.name, loaded), ...chainProblems(document, entry.name, loaded));
     problems.push(...workerProblems(document, entry.name, loaded));
-    byName.set(entry.name, { loaded, config: result.value });
+    byName.set(entry.name, { loaded, config: result.value, secrets: result.secrets });
   }
   if (config === null || problems.length > 0) return { problems: sortProblems(problems), missing: false };
   const plugins = config.plugins.flatMap((spec) => {
     const ready = byName.get(spec.name);
-    return ready === undefined ? [] : [{ spec: Object.freeze({ ...spec, config: ready.config }), loaded: ready.loaded }];
+    return ready === undefined ? [] : [{ spec: Object.freeze({ ...spec, config: ready.config, secrets: ready.secrets }), loaded: ready.loaded }];
   });
-  return { document, config, plugins, warnings };
+  return { document, config, plugins, warnings: sortProblems(remarks) };
 }
 
 async function loadEntry(

@@ -17,7 +17,8 @@ export const DEFAULT_CONFIG = `{
   },
   "chains": {
     "default": { "authenticate": ["passwords"], "authorize": ["rules"] }
-  }
+  },
+  "control": { "socket": "data/control.sock" }
 }
 `;
 

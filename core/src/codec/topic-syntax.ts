@@ -14,12 +14,14 @@ export function topicNameFault(buffer: Uint8Array, start: number, end: number, m
   for (let i = start; i < end; i++) {
     const byte = buffer[i] as number;
     union |= byte;
-    if (byte === SLASH) levels += 1;
-    else if (byte === PLUS || byte === HASH)
+    if (byte === SLASH) {
+      levels += 1;
+      // At once: 64 KiB of slashes are not read to their end.
+      if (levels > maxLevels) return Fault.QUOTA_EXCEEDED;
+    } else if (byte === PLUS || byte === HASH)
       return Fault.TOPIC_NAME_INVALID; // [MQTT-3.3.2-2]
     else if (byte === 0) return Fault.MALFORMED; // [MQTT-4.7.3-2]
   }
-  if (levels > maxLevels) return Fault.QUOTA_EXCEEDED;
   if (union >= 0x80 && !isValidUtf8(buffer, start, end)) return Fault.MALFORMED; // [MQTT-3.3.2-1]
   return 0;
 }
@@ -36,14 +38,17 @@ export function topicFilterFault(buffer: Uint8Array, start: number, end: number,
   let levels = 1;
   for (let i = inner; i < end; i++) {
     const byte = buffer[i] as number;
-    if (byte === SLASH) levels += 1;
+    if (byte === SLASH) {
+      levels += 1;
+      if (levels > maxLevels) return Fault.QUOTA_EXCEEDED;
+    }
     if (byte !== PLUS && byte !== HASH) continue;
     if (i > inner && buffer[i - 1] !== SLASH) return Fault.TOPIC_FILTER_INVALID;
     if (i + 1 === end) continue;
     if (byte === HASH) return Fault.TOPIC_FILTER_INVALID; // [MQTT-4.7.1-1]
     if (buffer[i + 1] !== SLASH) return Fault.TOPIC_FILTER_INVALID; // [MQTT-4.7.1-2]
   }
-  return levels > maxLevels ? Fault.QUOTA_EXCEEDED : 0;
+  return 0;
 }
 
 /** Judged for 3.x too: shared filters are served there as well, and a half-formed one must not become a plain topic. */

@@ -1,4 +1,5 @@
 import { isTopicFilter } from '@portcullis/sdk';
+import { controlSocket } from './control-socket.js';
 import { nameHint } from './did-you-mean.js';
 import type { JsonDocument } from './json-document.js';
 import { checkLimits } from './limit-checks.js';
@@ -18,6 +19,7 @@ export interface PlacedListener extends ListenerAddress {
 
 export interface CrossChecked {
   readonly listeners: readonly PlacedListener[];
+  readonly controlSocket: string | null;
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
 }
@@ -37,7 +39,7 @@ export function crossCheck(document: ConfigDocument, env: Env): CrossChecked {
   checkPlugins(json, problems);
   checkChains(json, problems, warnings);
   checkLimits(json, problems, warnings);
-  return { listeners: placed, problems, warnings };
+  return { listeners: placed, controlSocket: checkControl(document, placed, problems), problems, warnings };
 }
 
 function names(json: JsonDocument, key: string): string[] {
@@ -135,6 +137,16 @@ function checkSocketPath(json: JsonDocument, earlier: readonly PlacedListener[],
   if (other === undefined) return;
   const message = `the socket is that of the listener ${quoted(other.name)} already`;
   problems.push(json.problem(['listeners', name, 'url'], message, 'give each listener an address of its own'));
+}
+
+function checkControl(document: ConfigDocument, listeners: readonly PlacedListener[], problems: Problem[]): string | null {
+  const found = controlSocket(document);
+  problems.push(...found.problems);
+  const other = listeners.find(({ scheme, path }) => scheme === 'unix' && path === found.path);
+  if (other === undefined) return found.path;
+  const message = `the socket is that of the listener ${quoted(other.name)} already`;
+  problems.push(document.json.problem(['control', 'socket'], message, 'clients must not reach it: choose another path'));
+  return null;
 }
 
 function overlap(a: string, b: string): boolean {

@@ -1,3 +1,4 @@
+export { controlSocket } from './control-socket.js';
 export { type LoadableEntry, loadableEntries, type ParsedFile, parseConfigFile, type Validated, validateDocument } from './load.js';
 export { type PluginConfigResult, validatePluginConfig } from './plugin-config.js';
 export { type DescribedPlugin, printableSchema } from './printable-schema.js';

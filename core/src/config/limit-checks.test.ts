@@ -19,11 +19,11 @@ test('Strangers that may take every place, or one that may take all bytes of str
     [],
     ['2:44 limits.maxHalfOpen: is not less than "maxConnections" — strangers can take every place'],
   ]);
-  assert.deepEqual(judged('{ "maxPreAuthTotalBytes": 65535 }'), [
+  assert.deepEqual(judged('{ "maxPreAuthTotalBytes": 131071 }'), [
     [],
     ['2:53 limits.maxPreAuthTotalBytes: is less than "preAuthBytes" — one connection could take all of it'],
   ]);
-  assert.deepEqual(judged('{ "maxHalfOpen": 14999, "maxPreAuthTotalBytes": 65536, "maxConnections": 15000 }'), [[], []]);
+  assert.deepEqual(judged('{ "maxHalfOpen": 14999, "maxPreAuthTotalBytes": 131072, "maxConnections": 15000 }'), [[], []]);
 });
 
 test('A limit of the wrong type is complained of once.', () => {

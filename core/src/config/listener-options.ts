@@ -10,7 +10,7 @@ import type { ConfigDocument } from './types.js';
 type Env = Readonly<Record<string, string | undefined>>;
 
 /** Longest path of a Unix socket that Linux takes, in bytes. */
-const MAX_SOCKET_PATH_BYTES = 107;
+export const MAX_SOCKET_PATH_BYTES = 107;
 
 /** What goes with one kind of listener only. */
 export interface SchemeOptions {
@@ -101,12 +101,13 @@ export class ListenerOptionsCheck {
     let passphrase: string | null = null;
     if (settings === null || (reference !== undefined && referenceFault(true, reference) !== null)) return null;
     if (reference !== undefined) {
-      const [text, problems] = resolveReferences(reference, [...at, 'passphrase'], source, json);
+      const { value, problems, warnings } = resolveReferences(reference, [...at, 'passphrase'], source, json);
+      this.#warnings.push(...warnings);
       if (problems.length > 0) {
         this.#problems.push(...problems);
         return null;
       }
-      passphrase = String(text);
+      passphrase = String(value);
     }
     const { material, problems, warnings } = judgeNow(settings, passphrase);
     this.#problems.push(...problems.map((remark) => json.problem([...at, ...remark.at], remark.message, remark.hint)));

@@ -8,7 +8,7 @@ import { MAX_JSON_BYTES, parseJson, wholeFile } from './json.js';
 import type { Position } from './json-document.js';
 import { type Problem, type Segment, sortProblems } from './problem.js';
 import { referenceFault } from './references.js';
-import { CONFIG_SCHEMA, NAME_PATTERN, SHIPPED_PATTERN } from './schema.js';
+import { BUDGETS, CONFIG_SCHEMA, NAME_PATTERN, SHIPPED_PATTERN } from './schema.js';
 import { type Explanation, schemaProblems } from './schema-errors.js';
 import { plainCopy, sealed } from './sealed.js';
 import type { ChainConfig, ConfigDocument, ListenerConfig, PluginConfig, PortcullisConfig, SessionsConfig } from './types.js';
@@ -97,10 +97,18 @@ function explain(error: ErrorObject, segments: readonly Segment[]): Explanation 
   if (error.keyword === 'minItems' && segments.at(-1) === 'authenticate') {
     return { message: 'must name at least one plugin', hint: 'without one, nobody could connect' };
   }
+  if (isBudget(segments) && (error.keyword === 'minimum' || error.keyword === 'maximum')) {
+    const bound = error.keyword === 'minimum' ? 'least' : 'most';
+    return { message: `must be at ${bound} ${String(error.params.limit)}`, hint: 'this bound can be tightened, but not switched off' };
+  }
   if (error.keyword === 'minProperties' && segments[0] === 'listeners') {
     return { message: 'must have at least one listener', hint: 'for example "local": { "url": "mqtt://127.0.0.1:1883", "chain": "default" }' };
   }
   return null;
+}
+
+function isBudget(segments: readonly Segment[]): boolean {
+  return (segments[0] === 'plugins' || segments[0] === 'chains') && BUDGETS.has(segments.at(-1));
 }
 
 interface ListenerEntry {
@@ -120,7 +128,7 @@ interface CompleteDocument {
   readonly chains: Readonly<Record<string, Omit<ChainConfig, 'name'>>>;
   readonly sessions: SessionsConfig;
   readonly limits: Parameters<typeof makeLimits>[0];
-  readonly log: { readonly level: LogLevel };
+  readonly log: { readonly level: LogLevel; readonly allowedEvery: number };
 }
 
 /** Permission bits of a Unix socket: its owner alone may connect. */
@@ -156,8 +164,10 @@ function build(document: ConfigDocument, value: CompleteDocument, cross: CrossCh
     plugins: sealed(plugins) as readonly PluginConfig[],
     chains: new Map(chains),
     sessions: quick(sealed(value.sessions) as SessionsConfig),
+    controlSocket: cross.controlSocket,
     limits: makeLimits(value.limits),
     logLevel: value.log.level,
+    logAllowedEvery: value.log.allowedEvery,
   });
 }
 

@@ -24,7 +24,37 @@ describe('a mistake is named with its place:', () => {
     [
       'a key of a later version',
       changed('"version": 1', '"version": 1, "tenants": {}'),
-      ['2:17 tenants: unknown key "tenants" — known: "$schema", "version", "listeners", "plugins", "chains", "sessions", "limits", "log"'],
+      ['2:17 tenants: unknown key "tenants" — known: "$schema", "version", "listeners", "plugins", "chains", "sessions", "control", "limits", "log"'],
+    ],
+    [
+      'a control socket without a path',
+      changed('"version": 1', '"version": 1, "control": {}'),
+      ['2:17 control.socket: "socket" is missing — Path of a Unix socket, made at start for the account of the broker alone'],
+    ],
+    [
+      'a control socket that is a url',
+      changed('"version": 1', '"version": 1, "control": { "socket": "unix:data/control.sock" }'),
+      ['2:40 control.socket: is a url — write the path alone, without "unix:"'],
+    ],
+    [
+      'a control socket that is a folder',
+      changed('"version": 1', '"version": 1, "control": { "socket": "data/" }'),
+      [
+        '2:40 control.socket: has no valid path — expected a path to a file that need not be there, relative to the folder of this file: "data/control.sock"',
+      ],
+    ],
+    [
+      'a control socket whose path is too long',
+      changed('"version": 1', `"version": 1, "control": { "socket": "${'x'.repeat(92)}" }`),
+      ['2:40 control.socket: the path of the socket has 108 bytes, and at most 107 are possible — choose a shorter one, for example below /run'],
+    ],
+    [
+      'a control socket that clients could reach',
+      changed(LOCAL, '"local": { "url": "unix:data/x.sock", "chain": "default" }').replace(
+        '"version": 1',
+        '"version": 1, "control": { "socket": "./data/x.sock" }',
+      ),
+      ['2:40 control.socket: the socket is that of the listener "local" already — clients must not reach it: choose another path'],
     ],
     [
       'a misspelt key of a listener',
@@ -154,7 +184,11 @@ describe('a mistake is named with its place:', () => {
         '8:33 plugins.passwords.timeoutMs: expected a whole number, found a fraction — Milliseconds that the plugin has for an answer; silence is a fault',
       ],
     ],
-    ['a time-out too long', changed(PASSWORDS, `"timeoutMs": 600001, ${PASSWORDS}`), ['8:33 plugins.passwords.timeoutMs: must be at most 600000']],
+    [
+      'a time-out too long',
+      changed(PASSWORDS, `"timeoutMs": 60001, ${PASSWORDS}`),
+      ['8:33 plugins.passwords.timeoutMs: must be at most 60000 — this bound can be tightened, but not switched off'],
+    ],
     [
       'true for a number',
       changed(PASSWORDS, `"maxQueue": true, ${PASSWORDS}`),

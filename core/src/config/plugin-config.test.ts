@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -32,7 +33,7 @@ const SCHEMA: ConfigSchema = {
   },
 };
 
-const ENV = { PG_PASSWORD: 'tiger-lily', SHORT: 'abc', EMPTY: '', HOST: 'db.example' };
+const ENV = { PG_PASSWORD: 'tiger-lily', SHORT: 'abc', EMPTY: '', HOST: 'db.example', LARGE: 'a'.repeat(65_537), LARGEST: 'a'.repeat(65_536) };
 const GOOD = '"host": "db", "password": { "$env": "PG_PASSWORD" }';
 
 function judge(config: string, schema: unknown = SCHEMA) {
@@ -191,6 +192,47 @@ describe('sound options', () => {
     }
     writeFileSync(join(folder, 'large'), Buffer.alloc(65_537, 0x61));
     assert.match(mistakes('{ "host": "db", "password": { "$file": "large" } }').join(), /larger than 65536 bytes/);
+  });
+
+  test('take a secret of 65,536 bytes, from a variable and from a file, and none that is larger', () => {
+    writeFileSync(join(folder, 'largest'), 'a'.repeat(65_536));
+    for (const reference of ['"$env": "LARGEST"', '"$file": "largest"']) {
+      assert.equal((accepted(`{ "host": "db", "password": { ${reference} } }`) as { password: string }).password.length, 65_536);
+    }
+    assert.deepEqual(mistakes('{ "host": "db", "password": { "$env": "LARGE" } }'), [
+      '2:39 plugins.db.config.password: the environment variable named here is larger than 65536 bytes',
+    ]);
+  });
+
+  test('refuse a pipe and a device at once, and a file behind a link by what it is', () => {
+    execFileSync('mkfifo', [join(folder, 'pipe')]);
+    symlinkSync('/dev/zero', join(folder, 'device'));
+    symlinkSync('pg', join(folder, 'link'));
+    for (const name of ['pipe', 'device']) {
+      assert.deepEqual(mistakes(`{ "host": "db", "password": { "$file": "${name}" } }`), [
+        '2:39 plugins.db.config.password: what is named here is not a regular file',
+      ]);
+    }
+    writeFileSync(join(folder, 'pg'), 'behind a link\r\n');
+    assert.equal((accepted('{ "host": "db", "password": { "$file": "link" } }') as { password: string }).password, 'behind a link');
+  });
+
+  test('are warned of when every account may read the file, and say what the secrets are, so that nobody shows them', () => {
+    writeFileSync(join(folder, 'open'), 'readable by all');
+    chmodSync(join(folder, 'open'), 0o644);
+    const result = judge('{ "host": { "$env": "HOST" }, "password": { "$file": "open" } }');
+    assert.deepEqual(lines(result.warnings), [
+      '2:53 plugins.db.config.password: every account of this machine may read the file named here — give it to the account of the broker, and chmod 600',
+    ]);
+    assert.deepEqual(result.secrets, ['db.example', 'readable by all']);
+    for (const mode of [0o600, 0o640]) {
+      chmodSync(join(folder, 'open'), mode);
+      assert.deepEqual(judge('{ "host": "db", "password": { "$file": "open" } }').warnings, []);
+    }
+  });
+
+  test('say what the secrets are even where other options are wrong', () => {
+    assert.deepEqual(judge('{ "host": { "$env": "HOST" }, "password": { "$env": "SHORT" } }').secrets, ['db.example', 'abc']);
   });
 
   test('come deep-frozen and without prototypes, so that a user named like a method is not found', () => {

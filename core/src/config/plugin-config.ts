@@ -13,6 +13,9 @@ export interface PluginConfigResult {
   /** Frozen, without prototypes, with defaults and secrets; null when there are problems. */
   readonly value: unknown;
   readonly problems: readonly Problem[];
+  readonly warnings: readonly Problem[];
+  /** What references in it stand for, which may be shown nowhere; also of options that have problems. */
+  readonly secrets: readonly string[];
 }
 
 /**
@@ -29,22 +32,19 @@ export function validatePluginConfig(
   const validators = compile(schema);
   if (typeof validators === 'string') {
     const message = `this plugin's config schema cannot be used: ${validators}`;
-    return {
-      value: null,
-      problems: [document.json.problem(['plugins', entryName, 'use'], message, 'this is for the author of the plugin to correct')],
-    };
+    return refused([document.json.problem(['plugins', entryName, 'use'], message, 'this is for the author of the plugin to correct')]);
   }
   const given = plainCopy(document.json.node(base)?.value ?? {});
   if (!validators.shape(given)) return refused(schemaProblems(validators.shape.errors, document.json, base));
-  const [resolved, problems] = resolveReferences(given, base, { env, folder: document.folder }, document.json);
-  if (problems.length > 0) return refused(problems);
-  if (!validators.values(resolved)) return refused(schemaProblems(validators.values.errors, document.json, base));
-  const missing = missingFiles(schema, resolved, base, document);
-  return missing.length > 0 ? refused(missing) : { value: sealed(resolved), problems: [] };
+  const { value, problems, warnings, secrets } = resolveReferences(given, base, { env, folder: document.folder }, document.json);
+  if (problems.length > 0) return refused(problems, secrets);
+  if (!validators.values(value)) return refused(schemaProblems(validators.values.errors, document.json, base), secrets);
+  const missing = missingFiles(schema, value, base, document);
+  return missing.length > 0 ? refused(missing, secrets) : { value: sealed(value), problems: [], warnings, secrets };
 }
 
-function refused(problems: readonly Problem[]): PluginConfigResult {
-  return { value: null, problems: sortProblems(problems) };
+function refused(problems: readonly Problem[], secrets: readonly string[] = []): PluginConfigResult {
+  return { value: null, problems: sortProblems(problems), warnings: [], secrets };
 }
 
 interface Validators {

@@ -30,6 +30,9 @@ const whole = (initial: number, minimum: number, maximum: number, description: s
   description,
 });
 
+/** Bounds that the host sets for plugins and chains. Their ranges are narrow on purpose: they can be tightened, and never switched off. */
+export const BUDGETS: ReadonlySet<unknown> = new Set(['timeoutMs', 'maxConcurrent', 'maxQueue', 'faults', 'windowMs', 'openMs', 'deadlineMs']);
+
 const choice = (values: readonly string[], description: string): DocumentSchema => ({ enum: values, default: values[0], description });
 
 const closed = (description: string, properties: Readonly<Record<string, DocumentSchema>>, required: readonly string[] = []): DocumentSchema => ({
@@ -150,14 +153,14 @@ const plugin: DocumentSchema = {
       },
       // What it may contain is the plugin's to say.
       config: { type: 'object', default: {}, description: 'Options of the plugin itself.' },
-      timeoutMs: whole(2000, 1, 600_000, 'Milliseconds that the plugin has for an answer; silence is a fault.'),
-      maxConcurrent: whole(64, 1, 100_000, 'Questions that the plugin works on at the same time.'),
-      maxQueue: whole(1000, 0, 1_000_000, 'Questions that wait; further ones are refused as busy.'),
+      timeoutMs: whole(2000, 1, 60_000, 'Milliseconds that the plugin has for an answer; silence is a fault.'),
+      maxConcurrent: whole(64, 1, 10_000, 'Questions that the plugin works on at the same time.'),
+      maxQueue: whole(1000, 0, 100_000, 'Questions that wait; further ones are refused as busy.'),
       breaker: {
         ...closed('When the backend of the plugin fails often, it is not asked for a while, and its questions are faults.', {
-          faults: whole(10, 1, 1_000_000, 'Faults within windowMs that open the breaker.'),
-          windowMs: whole(10_000, 100, HOUR_MS, 'Milliseconds over which faults are counted.'),
-          openMs: whole(2000, 10, HOUR_MS, 'Milliseconds until the plugin is tried again.'),
+          faults: whole(10, 1, 1000, 'Faults within windowMs that open the breaker.'),
+          windowMs: whole(10_000, 1000, HOUR_MS, 'Milliseconds over which faults are counted.'),
+          openMs: whole(2000, 100, HOUR_MS, 'Milliseconds until the plugin is tried again.'),
         }),
         default: {},
       },
@@ -190,7 +193,7 @@ const chain = closed(
     },
     authorize: { ...pluginNames('Plugins that give rights; without one, clients can connect and do nothing.'), default: [] },
     combine: choice(['deny-overrides', 'first-match'], 'How the rights of several plugins are folded.'),
-    deadlineMs: whole(5000, 1, 600_000, 'Milliseconds for all answers to one question together.'),
+    deadlineMs: whole(5000, 1, 60_000, 'Milliseconds for all answers to one question together.'),
     denyPublish: choice(
       ['acknowledge', 'close'],
       'What a 3.1.1 client meets whose PUBLISH is denied: acknowledged and dropped, or the connection closed.',
@@ -230,6 +233,19 @@ const limits: DocumentSchema = {
   default: {},
 };
 
+const control = closed(
+  'The socket over which "portcullis reload", "status" and "explain" speak to the running broker.',
+  {
+    socket: {
+      type: 'string',
+      minLength: 1,
+      description: 'Path of a Unix socket, made at start for the account of the broker alone.',
+      examples: ['data/control.sock'],
+    },
+  },
+  ['socket'],
+);
+
 /** The one schema of `plugins.json`, JSON Schema draft-07. */
 export const CONFIG_SCHEMA: DocumentSchema = {
   $schema: 'http://json-schema.org/draft-07/schema#',
@@ -243,10 +259,17 @@ export const CONFIG_SCHEMA: DocumentSchema = {
       plugins: named('Plugins, in the order of asking.', plugin),
       chains: named('Chains of plugins, by name.', chain),
       sessions,
+      control,
       limits,
       log: {
         ...closed('The log.', {
           level: { enum: ['debug', 'info', 'warn', 'error', 'silent'], default: 'info', description: 'Least level that is written.' },
+          allowedEvery: whole(
+            0,
+            0,
+            1_000_000_000,
+            'Of so many allowed decisions one is logged, at level info; 0 logs none. Denials and faults always are.',
+          ),
         }),
         default: {},
       },

@@ -44,9 +44,9 @@ export function judgeNow(settings: TlsSettings, passphrase: string | null): Judg
 /** What looks a reference up that was found sound before; throws an error without any value when it no longer is. */
 export function lookUpAgain(reference: unknown, source: ReferenceSource, document: JsonDocument): () => string {
   return () => {
-    const [text, problems] = resolveReferences(reference, [], source, document);
+    const { value, problems } = resolveReferences(reference, [], source, document);
     if (problems[0] !== undefined) throw new Error(`passphrase: ${problems[0].message}`);
-    return String(text);
+    return String(value);
   };
 }
 

@@ -23,8 +23,12 @@ export interface PortcullisConfig {
   readonly plugins: readonly PluginConfig[];
   readonly chains: ReadonlyMap<string, ChainConfig>;
   readonly sessions: SessionsConfig;
+  /** Absolute path of the control socket; null without one. */
+  readonly controlSocket: string | null;
   readonly limits: Limits;
   readonly logLevel: LogLevel;
+  /** Of so many allowed decisions one is logged; 0 logs none. */
+  readonly logAllowedEvery: number;
 }
 
 export interface ListenerConfig {

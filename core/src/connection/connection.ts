@@ -47,8 +47,9 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
   session: Session | null = null;
   leases: LeaseKeeper | null = null;
   keepAliveSeconds = 0;
-  /** Topic of the last PUBLISH, and those behind topic aliases. */
+  /** Topic of the last PUBLISH, whether the route of the next was made just now, and the topics behind aliases. */
   lastTopic: TopicEntry | null = null;
+  prepared = false;
   aliases: (TopicEntry | undefined)[] | null = null;
   aliasBytes = 0;
   authenticationMethod: string | null = null;
@@ -74,7 +75,6 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
   #reading = false;
   #peerIsDone = false;
   #waitStartedAt = 0;
-
   readonly #readPackets: PacketReader;
 
   constructor(room: ConnectionRoom, transport: Transport, chain: string, readPackets: PacketReader) {
@@ -298,15 +298,15 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
     this.#bufferedTooMuch();
   }
 
+  /** What waits here comes first: whoever has to be stopped again at it need not be read in between. */
   #unpause(): void {
-    this.transport.resume();
     this.resume();
+    if (!this.held && !this.congested && this.phase !== Phase.CLOSED) this.transport.resume();
   }
 
   get unsentNow(): number {
     return this.transport.buffered;
   }
-
   #written(): void {
     const { buffered } = this.transport;
     if (buffered !== this.unsent) this.room.unsent.note(this, buffered);
@@ -324,7 +324,7 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
   /** Acknowledgements have left that held the reading back, or never will. */
   #acknowledged(): void {
     if (this.acknowledgements.broken || (this.room.custody.failed && this.acknowledgements.waiting > 0)) {
-      // What was promised cannot be kept: the client keeps its messages and learns that something is wrong.
+      // What was promised cannot be kept: the client keeps its messages and learns of it.
       if (this.phase === Phase.OPEN) this.fail(ERRORS.store, 'the store failed');
       else this.refuse(0x88);
       return;

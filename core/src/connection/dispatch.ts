@@ -1,4 +1,4 @@
-import { decodePacket, encodeConnack, type Malformed, PacketType, PINGRESP } from '../codec/index.js';
+import { decodePacket, encodeConnack, type Malformed, PacketType } from '../codec/index.js';
 import { ERRORS, type ErrorKind } from '../errors.js';
 import { type Connection, Phase } from './connection.js';
 import { onAcknowledgement } from './on-acknowledgement.js';
@@ -9,8 +9,13 @@ import { onPubrel } from './on-pubrel.js';
 import { onSubscribe } from './on-subscribe.js';
 import { onUnsubscribe } from './on-unsubscribe.js';
 
+/** First byte of a PINGREQ as it must be; any other is decoded, and found to be malformed. */
+const PINGREQ = PacketType.PINGREQ << 4;
+
 /** Decodes one whole packet that is not a PUBLISH, and hands it to the handler of its type. */
 export function dispatch(connection: Connection, buffer: Buffer, start: number, bodyStart: number, end: number): void {
+  // [MQTT-3.12.4-1] Two bytes: a packet made of them would cost more than the answer.
+  if (buffer[start] === PINGREQ && bodyStart === end && connection.phase === Phase.OPEN) return connection.out.pingresp();
   const { limits } = connection.room;
   // [MQTT-3.1.0-2] A second CONNECT is a protocol error, whatever it says: reason codes of CONNACK are none of DISCONNECT.
   if ((buffer[start] as number) >> 4 === PacketType.CONNECT && connection.phase !== Phase.NEW)
@@ -36,9 +41,6 @@ export function dispatch(connection: Connection, buffer: Buffer, start: number, 
       return onSubscribe(connection, packet);
     case PacketType.UNSUBSCRIBE:
       return onUnsubscribe(connection, packet);
-    case PacketType.PINGREQ:
-      // [MQTT-3.12.4-1]
-      return connection.out.packet(PINGRESP);
     case PacketType.DISCONNECT:
       return onDisconnect(connection, packet);
     case PacketType.AUTH:

@@ -7,6 +7,7 @@ import { NO_MARK } from '../store/index.js';
 import type { Connection } from './connection.js';
 import { onSinglePublish } from './on-single-publish.js';
 import { overReceiveMaximum, receiveRoom } from './receive-maximum.js';
+import { prepareInSlices } from './slices.js';
 
 /**
  * Handles the PUBLISH at `start` (its frame has been read), and with it those right behind it that have the same first byte and topic. They
@@ -25,6 +26,15 @@ export function onPublish(connection: Connection, buffer: Buffer, start: number,
   const topic = resolveTopic(connection, buffer, view, session);
   if (topic === null) return end;
   connection.lastTopic = topic;
+  // What was prepared once is not asked about again: it may be out of date already, and everybody's turn comes.
+  if (connection.prepared) connection.prepared = false;
+  else {
+    const steps = room.router.prepare(session.domain, topic);
+    if (steps !== null) {
+      prepareInSlices(connection, steps);
+      return start;
+    }
+  }
   const byBytes =
     view.qos < 2 && !view.retain && !view.dup && view.topicAlias === 0 && view.forwardable && !client.publishAsks && !room.gate.tellsPublishes;
   if (!byBytes) {
@@ -66,7 +76,7 @@ function resolveTopic(connection: Connection, buffer: Buffer, view: PublishView,
     topic = known;
   } else {
     const last = connection.lastTopic;
-    if (last !== null && last.epoch === topics.epoch && sameBytes(last.bytes, buffer, topicStart, topicEnd)) topic = last;
+    if (last !== null && (last.epoch === topics.epoch || last.index < 0) && sameBytes(last.bytes, buffer, topicStart, topicEnd)) topic = last;
     else topic = topics.find(buffer, topicStart, topicEnd);
     if (topic === null) {
       if (!isValidTopicName(buffer, topicStart, topicEnd, connection.room.limits.maxTopicLevels)) {
@@ -76,7 +86,7 @@ function resolveTopic(connection: Connection, buffer: Buffer, view: PublishView,
       topic = topics.add(buffer, topicStart, topicEnd);
     }
   }
-  if (topic.epoch !== topics.epoch) topic = topics.intern(topic.topic);
+  if (topic.epoch !== topics.epoch && topic.index >= 0) topic = topics.intern(topic.topic);
   if (topicAlias === 0) return topic;
   // [MQTT-3.2.2-17]
   if (topicAlias > connection.room.limits.topicAliasMaximum) {

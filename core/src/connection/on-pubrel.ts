@@ -1,7 +1,7 @@
 import { ReasonCode } from '@portcullis/sdk';
 import { type AckPacket, encodeAck, PacketType } from '../codec/index.js';
 import { ERRORS } from '../errors.js';
-import type { ApprovedMessage } from '../gate/index.js';
+import { type ApprovedMessage, FAULT_CODE } from '../gate/index.js';
 import type { Session } from '../session/index.js';
 import type { Connection } from './connection.js';
 import { publish } from './on-single-publish.js';
@@ -27,6 +27,8 @@ export function onPubrel(connection: Connection, packet: AckPacket): void {
     if (judgement.outcome === 'fault') {
       // The message stays where it is: a client that comes back to its session sends the PUBREL again, and it is judged anew.
       room.stats.publishesFaulted += 1;
+      const { plugin, detail } = judgement;
+      room.gate.decided('authorize', plugin, 'fault', FAULT_CODE.puback, client, 'publish', approved.message.topic, null, detail);
       return connection.fail(ERRORS.pluginFault, judgement.detail, ReasonCode.ImplementationSpecificError);
     }
     finish(connection, session, packetId, approved, judgement.outcome === 'allow');

@@ -1,4 +1,4 @@
-import { type AckPacket, writeAck } from '../codec/index.js';
+import { type AckPacket, PINGRESP, writeAck } from '../codec/index.js';
 import { releaseSlab, takeSlab } from './slabs.js';
 import type { Transport } from './transport.js';
 
@@ -76,6 +76,14 @@ export class OutBuffer {
   /** Adds a finished packet, copied. */
   packet(bytes: Buffer): void {
     this.copy(bytes, 0, bytes.length);
+  }
+
+  /** Adds a PINGRESP. */
+  pingresp(): void {
+    const target = this.reserve(2);
+    target[this.#length] = PINGRESP[0] as number;
+    target[this.#length + 1] = PINGRESP[1] as number;
+    this.commit(this.#length + PINGRESP.length);
   }
 
   /** Adds an acknowledgement, or a PUBREL, that says success. */

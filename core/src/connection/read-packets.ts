@@ -7,6 +7,9 @@ import { rest, writeInSlices } from './slices.js';
 /** Reads of up to so many bytes hold too few packets to take long. */
 const SHORT_READ_BYTES = 64;
 
+/** What so short a read causes is written at once when others wait for their turn. */
+const PROMPT_READ_BYTES = 1024;
+
 /** Behind a read of so many bytes there may be another. */
 const LONG_READ_BYTES = 16_384;
 
@@ -21,10 +24,12 @@ export type Dispatch = (connection: Connection, buffer: Buffer, start: number, b
 
 /** Handles the packets in a buffer, in order, as far as they are whole and may be handled. Returns how far it came. */
 export function readPackets(connection: Connection, buffer: Buffer, dispatch: Dispatch): number {
-  const { flusher } = connection.room;
+  const { flusher, turns } = connection.room;
   const { filled } = flusher;
   const position = handlePackets(connection, buffer, dispatch);
   if (flusher.filled - filled > MANY_RECEIVERS) writeInSlices(connection, flusher.take(filled));
+  // Those who wait are served before the end of this turn: a message of one who is not among them would wait for their slice, too.
+  else if (turns.crowded && buffer.length <= PROMPT_READ_BYTES) flusher.flush();
   return position;
 }
 

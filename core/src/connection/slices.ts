@@ -14,6 +14,18 @@ export function rest(connection: Connection, goOn: () => void): void {
   });
 }
 
+/** Takes the steps of what has to be done before the packets of a connection are handled any further, in slices; then they are. */
+export function prepareInSlices(connection: Connection, steps: Iterator<undefined>): void {
+  const { turns } = connection.room;
+  const slice = (): void => {
+    const until = turns.begin(connection);
+    while (steps.next().done !== true) if (turns.over(until)) return rest(connection, slice);
+    connection.prepared = true;
+    connection.release();
+  };
+  rest(connection, slice);
+}
+
 /**
  * Writes to many receivers in slices. Each write is a system call, and a thousand of them hold up everybody for milliseconds; whoever caused
  * them is not read again before they are done.
@@ -28,7 +40,7 @@ export function writeInSlices(connection: Connection, buffers: readonly OutBuffe
     while (next < buffers.length) {
       (buffers[next] as OutBuffer).flush();
       next += 1;
-      if (next % ITEMS_BETWEEN_LOOKS === 0 && turns.over(until)) break;
+      if (turns.over(until)) break;
     }
     if (next < buffers.length) turns.later(slice);
     else if (connection.pending === token) connection.release();

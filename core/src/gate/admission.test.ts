@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { HookName } from '@portcullis/sdk';
 import type { Outcome } from '../hooks/index.js';
-import { Answer } from '../policy/index.js';
+import { Answer, type Binding } from '../policy/index.js';
 import type { AdmissionResult, ConnectRequest } from './admission-types.js';
 import {
   ALLOW,
@@ -205,6 +205,15 @@ test('Patches change what everybody behind them sees.', () => {
   assert.equal(hooks.asked[0]?.request.username, 'bob');
 });
 
+test('A username beyond maxUsernameBytes is refused as an unknown one, and nobody is asked about it.', () => {
+  for (const username of ['u'.repeat(4097), '\u00e4'.repeat(2049), '\u{1f512}'.repeat(1025), 'u'.repeat(65_535)]) {
+    const { hooks, results } = scene({ request: { username } });
+    refusedWith(results, 0x86);
+    assert.deepEqual(hooks.asked, []);
+  }
+  for (const username of ['u'.repeat(4096), '\u00e4'.repeat(2048), '\u{1f512}'.repeat(1024)]) accepted(scene({ request: { username } }).results);
+});
+
 test('A patch that no client could have sent, or a fault, refuses as unavailable.', () => {
   const bad: object[] = [
     { clientId: '' },
@@ -214,6 +223,7 @@ test('A patch that no client could have sent, or a fault, refuses as unavailable
     { clientId: 7 },
     { username: '\udfff' },
     { username: null },
+    { username: 'u'.repeat(4097) },
     { keepAliveSeconds: 65_536 },
     { keepAliveSeconds: -1 },
     { keepAliveSeconds: 1.5 },
@@ -284,17 +294,28 @@ test('A will that the rules or the broker do not allow refuses the CONNECT, and 
 });
 
 test('The rights of a client that is refused for its will are released.', () => {
-  const { results, standing } = scene({
-    request: { will: { ...WILL, topic: 'forbidden' } },
-    script: (hooks) => hooks.script.set('loadPolicy', [{ plugin: 'rules', grant: { version: 1, templates: ['t'], rules: rules('-forbidden') } }]),
-  });
-  assert.equal(results[0]?.kind, 'refused');
-  standing.engine.setTemplate('rules', 't', rules('+a'));
-  const again = scene({
-    request: { will: { ...WILL, topic: 'forbidden' } },
-    script: (hooks) => hooks.script.set('loadPolicy', [{ plugin: 'rules', grant: { version: 1, templates: [], rules: rules('-forbidden') } }]),
-  });
-  refusedWith(again.results, 0x87);
+  for (const [topic, kind] of [
+    ['forbidden', 'refused'],
+    ['a', 'accepted'],
+  ] as const) {
+    const rig = gateRig();
+    const { hooks, engine } = rig.standing;
+    hooks.script.set('loadPolicy', POLICY);
+    const bound: Binding[] = [];
+    const bind = engine.bind.bind(engine);
+    engine.bind = (input) => {
+      const binding = bind(input);
+      bound.push(binding);
+      return binding;
+    };
+    const results: AdmissionResult[] = [];
+    rig.gate.admit('default', connectRequest({ will: { ...WILL, topic } }), (result) => results.push(result))?.start();
+    assert.equal(results[0]?.kind, kind);
+    assert.deepEqual(
+      bound.map((binding) => binding.check('publish', 'a', 0, false, -1)),
+      [kind === 'accepted' ? Answer.ALLOW : Answer.NONE],
+    );
+  }
 });
 
 const ENHANCED = { authenticationMethod: 'SCRAM', authenticationData: Buffer.from('1') };

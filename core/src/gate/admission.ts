@@ -48,6 +48,10 @@ export class Admission {
   /** Begins; `done` may be called before it returns. */
   start(): void {
     this.#gate.admissions.add(this);
+    // No plugin, no hash and no database has to cope with it.
+    if (isTooLong(this.#username, this.#gate.limits.maxUsernameBytes)) {
+      return this.#refuse('connect', null, ReasonCode.BadUserNameOrPassword, 'deny', 'the username is longer than maxUsernameBytes');
+    }
     if (!this.#standing.global.has('resolveTenant')) return this.#normalize();
     const request = { client: this.#info, username: this.#username, tls: this.#request.tls };
     this.#ask((options) =>
@@ -93,6 +97,11 @@ export class Admission {
     if (!this.#over) this.#refuse('authenticateEnhanced', null, ReasonCode.NotAuthorized, 'deny', 'the client left a challenge unanswered');
   }
 
+  /** The configuration generation that judges it, from the first step to the last. */
+  get generation(): number {
+    return this.#standing.generation;
+  }
+
   get deadlineAt(): number {
     return this.#deadlineAt;
   }
@@ -120,7 +129,7 @@ export class Admission {
   #patched(current: NormalizeConnectRequest, patch: ConnectPatch): NormalizeConnectRequest | null {
     const { clientId, username, keepAliveSeconds, sessionExpirySeconds } = patch;
     if (clientId !== undefined && !(isUtf8Text(clientId) && clientId !== '')) return null;
-    if (username !== undefined && !isUtf8Text(username)) return null;
+    if (username !== undefined && (!isUtf8Text(username) || isTooLong(username, this.#gate.limits.maxUsernameBytes))) return null;
     if (keepAliveSeconds !== undefined && !isWhole(keepAliveSeconds, 65_535)) return null;
     if (sessionExpirySeconds !== undefined && !isWhole(sessionExpirySeconds, 0xffffffff)) return null;
     const { client } = current;
@@ -347,6 +356,11 @@ export class Admission {
     this.#gate.connectDecided(hook, plugin, outcome, reasonCode, this.#info, this.#username, detail);
     this.#done({ kind: 'refused', reasonCode });
   }
+}
+
+function isTooLong(username: string | null, maxBytes: number): boolean {
+  // A character has at least one byte: most names need not be counted.
+  return username !== null && username.length * 3 > maxBytes && Buffer.byteLength(username) > maxBytes;
 }
 
 function isWhole(value: unknown, maximum: number): boolean {

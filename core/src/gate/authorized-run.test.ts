@@ -37,7 +37,12 @@ test('What was copied does not change when the read buffer does, or when the dra
   run.buffer = Buffer.from(BYTES);
   const message = run.copy(0);
   run.buffer.fill(0);
+  run.manyReceivers = true;
+  run.divided = true;
+  run.maxPacketBytes = 14;
+  run.first = 1;
   run.reset();
+  assert.deepEqual([run.manyReceivers, run.divided, run.maxPacketBytes, run.first, run.last], [false, false, 0, 0, 0]);
   assert.deepEqual([message.payload.toString(), message.properties?.toString('hex')], ['xyx', '010001']);
   assert.deepEqual([run.count, run.message, run.shared, run.copies.length, run.transcoded], [0, null, null, 0, [null, null]]);
 });
@@ -54,6 +59,26 @@ test('One message of a run becomes a run of its own, which survives the draft.',
   assert.deepEqual([one.count, one.copy(0).payload.toString(), one.entry.topic, one.publisher], [1, 'zz', 'a/b', 'ann']);
 });
 
+test('A run begins empty and whole.', () => {
+  const { divided, count, manyReceivers, shared, message } = new RunDraft(0);
+  assert.deepEqual([divided, count, manyReceivers, shared, message], [false, 0, false, null, null]);
+});
+
 test('A run without a topic is an invariant broken, not an empty topic.', () => {
   assert.throws(() => new RunDraft(0).entry, /without a topic/);
+});
+
+test('The length of properties may take more than one byte, also one whose low bits are zero.', () => {
+  // 128 bytes of properties: their length is 80 01.
+  const properties = `23${'00'.repeat(127)}`;
+  const run = new RunDraft(MAX_RUN);
+  run.buffer = Buffer.from(`3088010003612f628001${properties}7a`, 'hex');
+  run.form = 5;
+  run.topic = new TopicTable(16).intern('a/b');
+  run.propertiesStarts[0] = 8;
+  run.payloadStarts[0] = 138;
+  run.ends[0] = 139;
+  run.last = 1;
+  const { payload, properties: copied } = run.copy(0);
+  assert.deepEqual([payload.toString(), copied?.toString('hex')], ['z', properties]);
 });

@@ -38,6 +38,22 @@ test('A number that the packet may carry is sent as it is, any other as 0x87; ne
   }
 });
 
+// Sections 3.2.2.2, 3.9.3, 3.4.2.1 and 3.14.2.1 of 5.0, by hand.
+const SENDABLE = {
+  connack: '80 81 82 83 84 85 86 87 88 89 8a 8c 90 95 97 99 9a 9b 9c 9d 9f',
+  suback: '80 83 87 8f 91 97 9e a1 a2',
+  puback: '80 83 87 90 91 97 99',
+  disconnect: '80 81 82 83 87 89 8b 8d 8e 8f 90 93 94 95 96 97 98 99 9a 9b 9c 9d 9e 9f a0 a1 a2',
+} as const;
+
+test('Of all numbers from 0x80 to 0xFF each packet carries those of its table, and 0x87 for all others.', () => {
+  for (const packet of PACKETS) {
+    const sendable = SENDABLE[packet].split(' ').map((code) => Number.parseInt(code, 16));
+    for (let code = 0x80; code <= 0xff; code += 1)
+      assert.equal(refusalCode(code, packet), sendable.includes(code) ? code : 0x87, `${packet} ${code}`);
+  }
+});
+
 test('Return codes of MQTT 3 are those of its section 3.2.2.3.', () => {
   const expected = new Map([
     [0, 0],

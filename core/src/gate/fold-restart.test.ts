@@ -62,5 +62,5 @@ test('Rights that never hold still are a fault in the end.', () => {
     client.stand(standing, clientOf([], standing).binding, client.sources);
     standing.hooks.asked[i]?.answer(ALLOW);
   }
-  assert.equal(judged[0]?.outcome, 'fault');
+  assert.deepEqual([judged.length, judged[0]?.outcome, judged[0]?.reason, judged[0]?.byCode], [1, 'fault', 'busy', false]);
 });

@@ -111,14 +111,22 @@ test('An upgrade is answered 101, 403 for a denial and 503 for anything else.', 
 
 test('Denied publishes are counted one by one, and told with the rule that denied them.', () => {
   const { gate, stats, standing } = gateRig();
-  const client = clientOf(rules('-a'), standing);
+  const client = clientOf(rules('subscribe,receive:+a', 'publish:-a'), standing);
   gate.publishDenied(client, 'a', 0, false, 7);
   assert.deepEqual([stats.publishesDenied, standing.global.told.length], [7, 0]);
+  standing.global.tapped.add('messageDropped');
+  gate.publishDenied(client, 'a', 0, false, 3);
+  assert.deepEqual(
+    [...standing.global.told],
+    [{ hook: 'messageDropped', news: { clientId: null, tenant: null, topic: 'a', reason: 'not-authorized', count: 3 } }],
+  );
+  standing.global.tapped.delete('messageDropped');
+  standing.global.told.length = 0;
   standing.global.tapped.add('decisionMade');
   gate.publishDenied(client, 'a', 0, false, 1);
   assert.deepEqual(
     standing.global.told.map(({ news }) => [news.outcome, news.rule, news.plugin, news.topic]),
-    [['deny', '-a', 'rules', 'a']],
+    [['deny', 'publish:-a', 'rules', 'a']],
   );
 });
 
@@ -132,4 +140,17 @@ test('A new generation is in force whole: its chains, its listeners to news, its
   assert.deepEqual([gate.standing('default'), gate.standing('other')], [undefined, next]);
   gate.tell('brokerReady', {});
   assert.deepEqual([next.global.told.length, standing.global.told.length], [1, 0]);
+});
+
+test('A published message is told of to those who listen, and to nobody else.', () => {
+  for (const listens of [false, true]) {
+    const standing = standingOf();
+    if (listens) standing.global.tapped.add('messagePublished');
+    const { gate } = gateRig({ standing });
+    const message = messageOf('a', { qos: 1, retain: true });
+    gate.tellPublished(message, 'acme');
+    const { payload } = message;
+    const news = { publisher: 'c1', tenant: 'acme', topic: 'a', qos: 1, retain: true, payloadBytes: 7, payload };
+    assert.deepEqual(standing.global.told, listens ? [{ hook: 'messagePublished', news }] : []);
+  }
 });

@@ -1,6 +1,6 @@
 import type { ClientInfo, ConnectionInfo, DecisionNews, DropReason, RuleAction, UpgradeWebSocketRequest } from '@portcullis/sdk';
 import type { TimerWheel } from '../clock.js';
-import type { GlobalHooks, NewsHookName, Pending } from '../hooks/index.js';
+import type { GlobalHooks, NewsHookName, Outcome, Pending } from '../hooks/index.js';
 import type { Limits } from '../limits.js';
 import type { Logger } from '../log.js';
 import { Roster } from '../roster.js';
@@ -10,13 +10,15 @@ import type { AdmissionResult, ConnectRequest } from './admission-types.js';
 import { type AuthorizedRun, MAX_RUN, RunDraft } from './authorized-run.js';
 import type { GateClient, Standing } from './client.js';
 import { FAULT_CODE, refusalCode } from './codes.js';
-import { type DeliveryVerdict, judgeDelivery } from './delivery-gate.js';
+import { type DecisionLevel, DecisionLog } from './decision-log.js';
+import { type DeliveryReason, type DeliveryVerdict, judgeDelivery } from './delivery-gate.js';
 import type { Judgement } from './fold.js';
 import type { Message } from './message.js';
 import type { SessionRules } from './options.js';
 import { type ApprovedMessage, type PropertyCodec, PublishGate, type PublishVerdict } from './publish-gate.js';
 import { judgeSubscribe, type SubscribeQuestion, type SubscribeVerdict } from './subscribe-gate.js';
 import type { TopicEntry, TopicTable } from './topic-table.js';
+import { hex, wireAnswer } from './wire-answers.js';
 
 export interface GateOptions {
   readonly wheel: TimerWheel;
@@ -37,6 +39,9 @@ export class Gate {
   tellsPublishes = false;
   /** The run that connections fill; `approve` makes it routable. One for all: only one packet is handled at a time. */
   readonly draft = new RunDraft(MAX_RUN);
+  /** What of all this is logged. */
+  readonly decisions: DecisionLog;
+  readonly options: GateOptions;
   readonly #log: Logger;
   readonly #stats: Stats;
   readonly #publish: PublishGate;
@@ -48,6 +53,8 @@ export class Gate {
   invalidations = 0;
 
   constructor(options: GateOptions) {
+    this.options = options;
+    this.decisions = new DecisionLog(options.log, options.wheel, options.limits);
     this.wheel = options.wheel;
     this.limits = options.limits;
     this.sessionRules = options.sessionRules;
@@ -65,8 +72,9 @@ export class Gate {
     return this.wheel.clock.now();
   }
 
-  /** Puts a configuration generation in force, whole: what each chain stands for. */
-  stand(standings: ReadonlyMap<string, Standing>, global: GlobalHooks, sessionRules: SessionRules): void {
+  /** Puts a configuration generation in force, whole: what each chain stands for. Of so many allowed decisions one is logged, with 0 none. */
+  stand(standings: ReadonlyMap<string, Standing>, global: GlobalHooks, sessionRules: SessionRules, logAllowedEvery = 0): void {
+    this.decisions.allowedEvery = logAllowedEvery;
     this.#standings = standings;
     this.#global = global;
     this.sessionRules = sessionRules;
@@ -91,12 +99,16 @@ export class Gate {
   /** Approves the draft for a client whose publishes need rules only; null when the rules do not allow it. */
   approve(client: GateClient): AuthorizedRun | null {
     const { draft } = this;
-    return client.mayPublish(draft.entry, draft.qos, false) ? (draft as AuthorizedRun) : null;
+    if (!client.mayPublish(draft.entry, draft.qos, false)) return null;
+    if (this.decisions.allowedEvery !== 0) this.#samplePublish(client, draft.entry.topic, draft.qos, false);
+    return draft as AuthorizedRun;
   }
 
   /** Approves one message for a client whose publishes need rules only; null when the rules do not allow it. */
   approveByRules(client: GateClient, topic: TopicEntry, message: Message): ApprovedMessage | null {
-    return client.mayPublish(topic, message.qos, message.retain) ? ({ message, retain: message.retain } as ApprovedMessage) : null;
+    if (!client.mayPublish(topic, message.qos, message.retain)) return null;
+    if (this.decisions.allowedEvery !== 0) this.#samplePublish(client, topic.topic, message.qos, message.retain);
+    return { message, retain: message.retain } as ApprovedMessage;
   }
 
   /** Judges one message by itself, with code, guards and rewriting. */
@@ -112,7 +124,7 @@ export class Gate {
         if (!will) this.#tellDropped(client, topic, verdict.hook === 'authorize' ? 'not-authorized' : 'guard', 1);
       } else {
         this.#stats.publishesFaulted += 1;
-        this.decided(verdict.hook, verdict.plugin, 'fault', FAULT_CODE.puback, client, 'publish', topic, null);
+        this.decided(verdict.hook, verdict.plugin, 'fault', FAULT_CODE.puback, client, 'publish', topic, null, verdict.detail);
         // At QoS 1 and 2 it is not acknowledged, so that its publisher still has it.
         if (!will && message.qos === 0) this.#tellDropped(client, topic, 'fault', 1);
       }
@@ -163,7 +175,7 @@ export class Gate {
         this.decided(verdict.hook, verdict.plugin, 'deny', refusalCode(verdict.reason, 'suback'), client, 'subscribe', filter, verdict.rule);
       } else {
         this.#stats.subscribesFaulted += 1;
-        this.decided(verdict.hook, verdict.plugin, 'fault', FAULT_CODE.suback, client, 'subscribe', filter, null);
+        this.decided(verdict.hook, verdict.plugin, 'fault', FAULT_CODE.suback, client, 'subscribe', filter, null, verdict.detail);
       }
       done(verdict);
     });
@@ -173,26 +185,47 @@ export class Gate {
   judgeDelivery(
     client: GateClient,
     copy: { readonly message: Message; readonly entry: TopicEntry; readonly checks: number; readonly qos: 0 | 1 | 2; readonly retain: boolean },
-    done: (verdict: DeliveryVerdict) => void,
+    done: (verdict: DeliveryVerdict, why: DeliveryReason | null) => void,
   ): Pending | null {
     const deadlineAt = this.now() + client.standing.chain.deadlineMs;
-    return judgeDelivery(client, copy, (message) => this.#publish.info(message), deadlineAt, done);
+    return judgeDelivery(
+      client,
+      copy,
+      (message) => this.#publish.info(message),
+      deadlineAt,
+      (verdict, why) => {
+        if (verdict !== 'deliver') this.deliveryRefused(client, copy.message.topic, verdict, why, 1);
+        done(verdict, why);
+      },
+    );
   }
 
   /** Whether a socket may stay; it is closed without a byte if not. */
   acceptConnection(connection: ConnectionInfo): boolean {
     if (this.#global === null) return false;
     if (!this.#global.has('acceptConnection')) return true;
-    return this.#global.guard('acceptConnection', { connection }).kind === 'pass';
+    const outcome = this.#global.guard('acceptConnection', { connection });
+    if (outcome.kind !== 'pass') this.#doorRefused('acceptConnection', outcome, connection);
+    return outcome.kind === 'pass';
   }
 
   /** The HTTP status that answers a request for a WebSocket: 101 lets it through. */
   upgradeWebSocket(request: UpgradeWebSocketRequest): 101 | 403 | 503 {
     if (this.#global === null) return 503;
     if (!this.#global.has('upgradeWebSocket')) return 101;
-    const { kind } = this.#global.guard('upgradeWebSocket', request);
-    if (kind === 'pass') return 101;
-    return kind === 'deny' ? 403 : 503;
+    const outcome = this.#global.guard('upgradeWebSocket', request);
+    if (outcome.kind === 'pass') return 101;
+    this.#doorRefused('upgradeWebSocket', outcome, request.connection);
+    return outcome.kind === 'deny' ? 403 : 503;
+  }
+
+  /** Records that a socket was refused before there was a client. */
+  #doorRefused(hook: string, outcome: Outcome, { address, listener }: ConnectionInfo): void {
+    const level = outcome.kind === 'deny' ? 'info' : 'warn';
+    const message = outcome.kind === 'deny' ? 'socket refused' : 'socket refused: unavailable';
+    if (!this.decisions.takes(level, address, message)) return;
+    const plugin = 'plugin' in outcome ? (outcome.plugin ?? undefined) : undefined;
+    this.decisions.write(level, { address, listener, plugin, hook, detail: outcome.kind === 'fault' ? outcome.detail : undefined }, message);
   }
 
   /** Whether somebody listens to this news in the generation that is in force. */
@@ -216,9 +249,29 @@ export class Gate {
   publishDenied(client: GateClient, topic: string, qos: 0 | 1 | 2, retain: boolean, count: number): void {
     this.#stats.publishesDenied += count;
     this.#tellDropped(client, topic, 'not-authorized', count);
-    if (!this.#log.enabled('debug') && !this.hears('decisionMade')) return;
+    const logs = this.decisions.takes('info', client, 'publish denied', count);
+    if (!logs && !this.hears('decisionMade')) return;
     client.rules('publish', topic, qos, retain);
-    this.decided('authorize', client.binding.lastRule?.plugin ?? null, 'deny', 0x87, client, 'publish', topic, client.binding.lastRule?.from ?? null);
+    const { plugin = null, from = null } = client.binding.lastRule ?? {};
+    if (logs) this.#write('info', 'publish denied', client, { hook: 'authorize', topic, plugin, rule: from, qos, retain, code: hex(0x87) });
+    this.#tellDecided('authorize', plugin, 'deny', 0x87, client, 'publish', topic, from);
+  }
+
+  /** Records that a copy did not reach a receiver; without `why` the rules refused it, and are asked again for the one that did. */
+  deliveryRefused(client: GateClient, topic: string, verdict: Exclude<DeliveryVerdict, 'deliver'>, why: DeliveryReason | null, count: number): void {
+    // A subscription that is allowed in part has its copies filtered all the time: that is no event for an administrator.
+    const level = verdict === 'fault' ? 'warn' : 'debug';
+    const message = verdict === 'fault' ? 'receive not judged: unavailable' : 'receive denied';
+    if (!this.decisions.takes(level, client, message, count)) return;
+    const { plugin, rule, detail } = why ?? this.#refusingRule(client, topic);
+    this.#write(level, message, client, { hook: why?.hook ?? 'authorize', topic, plugin, rule, detail });
+  }
+
+  #refusingRule(client: GateClient, topic: string): DeliveryReason {
+    // Who may receive it may have lost the right to subscribe to it.
+    if (client.rules('receive', topic, 0, false) === 1) client.rules('subscribe', topic, 0, false);
+    const { plugin = null, from = null } = client.binding.lastRule ?? {};
+    return { plugin, rule: from, detail: '' };
   }
 
   /** Tells of a message that was refused, and so reaches nobody. */
@@ -237,26 +290,21 @@ export class Gate {
     detail: string,
   ): void {
     if (outcome === 'allow') this.#stats.connectsAccepted += 1;
-    else {
-      this.#stats.connectsRefused += 1;
-      const fields = {
-        client: info.id,
-        username,
-        address: info.connection.address,
-        plugin: plugin ?? undefined,
-        hook,
-        code: hex(reasonCode),
-        detail,
-      };
-      if (outcome === 'fault') this.#log.warn(fields, 'client refused: unavailable');
-      else this.#log.info(fields, 'client refused');
+    else this.#stats.connectsRefused += 1;
+    const { id, protocol, connection } = info;
+    const level = outcome === 'fault' ? 'warn' : 'info';
+    const message = outcome === 'allow' ? 'client accepted' : outcome === 'fault' ? 'client refused: unavailable' : 'client refused';
+    if (outcome === 'allow' ? this.decisions.samples() : this.decisions.takes(level, connection.address, message)) {
+      const sent = protocol === '5.0' ? undefined : wireAnswer(protocol, { action: 'connect', outcome, reasonCode, qos: 0 }, NO_CHAIN);
+      const who = { client: id, username, address: connection.address, plugin: plugin ?? undefined, hook };
+      this.decisions.write(level, { ...who, code: hex(reasonCode), sent, detail }, message);
     }
     if (!this.hears('decisionMade')) return;
     const news: DecisionNews = { hook, plugin, outcome, client: info, username, action: 'connect', topic: null, rule: null, reasonCode };
     this.tell('decisionMade', news);
   }
 
-  /** Records a decision about a client that is known. */
+  /** Records a decision about a client that is known. `detail` is for the log. */
   decided(
     hook: string,
     plugin: string | null,
@@ -266,17 +314,56 @@ export class Gate {
     action: RuleAction | 'refresh',
     topic: string | null,
     rule: string | null,
+    detail = '',
   ): void {
-    if (outcome !== 'allow' && this.#log.enabled('debug')) {
-      const fields = { client: client.info.id, username: client.username, plugin: plugin ?? undefined, action, topic, rule: rule ?? undefined };
-      this.#log.debug(fields, outcome === 'deny' ? 'denied' : 'faulted');
+    const level = outcome === 'fault' ? 'warn' : 'info';
+    const message = MESSAGES[action][outcome];
+    if (outcome === 'allow' ? this.decisions.samples() : this.decisions.takes(level, client, message)) {
+      this.#write(level, message, client, { hook, topic, plugin, rule, code: hex(reasonCode), detail });
     }
+    this.#tellDecided(hook, plugin, outcome, reasonCode, client, action, topic, rule);
+  }
+
+  #tellDecided(
+    hook: string,
+    plugin: string | null,
+    outcome: 'allow' | 'deny' | 'fault',
+    reasonCode: number,
+    client: GateClient,
+    action: RuleAction | 'refresh',
+    topic: string | null,
+    rule: string | null,
+  ): void {
     if (!this.hears('decisionMade')) return;
     const news: DecisionNews = { hook, plugin, outcome, client: client.info, username: client.username, action, topic, rule, reasonCode };
     this.tell('decisionMade', news);
   }
+
+  /** One of so many publishes that rules alone allow; asks them again for the rule. */
+  #samplePublish(client: GateClient, topic: string, qos: 0 | 1 | 2, retain: boolean): void {
+    if (!this.decisions.samples()) return;
+    client.rules('publish', topic, qos, retain);
+    const { plugin = null, from = null } = client.binding.lastRule ?? {};
+    this.#write('info', MESSAGES.publish.allow, client, { hook: 'authorize', topic, plugin, rule: from, code: hex(0) });
+  }
+
+  #write(level: DecisionLevel, message: string, client: GateClient, fields: Readonly<Record<string, unknown>>): void {
+    const { id, connection, protocol } = client.info;
+    const said = Object.entries(fields).filter(([, value]) => value !== null && value !== '');
+    this.decisions.write(
+      level,
+      { client: id, username: client.username, address: connection.address, protocol, ...Object.fromEntries(said) },
+      message,
+    );
+  }
 }
 
-function hex(code: number): string {
-  return `0x${code.toString(16).padStart(2, '0')}`;
-}
+const MESSAGES = {
+  publish: { allow: 'publish allowed', deny: 'publish denied', fault: 'publish not judged: unavailable' },
+  subscribe: { allow: 'subscription allowed', deny: 'subscription denied', fault: 'subscription not judged: unavailable' },
+  receive: { allow: 'receive allowed', deny: 'receive denied', fault: 'receive not judged: unavailable' },
+  refresh: { allow: 'client confirmed', deny: 'client no longer allowed', fault: 'client not confirmed: unavailable' },
+} as const;
+
+/** What a CONNECT is answered does not depend on its chain. */
+const NO_CHAIN = { denyPublish: 'acknowledge', publishFault: 'disconnect' } as const;

@@ -122,7 +122,8 @@ export class LeaseKeeper {
         client.barred = true;
         this.#stop(code, 'the identity no longer stands');
       } else {
-        this.#gate.decided('refreshIdentity', client.authority, 'fault', 0x89, client, 'refresh', null, null);
+        const detail = outcome.kind === 'fault' ? outcome.detail : `an authority answered ${outcome.kind}`;
+        this.#gate.decided('refreshIdentity', client.authority, 'fault', 0x89, client, 'refresh', null, null, detail);
         this.#identityStaleSince ??= this.#gate.now();
         if (this.#graceLeft(this.#identityStaleSince) <= 0) client.barred = true;
         this.#retry((inMs) => this.#refreshIn(inMs), this.#identityStaleSince, 'the identity could not be confirmed');
@@ -149,7 +150,7 @@ export class LeaseKeeper {
       }
       this.#policyPending = null;
       if (result.kind === 'fault') {
-        this.#gate.decided('loadPolicy', result.plugin, 'fault', 0x89, client, 'refresh', null, null);
+        this.#gate.decided('loadPolicy', result.plugin, 'fault', 0x89, client, 'refresh', null, null, result.detail);
         this.#policyStaleSince ??= this.#gate.now();
         // What a replica has not heard of yet is no failure of the source: it is asked again for as long as one answer may take.
         const patience = result.outdated ? standing.chain.deadlineMs : 0;

@@ -10,6 +10,8 @@ export class TopicEntry {
   /** The topic name in UTF-8. */
   readonly bytes: Buffer;
   readonly topic: string;
+  /** For the router: whether it has made a route for it before. */
+  routed = false;
   /** Next entry of the same bucket. */
   next: TopicEntry | null;
 
@@ -41,6 +43,8 @@ export class TopicTable {
 
   /** The entry of these bytes, or null if they were not seen in this epoch. */
   find(buffer: Uint8Array, start: number, end: number): TopicEntry | null {
+    // Not even its hash is worth making: it is nowhere.
+    if (end - start > this.#maxTopicBytes) return null;
     const hash = this.#hash(buffer, start, end);
     let entry = this.#buckets[hash & (this.#buckets.length - 1)] as TopicEntry | null;
     while (entry !== null) {

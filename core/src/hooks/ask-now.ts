@@ -26,5 +26,5 @@ export function askNow(plugin: AskedPlugin, hook: HookName, handler: Handler, re
 
 function refuse(plugin: AskedPlugin, hook: HookName, kind: FaultKind, detail: string, tools: HostTools): PluginOutcome {
   tools.faults.add(plugin.name, hook, kind, detail);
-  return fault(plugin.name, detail, kind === 'overload', kind === 'undeclared');
+  return fault(plugin.name, detail, kind === 'overload');
 }

@@ -20,6 +20,8 @@ export interface HostTools {
 /** A log without a level of its own to set. */
 export interface PlainLog extends PluginLog {
   child(fields: LogFields): PlainLog;
+  /** A text without secrets of the configuration. */
+  hide(text: string): string;
 }
 
 /** What one start of a plugin works with: the broker's, or in a thread of its own what stands for it there. */

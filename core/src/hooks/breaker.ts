@@ -44,7 +44,6 @@ export class Breaker {
     if (this.#probe !== question) return;
     this.#probe = null;
     this.#open = false;
-    this.#failures.length = 0;
   }
 
   /** The question ended without a sign of the backend. */

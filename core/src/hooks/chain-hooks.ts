@@ -150,7 +150,10 @@ export class Chain implements ChainHooks {
   #makeWalk(hook: AskableHook): Walk<Outcome> {
     const judge = JUDGES[hook === 'authorize' && this.spec.combine === 'first-match' ? 'authenticate' : hook];
     const ask: AskOne<Outcome> = (plugin, fold, next) =>
-      plugin.ask(hook, fold.request, fold.options, (outcome) => next(judge(answerOf(outcome), fold, plugin, hook)));
+      plugin.ask(hook, fold.request, fold.options, (outcome) => {
+        fold.options.heard?.(plugin.name, outcome);
+        next(judge(answerOf(outcome), fold, plugin, hook));
+      });
     return new Walk(hook, this.#asked(hook), this.#tools, { ask, runOut: (fold) => fold.standing ?? NOBODY[hook], broken: (failed) => failed });
   }
 }

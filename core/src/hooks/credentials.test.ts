@@ -32,15 +32,18 @@ function login(rig: Rig, password: string | null = SECRET): { ended: Outcome[]; 
   return { ended, cancel: () => pending?.cancel() };
 }
 
-/** Uses the credentials of one login and returns what came out. */
+/** Uses the credentials of one login and returns what came out. What is thrown there would end as a fault of the plugin; here it is thrown on. */
 async function using<T>(use: (credentials: Credentials) => T, password: string | null = SECRET, capabilities: ['credentials'] | [] = []): Promise<T> {
-  let result: T | undefined;
-  const rig = await rigFor(async (credentials) => {
-    result = await use(credentials);
-  }, capabilities);
-  login(rig, password);
-  await turn();
-  return result as T;
+  return await new Promise<T>((resolve, reject) => {
+    const attempt = async (credentials: Credentials): Promise<void> => {
+      try {
+        resolve(await use(credentials));
+      } catch (error) {
+        reject(error);
+      }
+    };
+    rigFor(attempt, capabilities).then((rig) => login(rig, password), reject);
+  });
 }
 
 test('credentials show the username and whether there is a password, and never the password', async () => {
@@ -131,6 +134,26 @@ test('a hash that waits is withdrawn when its question is over, and makes room',
   const next = login(rig);
   await turn();
   assert.deepEqual(next.ended, [], 'it waits, instead of being refused');
+});
+
+test('whoever waits for a hash that was withdrawn is told so', async () => {
+  const slow = slowVerifier();
+  const waiting: Promise<boolean>[] = [];
+  const rig = await rigFor(
+    (credentials) => {
+      const verified = credentials.verify('x');
+      waiting.push(verified);
+      return verified;
+    },
+    [],
+    slow.verify,
+  );
+  login(rig);
+  login(rig).cancel();
+  await assert.rejects(
+    waiting[1] as Promise<boolean>,
+    (error) => error instanceof HashQueueFull && /before the password was hashed/.test(error.message),
+  );
 });
 
 test('credentials that a plugin keeps verify nothing after their question', async () => {

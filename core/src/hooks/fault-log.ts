@@ -42,9 +42,19 @@ export class FaultLog {
   /** A question that a plugin did not answer as it must. */
   add(plugin: string, hook: string, kind: FaultKind, cause: string): void {
     const overload = kind === 'overload';
+    const counts = this.#stats.ofPlugin(plugin);
     if (overload) this.#stats.pluginOverloads += 1;
     else this.#stats.pluginFaults += 1;
+    if (overload) counts.overloads += 1;
+    else counts.faults += 1;
+    if (kind === 'timeout') counts.timeouts += 1;
     this.#write(overload ? ERRORS.pluginOverload : ERRORS.pluginFault, plugin, hook, kind, cause, 'a plugin failed, the question is refused');
+  }
+
+  /** An answer that does not count. */
+  ignored(plugin: string, which: 'lateAnswers' | 'secondAnswers' | 'foreignAnswers'): void {
+    this.#stats[which] += 1;
+    this.#stats.ofPlugin(plugin)[which] += 1;
   }
 
   /** An error outside a question: in a timer, a listener, a callback. */

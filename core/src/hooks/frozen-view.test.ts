@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { frozenView } from './frozen-view.js';
+import { frozenConfig, frozenView } from './frozen-view.js';
 
 test('data is copied and frozen all the way down, the original stays as it is', () => {
   const original = { a: { b: [1, { c: 2 }] }, bytes: new Uint8Array([1, 2]), none: null };
@@ -45,4 +45,14 @@ test('an instance is shared only when nothing leads from it to its class', () =>
   assert.notEqual(frozenView(unfrozen), unfrozen);
   Object.freeze(Closed.prototype);
   assert.equal(frozenView(unfrozen), unfrozen);
+});
+
+test('configuration keeps its lists and its empty values, and its objects lose their prototype', () => {
+  const config = frozenConfig({ list: [1, { a: null }], none: null, text: 'x', yes: true }) as Record<string, unknown>;
+  assert.equal(JSON.stringify(config), '{"list":[1,{"a":null}],"none":null,"text":"x","yes":true}');
+  const list = config.list as unknown[];
+  assert.ok(Array.isArray(list) && Object.isFrozen(list) && Object.isFrozen(list[1]));
+  assert.equal(Object.getPrototypeOf(config), null);
+  assert.equal(Object.getPrototypeOf(list[1]), null);
+  assert.equal(frozenConfig(null), null);
 });

@@ -121,9 +121,10 @@ export class Globals implements GlobalHooks {
   #tenantWalk(): Walk<TenantOutcome> {
     return new Walk<TenantOutcome>('resolveTenant', this.#asked('resolveTenant'), this.#tools, {
       ask: (plugin, fold, next) =>
-        plugin.ask('resolveTenant', fold.request, fold.options, (outcome) =>
-          next(outcome.kind === 'nothing' ? undefined : tenantOf(plugin, outcome)),
-        ),
+        plugin.ask('resolveTenant', fold.request, fold.options, (outcome) => {
+          fold.options.heard?.(plugin.name, outcome);
+          next(outcome.kind === 'nothing' ? undefined : tenantOf(plugin, outcome));
+        }),
       runOut: () => NOTHING as Extract<GivenOutcome, { kind: 'nothing' }>,
       broken: (failed) => failed,
     });

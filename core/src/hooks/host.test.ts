@@ -279,6 +279,63 @@ test('a failed start leaves nothing behind: its callbacks run, its timers end, i
   contexts = [];
 });
 
+test('retire: what was asked is answered, also what follows from an answer, and only then the plugins are disposed of', async () => {
+  const rig = await preparedRig(
+    [
+      plugin('p', (hooks, { onDispose }) => {
+        hooks.authenticate.tap(
+          (_request, decide) => new Promise((resolve) => answers.push(() => resolve(decide.allow({ identity: { username: 'u' } })))),
+        );
+        hooks.admitClient.tap((_request, decide) => new Promise((resolve) => answers.push(() => resolve(decide.pass()))));
+        onDispose(() => void ends.push('disposed'));
+      }),
+    ],
+    [chain({ guards: ['p'], authenticate: ['p'] })],
+  );
+  const answers: (() => void)[] = [];
+  const ends: string[] = [];
+  const door = rig.host.chain('default');
+  door.ask('admitClient', CONNECT, rig.options(), (guarded) => {
+    ends.push(guarded.kind);
+    door.ask('authenticate', CONNECT, rig.options(), (outcome) => ends.push(outcome.kind));
+  });
+  const retired = rig.host.retire();
+  await turn();
+  answers.shift()?.();
+  await turn();
+  assert.deepEqual(ends, ['pass']);
+  answers.shift()?.();
+  await retired;
+  assert.deepEqual(ends, ['pass', 'allow', 'disposed']);
+});
+
+test('retire: whoever is not answered within pluginDrainMs gets a fault', async () => {
+  const silent = (hooks: BrokerHooks) => hooks.authenticate.tap(() => new Promise(() => {}));
+  const rig = await preparedRig([plugin('p', silent, { spec: { timeoutMs: 60_000 } })], [chain({ authenticate: ['p'], deadlineMs: 60_000 })], {
+    limits: { pluginDrainMs: 700 },
+  });
+  const ended: Outcome[] = [];
+  rig.host.chain('default').ask('authenticate', CONNECT, rig.options(60_000), (outcome) => ended.push(outcome));
+  const retired = rig.host.retire();
+  await turn();
+  rig.clock.advance(600);
+  await turn();
+  assert.equal(ended.length, 0);
+  rig.clock.advance(200);
+  await retired;
+  assert.equal(ended[0]?.kind, 'fault');
+});
+
+test('retire: gives way to a disposal', async () => {
+  const rig = await preparedRig([plugin('p', (hooks) => hooks.authenticate.tap(() => new Promise(() => {})))], [AUTH]);
+  const ended: Outcome[] = [];
+  rig.host.chain('default').ask('authenticate', CONNECT, rig.options(), (outcome) => ended.push(outcome));
+  const retired = rig.host.retire();
+  await rig.host.dispose();
+  await retired;
+  assert.equal(ended[0]?.kind, 'fault');
+});
+
 test('dispose: questions end as faults, signals are aborted, callbacks run last in first out, and nothing is answered any more', async () => {
   const order: string[] = [];
   let signal: AbortSignal | null = null;

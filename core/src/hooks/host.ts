@@ -12,11 +12,15 @@ import { type GlobalHooks, Globals } from './global-hooks.js';
 import { HashQueue, type VerifyPassword } from './hash-queue.js';
 import type { LoadedPlugin } from './loader.js';
 import { endLives, PluginLife } from './plugin-life.js';
-import type { PluginRuntime, PluginState } from './plugin-runtime.js';
+import type { PluginRuntime, PluginStanding, PluginState } from './plugin-runtime.js';
 import type { ChainSpec, HostServices, PluginSpec } from './specs.js';
 import { StartError, type StartProblem } from './start-error.js';
 import { VerifiedCache } from './verified-cache.js';
+import { within } from './within.js';
 import { workerDefinition } from './worker/worker-definition.js';
+
+/** How often it is looked whether somebody still needs plugins that are to retire, in milliseconds. */
+const LOOK_AGAIN_MS = 50;
 
 export interface HostOptions {
   /** In the order of the file, which is the asking order of hooks that concern every plugin. */
@@ -50,6 +54,8 @@ export class PluginHost {
   constructor(options: HostOptions) {
     const { log, stats, wheel, limits } = options;
     this.#options = options;
+    // Before any of their code runs with them.
+    log.keepSecret(options.plugins.flatMap(({ spec }) => spec.secrets ?? []));
     const verified = new VerifiedCache(wheel.clock, limits.verifiedPasswords, limits.verifiedPasswordMs);
     const hashes = new HashQueue(options.verify, verified, limits.hashConcurrency, limits.hashQueue);
     this.#tools = { log, stats, wheel, limits, hashes, faults: new FaultLog(log, stats, wheel) };
@@ -74,9 +80,24 @@ export class PluginHost {
     return this.#options.plugins.map(({ spec, loaded }) => ({ name: spec.name, root: loaded.root }));
   }
 
+  /** Where the code of each entry comes from. */
+  get packages(): ReadonlyMap<string, LoadedPlugin> {
+    return new Map(this.#options.plugins.map(({ spec, loaded }) => [spec.name, loaded]));
+  }
+
   /** How far each plugin is. */
   get states(): ReadonlyMap<string, PluginState> {
     return new Map(this.#lives.map(({ name, runtime }) => [name, runtime.state]));
+  }
+
+  /** Every plugin at this moment, in the order of the file. */
+  get standings(): ReadonlyMap<string, PluginStanding> {
+    return new Map(this.#lives.map(({ name, runtime }) => [name, runtime.standing]));
+  }
+
+  /** Whether a plugin of startup mode `wait` is down: `ready` will not resolve before it is there. */
+  get waits(): boolean {
+    return this.#lives.some(({ runtime }) => runtime.spec.startup === 'wait' && runtime.state === 'down');
   }
 
   /**
@@ -103,9 +124,35 @@ export class PluginHost {
     return this.#ready.promise;
   }
 
-  /** The configuration is as before: tells plugins to read again what they keep outside of it. */
-  async reload(): Promise<void> {
-    for (const life of this.#lives) if (life.runtime.state === 'ready') await life.instance.reload();
+  /** The configuration is as before: tells plugins to read again what they keep outside of it. Resolves with what they could not use. */
+  async reload(): Promise<StartProblem[]> {
+    const problems: StartProblem[] = [];
+    for (const { name, runtime, instance } of this.#lives) {
+      if (runtime.state !== 'ready') continue;
+      for (const message of await instance.reload()) problems.push({ path: ['plugins', name], message });
+    }
+    return problems;
+  }
+
+  /**
+   * Disposes when the questions that were put have been answered and nobody `isNeeded` by, at most after `pluginDrainMs` milliseconds: who is
+   * being judged by these plugins is judged by them to the end. Another configuration is in force already.
+   */
+  async retire(isNeeded: () => boolean = () => false): Promise<void> {
+    const { wheel, limits } = this.#tools;
+    let over = false;
+    const unused = new Promise<void>((resolve) => {
+      const check = (): void => {
+        if (over || !this.#lives.every(({ runtime }) => runtime.idle)) return;
+        if (this.#ending !== null || !isNeeded()) resolve();
+        else wheel.after(LOOK_AGAIN_MS, check);
+      };
+      for (const { runtime } of this.#lives) runtime.onIdle = check;
+      check();
+    });
+    await within(wheel, limits.pluginDrainMs, () => unused);
+    over = true;
+    await this.dispose();
   }
 
   /** Ends open questions as faults, then stops the plugins, the last one first, within 5,000 milliseconds. */
@@ -170,8 +217,7 @@ export class PluginHost {
   #rebuild(): void {
     for (const chain of this.#chains.values()) chain.rebuild();
     this.#globals.rebuild();
-    const waiting = this.#lives.some(({ runtime }) => runtime.spec.startup === 'wait' && runtime.state === 'down');
-    if (!waiting) this.#ready.open();
+    if (!this.waits) this.#ready.open();
   }
 
   async #end(): Promise<void> {

@@ -27,7 +27,7 @@ export function isFailure(judged: PluginOutcome | Failure): judged is Failure {
 }
 
 interface Counting {
-  readonly stats: { foreignAnswers: number };
+  readonly faults: { ignored(plugin: string, which: 'foreignAnswers'): void };
 }
 
 /** What a returned value amounts to. The only way from a plugin's answer to an outcome that is not a fault. */
@@ -41,7 +41,7 @@ export function judgeAnswer(
   const answer = readAnswer(value, question);
   if (answer === null) return { kind: 'no-decision', detail: `answered with ${kindOf(value)} instead of a decision` };
   if (answer === 'foreign') {
-    tools.stats.foreignAnswers += 1;
+    tools.faults.ignored(plugin.name, 'foreignAnswers');
     return { kind: 'foreign-decision', detail: 'answered with a decision of another question' };
   }
   const said = answer.verb === 'malformed' ? answer.intended : answer.verb;

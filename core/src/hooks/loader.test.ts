@@ -83,7 +83,8 @@ test('the module is found through exports or main as Node finds it', async () =>
 test('a package that is not one is refused', async () => {
   assert.match(await refusal(await make(GOOD, null)), /package\.json is missing; a plugin is a package/);
   assert.match(await refusal(await make(GOOD, '{')), /package\.json is not a JSON object/);
-  assert.match(await refusal(await make(GOOD, [])), /package\.json is not a JSON object/);
+  for (const text of ['[]', 'null', '7', '"x"', 'true'])
+    assert.match(await refusal(await make(GOOD, text)), /package\.json is not a JSON object/, text);
   assert.match(await refusal(await make(null)), /does not exist; has the package been built\?/);
   assert.match(await refusal(await make(GOOD, { type: 'module', exports: { './other': './index.js' } })), /"exports" .* no module for "import"/);
   assert.match(await refusal(await make(GOOD, { type: 'module', main: '../p1/index.js' })), /is outside of its folder/);

@@ -50,14 +50,20 @@ export class PluginInstance {
     this.#stage = 'running';
   }
 
-  async reload(): Promise<void> {
+  /** Runs the plugin's `onReload` callbacks; it has as long as for its start. Resolves with why any of them could not. */
+  async reload(): Promise<string[]> {
+    const { wheel, limits } = this.#init.tools;
+    const problems: string[] = [];
     for (const callback of this.#reloaders) {
       try {
-        await callback();
+        const settled = await within(wheel, limits.pluginStartMs, async () => callback());
+        if (!settled) throw new Error(`onReload has not settled within ${limits.pluginStartMs} ms`);
       } catch (error) {
+        problems.push(this.#log.hide(errorText(error)));
         this.#log.error({ cause: errorText(error) }, 'a plugin could not reload; it goes on as before');
       }
     }
+    return problems;
   }
 
   /** Tells the plugin to stop; its signal is aborted and its timers end at once. */

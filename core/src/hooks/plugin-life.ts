@@ -112,7 +112,7 @@ export class PluginLife {
       this.#adopt(this);
     } catch (error) {
       // What it taps does not fit the chains; that does not get better by trying.
-      this.runtime.becomeDown(this.#instance.registry, errorText(error));
+      this.runtime.becomeDown(this.#instance.registry, this.#text(error));
       this.#tools.log.error({ plugin: this.name, cause: errorText(error) }, 'a plugin started, but the configuration does not fit it');
       await this.#stopInstance();
       return;
@@ -127,7 +127,7 @@ export class PluginLife {
   }
 
   #beDown(error: unknown): void {
-    this.runtime.becomeDown(this.#instance.registry, errorText(error));
+    this.runtime.becomeDown(this.#instance.registry, this.#text(error));
     if (this.#ended) return;
     this.#retry = this.#tools.wheel.after(this.#retryMs, () => void this.#tryAgain());
     this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
@@ -142,7 +142,12 @@ export class PluginLife {
   }
 
   #startError(error: unknown): StartError {
-    return new StartError([{ path: ['plugins', this.name], message: `plugin ${this.name} could not start: ${errorText(error)}` }], { cause: error });
+    return new StartError([{ path: ['plugins', this.name], message: `plugin ${this.name} could not start: ${this.#text(error)}` }], { cause: error });
+  }
+
+  /** What a plugin says of itself, without its secrets: it is shown by other ways than the log, too. */
+  #text(error: unknown): string {
+    return this.#tools.log.hide(errorText(error));
   }
 }
 

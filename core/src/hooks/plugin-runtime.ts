@@ -11,6 +11,17 @@ import { assumedTaps, type TapRegistry } from './tap-registry.js';
 /** `down`: its start failed and is tried again; it counts as faulting until then. */
 export type PluginState = 'starting' | 'ready' | 'down' | 'stopped';
 
+/** A plugin at this moment, for people. */
+export interface PluginStanding {
+  readonly state: PluginState;
+  /** What its last start failed with; null unless it is down. */
+  readonly whyDown: string | null;
+  readonly breaker: 'open' | 'closed';
+  /** Questions that it works on, and that wait for their turn. */
+  readonly asked: number;
+  readonly waiting: number;
+}
+
 /** One plugin as the chains see it: what it taps, and how many questions it may hold at a time. */
 export class PluginRuntime implements AskedPlugin, QuestionOwner {
   readonly spec: PluginSpec;
@@ -25,6 +36,8 @@ export class PluginRuntime implements AskedPlugin, QuestionOwner {
   #state: PluginState = 'starting';
   #whyDown = 'not started';
   #working = false;
+  /** Called when a question ended and none is left. */
+  onIdle: (() => void) | null = null;
 
   constructor(spec: PluginSpec, definition: PluginDefinition, tools: HostTools) {
     this.spec = spec;
@@ -45,6 +58,17 @@ export class PluginRuntime implements AskedPlugin, QuestionOwner {
 
   get state(): PluginState {
     return this.#state;
+  }
+
+  /** What it is doing at this moment. */
+  get standing(): PluginStanding {
+    return {
+      state: this.#state,
+      whyDown: this.#state === 'down' ? this.#whyDown : null,
+      breaker: this.#breaker.open ? 'open' : 'closed',
+      asked: this.#asked.size,
+      waiting: this.#waiting.size,
+    };
   }
 
   /** What the plugin tapped, or null before it started. */
@@ -108,7 +132,13 @@ export class PluginRuntime implements AskedPlugin, QuestionOwner {
     else this.#breaker.abandoned(question);
   }
 
+  /** Whether nothing that it was asked is open. */
+  get idle(): boolean {
+    return this.#asked.size === 0 && this.#waiting.size === 0;
+  }
+
   slotFree(): void {
+    if (this.onIdle !== null && this.idle) this.onIdle();
     // Not from within itself: each question that is answered at once would add a level to the stack.
     if (this.#working || this.#waiting.size === 0) return;
     this.#working = true;

@@ -71,19 +71,60 @@ test('commands about sessions need a selector that selects, and a reason code th
     assert.throws(() => policy.invalidate(selector as never), TypeError);
   }
   assert.throws(() => sessions.disconnect({ username: 'u' }, 0), TypeError);
+  for (const code of [0x7f, 0x100, 128.5, '128']) assert.throws(() => sessions.disconnect({ username: 'u' }, code as never), TypeError, String(code));
   assert.equal(sessions.disconnect({ username: 'u' }), 1);
+  assert.equal(sessions.disconnect({ tenant: 't' }, 0x80), 1);
+  assert.equal(sessions.disconnect({ clientId: 'c' }, 0xff), 1);
   assert.equal(sessions.release('c', 't'), true);
   policy.invalidate({ username: 'u' }, 7);
   assert.deepEqual(rig.services.calls, [
     ['disconnect', { username: 'u' }, 0x98],
+    ['disconnect', { tenant: 't' }, 0x80],
+    ['disconnect', { clientId: 'c' }, 0xff],
     ['release', 'c', 't'],
     ['invalidate', 'p', { username: 'u' }, 7],
   ]);
 });
 
+test('retained messages are looked up in the tenant that is named, at most so many', async () => {
+  const { rig, context } = await started(['retained']);
+  const { retained } = context;
+  retained.get('a');
+  retained.get('a', 't');
+  retained.match('#');
+  retained.match('#', { tenant: 't', limit: 5 });
+  assert.deepEqual(rig.services.calls, [
+    ['retainedGet', 'a'],
+    ['retainedGet', 'a', 't'],
+    ['retainedMatch', '#', { limit: 1000 }],
+    ['retainedMatch', '#', { tenant: 't', limit: 5 }],
+  ]);
+});
+
+test('every way of using a service asks for its capability', async () => {
+  const { rig, context } = await started([]);
+  const { sessions, policy, retained } = context;
+  const uses: (() => unknown)[] = [
+    () => sessions.find({ clientId: 'c' }),
+    () => sessions.disconnect({ clientId: 'c' }),
+    () => sessions.recheck({ clientId: 'c' }),
+    () => sessions.release('c'),
+    () => policy.setTemplate('t', []),
+    () => policy.removeTemplate('t'),
+    () => policy.replaceTemplates(new Map()),
+    () => policy.invalidate('all'),
+    () => retained.get('a'),
+    () => retained.match('#'),
+  ];
+  for (const use of uses) assert.throws(use, /does not ask for the capability/, String(use));
+  assert.deepEqual(rig.services.calls, []);
+});
+
 test('templates are attributed to the plugin and copied; rules of the wrong form change nothing', async () => {
   const { rig, context } = await started(['policy']);
   const rule = { effect: 'allow' as const, actions: ['publish' as const], pattern: 'a/#', from: 'file:1' };
+  assert.throws(() => context.policy.setTemplate(7 as never, [rule]), TypeError);
+  assert.throws(() => context.policy.replaceTemplates(new Map([[7, [rule]]]) as never), TypeError);
   context.policy.setTemplate('t', [rule]);
   rule.pattern = '#';
   context.policy.removeTemplate('t');
@@ -110,6 +151,18 @@ test('a store is provided from start and not later', async () => {
   const { services } = await preparedRig([p], []);
   assert.deepEqual(services.calls, [['provideSessionStore', 'p', store]]);
   assert.throws(() => (context as PluginContext | null)?.stores.provideRetainedStore(store), /from start, not later/);
+});
+
+test('a timer needs a time and something to call', async () => {
+  const { rig, context } = await started([]);
+  for (const callback of [undefined, null, 'x', {}]) assert.throws(() => context.timers.after(1, callback as never), TypeError);
+  for (const time of [-1, Number.NaN, Number.POSITIVE_INFINITY, '1']) assert.throws(() => context.timers.every(time as never, () => {}), TypeError);
+  let called = 0;
+  context.timers.after(0, () => {
+    called += 1;
+  });
+  rig.clock.advance(50);
+  assert.equal(called, 1);
 });
 
 test('timers call back on time, can be cancelled, survive what their callbacks throw, and end with the plugin', async () => {

@@ -47,7 +47,10 @@ class PolicyCollection implements Pending {
       const plugin = this.#plugins[i] as PluginRuntime;
       const { client, identity, tenant, tls, reason } = request;
       const asked = { client, identity, tenant, tls, reason, knownVersion: knownVersions.get(plugin.name) ?? null };
-      const pending = plugin.ask('loadPolicy', asked, options, (outcome) => this.#take(i, plugin.name, outcome));
+      const pending = plugin.ask('loadPolicy', asked, options, (outcome) => {
+        if (!this.#over) options.heard?.(plugin.name, outcome);
+        this.#take(i, plugin.name, outcome);
+      });
       if (pending !== null && !this.#over) {
         this.#open ??= [];
         this.#open.push(pending);

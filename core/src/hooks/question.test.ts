@@ -389,6 +389,38 @@ test('a password that a driver quotes in its error does not reach the log', asyn
   assert.doesNotMatch(rig.lines.join(), /hunter22/);
 });
 
+test('nor does a password that it encodes, nor one that an authentication method carries in its data', async () => {
+  const secret = 'hunter/22 "x"';
+  const write = (bytes: Uint8Array): string => {
+    const buffer = Buffer.from(bytes);
+    const forms = [buffer.toString('base64'), buffer.toString('hex'), encodeURIComponent(buffer.toString()), JSON.stringify(buffer.toString())];
+    return [buffer.toString(), ...forms].join(' | ');
+  };
+  const p = plugin(
+    'p',
+    (hooks) => {
+      hooks.authenticate.tap(({ credentials }) => {
+        throw new Error(write(credentials.expose() ?? new Uint8Array()));
+      });
+      hooks.authenticateEnhanced.tap('PLAIN', ({ data }) => {
+        throw new Error(`${write(Buffer.from(secret))} in ${write(data ?? new Uint8Array())}`);
+      });
+    },
+    { capabilities: ['credentials'] },
+  );
+  const rig = await preparedRig([p], [chain({ authenticate: ['p'] })]);
+  const ended: Outcome[] = [];
+  const options = { ...rig.options(), password: { username: 'u', password: Buffer.from(secret) } };
+  rig.host.chain('default').ask('authenticate', CONNECT, options, (outcome) => ended.push(outcome));
+  const data = Buffer.from(`\0user\0${secret}`);
+  const request = { ...CONNECT, method: 'PLAIN', data, step: 1, reauthentication: false, exchange: {}, username: null };
+  rig.host.chain('default').askEnhanced('PLAIN', request, rig.options(), (outcome) => ended.push(outcome));
+  assert.equal(ended.length, 2);
+  const text = [...rig.lines, ...ended.map((outcome) => (outcome.kind === 'fault' ? outcome.detail : 'no fault'))].join('\n');
+  assert.match(text, /\[password\]/);
+  assert.doesNotMatch(text, /hunter|aHVudGVy|68756e746572|no fault/i);
+});
+
 test('enhanced authentication keeps the object of an exchange over its steps', async () => {
   const seen: object[] = [];
   const p = plugin('p', (hooks) =>

@@ -1,5 +1,6 @@
 import type { Credentials, HookName } from '@portcullis/sdk';
 import { WheelTimer } from '../clock.js';
+import { formsOf, without } from '../secrets.js';
 import type { AskedPlugin, Handler, HostTools } from './asked-plugin.js';
 import { endCredentials, makeCredentials } from './credentials.js';
 import type { FaultKind } from './fault-log.js';
@@ -26,6 +27,12 @@ export interface QuestionInit {
 }
 
 const NO_CREDENTIALS: CredentialSource = Object.freeze({ username: null, password: null });
+
+/** Shorter passwords hide nowhere: their letters stand in every text. */
+const MIN_HIDDEN_BYTES = 3;
+const MAX_PARTS = 8;
+/** Bytes of UTF-8 for one character of a text, at most. */
+const MAX_BYTES_PER_CHARACTER = 3;
 
 type State = 'waiting' | 'asked' | 'over';
 
@@ -133,13 +140,13 @@ export class Question implements Pending {
   /** False when this settlement does not count: a second one, or one that comes too late. */
   #firstSettlement(): boolean {
     if (this.#settled) {
-      this.#tools.stats.secondAnswers += 1;
+      this.#tools.faults.ignored(this.#init.plugin.name, 'secondAnswers');
       return false;
     }
     this.#settled = true;
     // The event loop may have stalled past the deadline with the timer not yet run.
     if (this.#state === 'asked' && this.#tools.wheel.clock.now() >= this.#dueAt) this.#expired();
-    if (this.#timedOut) this.#tools.stats.lateAnswers += 1;
+    if (this.#timedOut) this.#tools.faults.ignored(this.#init.plugin.name, 'lateAnswers');
     return this.#state === 'asked';
   }
 
@@ -152,10 +159,11 @@ export class Question implements Pending {
 
   #failed({ kind, detail }: Failure, abort = false): void {
     const { plugin, hook } = this.#init;
-    const text = this.#withoutPassword(detail);
+    // Hidden here and not only in the log: what a question ended with is shown elsewhere, too.
+    const text = this.#tools.log.hide(this.#withoutPassword(detail));
     this.#tools.faults.add(plugin.name, hook, kind, text);
     const failing = kind === 'timeout' || kind === 'unavailable';
-    const unsaid = kind === 'overload' || kind === 'stopped' || kind === 'breaker-open' || kind === 'not-ready';
+    const unsaid = kind === 'overload' || kind === 'stopped' || kind === 'breaker-open';
     const sign = failing ? 'failed' : unsaid ? 'none' : 'answered';
     this.#end(fault(plugin.name, text, kind === 'overload', kind === 'undeclared'), sign, abort);
   }
@@ -192,10 +200,16 @@ export class Question implements Pending {
     this.#controller?.abort();
   }
 
-  /** A driver's error may quote what it was given. */
+  /** A driver's error may quote what it was given: the password, or what an authentication method takes for one. */
   #withoutPassword(detail: string): string {
-    const password = this.#init.options.password?.password?.toString();
-    return password === undefined || password.length < 3 ? detail : detail.replaceAll(password, '[password]');
+    const { request, options } = this.#init;
+    const data = 'data' in request && request.data instanceof Uint8Array ? request.data : null;
+    let text = detail;
+    for (const secret of [options.password?.password ?? null, ...(data === null ? [] : partsOf(data))]) {
+      if (secret === null || secret.length < MIN_HIDDEN_BYTES || secret.length > text.length * MAX_BYTES_PER_CHARACTER) continue;
+      text = without(text, formsOf(secret), '[password]');
+    }
+    return text;
   }
 
   #view(): object {
@@ -210,6 +224,12 @@ export class Question implements Pending {
     }
     return Object.freeze(view);
   }
+}
+
+/** Data of an authentication method as a whole, and what U+0000 divides it into: PLAIN and its kin send a password so. */
+function partsOf(data: Uint8Array): readonly Uint8Array[] {
+  const parts = Buffer.from(data).toString('latin1').split('\0', MAX_PARTS);
+  return [data, ...parts.map((part) => Buffer.from(part, 'latin1'))];
 }
 
 /**

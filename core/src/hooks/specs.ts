@@ -1,4 +1,5 @@
 import type { ClientSelector, ClientSummary, PluginMessage, PolicySelector, RetainedInfo, RetainedStore, Rule, SessionStore } from '@portcullis/sdk';
+import type { PluginOutcome } from './outcome.js';
 
 /** A chain as the host needs it. */
 export interface ChainSpec {
@@ -17,6 +18,8 @@ export interface PluginSpec {
   readonly name: string;
   /** Validated, secrets resolved. */
   readonly config: unknown;
+  /** What references in it stand for; hidden in the log and in errors, whoever shows them. */
+  readonly secrets?: readonly string[];
   readonly timeoutMs: number;
   readonly maxConcurrent: number;
   readonly maxQueue: number;
@@ -41,6 +44,8 @@ export interface AskOptions {
   /** By the wheel's clock: when the whole CONNECT, or this question, must be over. */
   readonly deadlineAt: number;
   readonly password?: CredentialSource;
+  /** Told what each plugin has answered along the way; for whoever explains how the question ended. */
+  readonly heard?: (plugin: string, outcome: PluginOutcome) => void;
 }
 
 export interface CredentialSource {

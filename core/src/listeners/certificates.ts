@@ -26,7 +26,7 @@ export class Certificates {
     this.#source = source;
     this.#wheel = wheel;
     this.#log = log;
-    this.#watch = new FileWatch(wheel, source.files, () => this.#read(false));
+    this.#watch = new FileWatch(wheel, source.files, (settled) => this.#read(false, settled));
     wheel.schedule(this.#ticketTimer, TICKET_KEY_MS);
   }
 
@@ -37,9 +37,10 @@ export class Certificates {
     this.#server.use(source.material);
   }
 
-  /** Reads the files now; what cannot be used is complained of, even again. */
-  refresh(): Promise<void> {
-    return this.#read(true);
+  /** Reads the files now; what cannot be used is complained of, even again. Resolves with the complaint, or null. */
+  async refresh(): Promise<string | null> {
+    await this.#read(true, () => Promise.resolve(true));
+    return this.#complaint;
   }
 
   stop(): void {
@@ -48,16 +49,16 @@ export class Certificates {
   }
 
   /** One reading after the other: an older one must not be put in force after a newer. */
-  #read(asked: boolean): Promise<void> {
-    this.#busy = this.#busy.then(() => this.#readNow(asked));
+  #read(asked: boolean, settled: () => Promise<boolean>): Promise<void> {
+    this.#busy = this.#busy.then(() => this.#readNow(asked, settled));
     return this.#busy;
   }
 
-  async #readNow(asked: boolean): Promise<void> {
+  async #readNow(asked: boolean, settled: () => Promise<boolean>): Promise<void> {
     const source = this.#source;
     try {
       const material = await source.read();
-      if (source !== this.#source) return;
+      if (source !== this.#source || !(await settled())) return;
       const changed = material.digest !== this.#server.material.digest;
       this.#server.use(material);
       this.#complaint = null;
@@ -66,7 +67,7 @@ export class Certificates {
       for (const warning of material.warnings) this.#log.warn({ listener: this.#name }, warning);
     } catch (error) {
       const complaint = errorText(error);
-      if (source !== this.#source || (!asked && complaint === this.#complaint)) return;
+      if (source !== this.#source || !(await settled()) || (!asked && complaint === this.#complaint)) return;
       this.#complaint = complaint;
       this.#log.error({ listener: this.#name }, `${complaint}; the certificates read before stay in force`);
     }

@@ -104,6 +104,11 @@ export class Doorkeeper {
     for (const tell of this.#waiting.splice(0)) tell();
   }
 
+  /** Sockets that are open, without those that are only there to be refused. */
+  get open(): number {
+    return this.#open;
+  }
+
   /** Resolves when no socket of the listener is open. */
   empty(): Promise<void> {
     return this.#there === 0 ? Promise.resolve() : new Promise((resolve) => this.#waiting.push(resolve));

@@ -52,6 +52,11 @@ export class Entrance {
     this.adopted();
   }
 
+  /** Sockets that the doorkeeper let in. */
+  get open(): number {
+    return this.#doorkeeper.open;
+  }
+
   /** Other options are in force. */
   adopted(): void {
     this.#isTrusted = trustedPeers(this.#inForce.options.proxyProtocol?.trusted ?? []);

@@ -34,8 +34,10 @@ export interface Listener {
   adopt(options: ListenerOptions): void;
   /** Where it really listens, with the port that was given out. */
   readonly url: string;
-  /** Reads again what is kept outside of the configuration: certificates. */
-  refresh?(): Promise<void>;
+  /** Connections that are open, without those that are only told that there is no room. */
+  readonly connections: number;
+  /** Reads again what is kept outside of the configuration: certificates. Resolves with why they could not be used, or null. */
+  refresh?(): Promise<string | null>;
   /** Takes no more connections; those that are there stay. */
   close(): Promise<void>;
 }

@@ -1,4 +1,5 @@
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
+import type { Logger } from '../log.js';
 import { bind } from './bind.js';
 import { Certificates } from './certificates.js';
 import { Entrance } from './entrance.js';
@@ -19,7 +20,7 @@ export async function listenStreams(room: ListenerRoom, inForce: InForce, arrive
   const entrance = new Entrance(room, inForce, arrived);
   // Without noDelay a small packet behind an unacknowledged one waits for up to 40 ms.
   const server = createServer({ noDelay: true }, (socket) => entrance.accept(socket));
-  const port = options.scheme === 'unix' ? await bindUnixSocket(server, options, log) : await bind(server, options, log);
+  const port = options.scheme === 'unix' ? await bindSocketFile(server, options, log) : await bind(server, options, log);
   const certificates = entrance.tls === null || options.tls === null ? null : new Certificates(options.name, entrance.tls, options.tls, wheel, log);
   return {
     get options() {
@@ -34,6 +35,9 @@ export async function listenStreams(room: ListenerRoom, inForce: InForce, arrive
     get url() {
       return addressUrl({ ...inForce.options, port });
     },
+    get connections() {
+      return entrance.open;
+    },
     ...(certificates === null ? {} : { refresh: () => certificates.refresh() }),
     close: () =>
       new Promise((resolve) => {
@@ -42,4 +46,11 @@ export async function listenStreams(room: ListenerRoom, inForce: InForce, arrive
         entrance.close();
       }),
   };
+}
+
+/** Resolves with 0, the port that a socket in the file system has not. */
+async function bindSocketFile(server: Server, options: ListenerOptions, log: Logger): Promise<number> {
+  const { path, mode } = options;
+  await bindUnixSocket(server, { path, mode, called: `listener "${options.name}" (${addressUrl(options)})` }, log);
+  return 0;
 }

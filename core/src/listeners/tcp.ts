@@ -24,6 +24,9 @@ export async function listenTcp(room: ListenerRoom, options: ListenerOptions): P
     adopt: (adopted) => {
       inForce.options = adopted;
     },
+    get connections() {
+      return doorkeeper.open;
+    },
     url: urlOf('mqtt', options.host, port, ''),
     close: async () => {
       await new Promise<void>((resolve) => server.close(() => resolve()));

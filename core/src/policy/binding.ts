@@ -2,6 +2,7 @@ import { isTopicFilter, type RuleAction } from '@portcullis/sdk';
 import { Answer } from './answer.js';
 import { ActionBit, actionBit } from './compiled-rules.js';
 import { type AskedFilter, askedFilter, FilterWalk, type Touch } from './filter-walk.js';
+import type { ListedRule } from './nearest-rules.js';
 import type { Layout, RuleSlot } from './rule-slot.js';
 import {
   isProven,
@@ -71,6 +72,11 @@ export class Binding implements Variables {
   get lastRule(): RuleOrigin | null {
     if (last.binding !== this || last.slot === null || last.entry === null) return null;
     return { plugin: last.slot.plugin, from: last.entry.from, effect: last.entry.effect };
+  }
+
+  /** All its rules in their order, for whoever explains an answer. */
+  *listed(): Generator<ListedRule> {
+    for (const { plugin, template, rules } of this.#slots) for (const entry of rules?.entries ?? []) yield { plugin, template, entry };
   }
 
   /** Whether the binding lists one of these templates. */

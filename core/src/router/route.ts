@@ -120,25 +120,94 @@ function someTwice(all: readonly (readonly Target[])[]): boolean {
   return false;
 }
 
-/** Makes the route of a topic from the subscriptions that match it. */
-export function makeRoute(generation: number, epoch: number, matching: readonly Subscription[]): Route {
-  const bySubscriber = new Map<Subscriber, Subscription[]>();
-  const groups = new Map<string, Target[]>();
-  for (const subscription of matching) {
-    if (subscription.shareName !== null) {
-      const members = groups.get(subscription.key);
-      if (members === undefined) groups.set(subscription.key, [new Target([subscription])]);
-      else members.push(new Target([subscription]));
-      continue;
-    }
-    const own = bySubscriber.get(subscription.subscriber);
-    if (own === undefined) bySubscriber.set(subscription.subscriber, [subscription]);
-    else own.push(subscription);
+/** Subscriptions that are merged in one step, unless one subscriber has more. */
+const MOST_PER_STEP = 128;
+/** A sorter that has had so many is not used again: its lists keep their room. */
+const MOST_KEPT = 65_536;
+
+/** What one subscriber has of what was found. */
+interface Own {
+  readonly list: Subscription[];
+  count: number;
+}
+
+/**
+ * Sorts the subscriptions that match a topic by who gets a copy, as they are found. Used again for the next topic, once nobody has the route any
+ * more: new lists of thousands for each would keep the garbage collector busy, while everybody waits.
+ */
+export class Matches {
+  readonly #bySubscriber = new Map<Subscriber, Own>();
+  readonly #groups = new Map<string, Target[]>();
+  readonly #spare: Subscription[][] = [];
+  #subscriber: Subscriber | null = null;
+  #own: Own = { list: [], count: 0 };
+
+  push(subscription: Subscription): void {
+    if (subscription.shareName !== null) return this.#share(subscription);
+    // Those of one subscriber often come one after the other.
+    if (subscription.subscriber !== this.#subscriber) this.#turnTo(subscription.subscriber);
+    const own = this.#own;
+    if (own.count < own.list.length) own.list[own.count] = subscription;
+    else own.list.push(subscription);
+    own.count += 1;
   }
-  return new Route(
-    generation,
-    epoch,
-    [...bySubscriber.values()].map((own) => new Target(own)),
-    [...groups.values()],
-  );
+
+  /** Makes the route, in steps. It has the lists of this object. */
+  *route(generation: number, epoch: number): Generator<undefined, Route> {
+    const targets: Target[] = [];
+    let work = 0;
+    for (const { list, count } of this.#bySubscriber.values()) {
+      // What is left of another topic.
+      if (list.length > count) list.length = count;
+      targets.push(new Target(list));
+      work += count;
+      if (work < MOST_PER_STEP) continue;
+      work = 0;
+      yield;
+    }
+    return new Route(generation, epoch, targets, [...this.#groups.values()]);
+  }
+
+  /** Begins anew, with the lists that it has; false when they are too long to be kept. */
+  reuse(): boolean {
+    let room = 0;
+    // In the order in which they will be asked for: the subscribers of the next topic are likely to be the same.
+    for (const { list } of [...this.#bySubscriber.values()].reverse()) this.#spare.push(list);
+    for (const list of this.#spare) room += list.length;
+    this.#bySubscriber.clear();
+    this.#groups.clear();
+    this.#subscriber = null;
+    return room <= MOST_KEPT;
+  }
+
+  #turnTo(subscriber: Subscriber): void {
+    let own = this.#bySubscriber.get(subscriber);
+    if (own === undefined) {
+      own = { list: this.#spare.pop() ?? [], count: 0 };
+      this.#bySubscriber.set(subscriber, own);
+    }
+    this.#subscriber = subscriber;
+    this.#own = own;
+  }
+
+  #share(subscription: Subscription): void {
+    const members = this.#groups.get(subscription.key);
+    if (members === undefined) this.#groups.set(subscription.key, [new Target([subscription])]);
+    else members.push(new Target([subscription]));
+  }
+}
+
+/** Makes the route of a topic from the subscriptions that match it. */
+export function makeRoute(generation: number, epoch: number, matching: Iterable<Subscription>): Route {
+  const matches = new Matches();
+  for (const subscription of matching) matches.push(subscription);
+  return finished(matches.route(generation, epoch));
+}
+
+/** Takes all steps at once. */
+export function finished<Result>(steps: Generator<undefined, Result>): Result {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
 }

@@ -4,7 +4,7 @@ import type { Limits } from '../limits.js';
 import type { Stats } from '../stats.js';
 import type { Custody } from '../store/index.js';
 import { type RetainedEntry, RetainedTree } from './retained-tree.js';
-import { makeRoute, type Route, type Target } from './route.js';
+import { finished, Matches, type Route, type Target } from './route.js';
 import type { Subscription } from './subscription.js';
 import { TopicTree } from './topic-tree.js';
 
@@ -19,6 +19,10 @@ export class Domain {
   routes: (Route | undefined)[] = [];
   routesEpoch = 0;
   routedTargets = 0;
+  /** The route that was made last for messages that come next, and is not among those: its topic is too long, or it has too many targets. */
+  prepared: Route | null = null;
+  preparedFor: TopicEntry | null = null;
+  preparedBy: Matches | null = null;
   /** Whose turn it is in each shared group. */
   readonly turns = new Map<string, number>();
 
@@ -30,6 +34,14 @@ export class Domain {
 
 /** So many receivers each copy the bytes for themselves; for more, one copy is shared. */
 const FEW_RECEIVERS = 2;
+/** Steps that making a route takes at once; one with more is made in slices. */
+const FIRST_STEPS = 8;
+/** So often making a route in steps begins anew because subscriptions have changed meanwhile; then it is made in one go. */
+const MOST_ATTEMPTS = 3;
+/** As many as are likely to be in use at the same time. */
+const MOST_IDLE_MATCHES = 4;
+/** A route of more subscriptions is remembered when it is made the second time: a flood of new topics would have each live long for nothing. */
+const LARGE_ROUTE = 256;
 /** A route to so few costs about what a look-up does. */
 const CHEAP_TARGETS = 8;
 
@@ -40,6 +52,7 @@ export class Router {
   readonly #custody: Custody;
   readonly #clock: Clock;
   readonly #domains = new Map<string, Domain>();
+  readonly #idleMatches: Matches[] = [];
   /** Grows with whatever takes longer than a look-up, so that whoever reads packets knows when to look at the clock. */
   work = 0;
   /** Hears of shared messages that no member could have. */
@@ -60,6 +73,18 @@ export class Router {
       this.#domains.set(name, domain);
     }
     return domain;
+  }
+
+  /**
+   * What there is to be done before messages of a topic can be routed at no more than the cost of a look-up: null when nothing is left, else the
+   * steps of it. Whoever does not take them, or not to their end, is served all the same, however long that takes.
+   */
+  prepare(domain: Domain, entry: TopicEntry): Iterator<undefined> | null {
+    if (this.#known(domain, entry) !== null) return null;
+    this.work += 1;
+    const making = this.#making(domain, entry);
+    for (let i = 0; i < FIRST_STEPS; i += 1) if (making.next().done === true) return null;
+    return making;
   }
 
   /** Hands the messages of the run to every subscriber of their topic. Returns whether there was one. */
@@ -167,25 +192,62 @@ export class Router {
   }
 
   #route(domain: Domain, entry: TopicEntry): Route {
-    const known = domain.routes[entry.index];
-    if (known !== undefined && known.generation === domain.tree.generation && known.epoch === entry.epoch) return known;
+    const known = this.#known(domain, entry);
+    if (known !== null) return known;
     this.work += 1;
-    const route = makeRoute(domain.tree.generation, entry.epoch, domain.tree.match(entry.topic));
-    this.#remember(domain, entry, known, route);
+    const route = finished(routeInSteps(domain.tree, entry, new Matches()));
+    this.#remember(domain, entry, route);
     return route;
   }
 
-  /** Keeps a route for the next message of its topic. What is kept is bounded: a thousand receivers of every topic would fill the memory. */
-  #remember(domain: Domain, entry: TopicEntry, known: Route | undefined, route: Route): void {
-    if (entry.epoch !== domain.topics.epoch) return;
+  #known(domain: Domain, entry: TopicEntry): Route | null {
+    const { generation } = domain.tree;
+    const known = domain.routes[entry.index];
+    if (known !== undefined && known.generation === generation && known.epoch === entry.epoch) return known;
+    const { prepared } = domain;
+    return domain.preparedFor === entry && prepared !== null && prepared.generation === generation ? prepared : null;
+  }
+
+  *#making(domain: Domain, entry: TopicEntry): Generator<undefined, void> {
+    const { tree } = domain;
+    let matches = this.#idleMatches.pop() ?? new Matches();
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+      const { generation } = tree;
+      const route = yield* routeInSteps(tree, entry, matches);
+      if (generation === tree.generation) return this.#prepared(domain, entry, route, matches);
+      if (!matches.reuse()) matches = new Matches();
+    }
+  }
+
+  /** A route that is remembered keeps its lists; of one that is not they are free when the next is there. */
+  #prepared(domain: Domain, entry: TopicEntry, route: Route, matches: Matches): void {
+    if (this.#remember(domain, entry, route)) return;
+    const { preparedBy } = domain;
+    domain.prepared = route;
+    domain.preparedFor = entry;
+    domain.preparedBy = matches;
+    if (preparedBy?.reuse() === true && this.#idleMatches.length < MOST_IDLE_MATCHES) this.#idleMatches.push(preparedBy);
+  }
+
+  /**
+   * Keeps a route for the next message of its topic, if it may be kept: a thousand receivers of every topic would fill the memory. Returns whether it is.
+   */
+  #remember(domain: Domain, entry: TopicEntry, route: Route): boolean {
+    if (entry.epoch !== domain.topics.epoch) return false;
+    if (route.size > LARGE_ROUTE && !entry.routed) {
+      entry.routed = true;
+      return false;
+    }
+    const known = domain.routes[entry.index];
     if (domain.routesEpoch !== entry.epoch || domain.routedTargets + route.size > this.#limits.maxRouteTargets) {
       domain.routes = [];
       domain.routesEpoch = entry.epoch;
       domain.routedTargets = 0;
     } else if (known !== undefined) domain.routedTargets -= known.size;
-    if (route.size > this.#limits.maxRouteTargets) return;
+    if (route.size > this.#limits.maxRouteTargets) return false;
     domain.routedTargets += route.size;
     domain.routes[entry.index] = route;
+    return true;
   }
 
   /** [MQTT-3.8.3-3] What a client published does not go back to it through a subscription with No Local. */
@@ -269,4 +331,10 @@ export class Router {
     }
     return resting;
   }
+}
+
+function* routeInSteps(tree: TopicTree, entry: TopicEntry, matches: Matches): Generator<undefined, Route> {
+  const { generation } = tree;
+  yield* tree.walk(entry.topic, matches);
+  return yield* matches.route(generation, entry.epoch);
 }

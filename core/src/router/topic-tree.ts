@@ -1,5 +1,13 @@
 import type { Subscription } from './subscription.js';
 
+/** Nodes and subscriptions that are looked at in one step. */
+const MOST_PER_STEP = 128;
+
+/** Takes what is found. */
+export interface Found {
+  push(subscription: Subscription): void;
+}
+
 class Node {
   children: Map<string, Node> | null = null;
   plus: Node | null = null;
@@ -66,29 +74,52 @@ export class TopicTree {
 
   /** Every subscription whose filter matches the topic name. */
   match(topic: string): Subscription[] {
+    const all: Subscription[] = [];
+    const walk = this.walk(topic, { push: (subscription) => void all.push(subscription) });
+    while (walk.next().done !== true);
+    return all;
+  }
+
+  /**
+   * The same in steps; what is found is complete if nobody changed the tree in between. A few thousand filters that differ only in where they have
+   * a `+` all match one topic, and finding them takes milliseconds. Depth first: what waits to be looked at is never more than a few nodes a level.
+   */
+  *walk(topic: string, found: Found): Generator<undefined, void> {
     const levels = topic.split('/');
-    const found: Subscription[] = [];
     // [MQTT-4.7.2-1] A filter that begins with a wildcard does not match a topic that begins with $.
     const dollar = topic.charCodeAt(0) === 0x24;
-    let front: Node[] = [this.#root];
-    for (let i = 0; i < levels.length; i += 1) {
-      const level = levels[i] as string;
-      const next: Node[] = [];
-      for (const node of front) {
-        if (node.hash !== null && !(dollar && i === 0)) collect(found, node.hash);
-        const child = node.children?.get(level);
-        if (child !== undefined) next.push(child);
-        if (node.plus !== null && !(dollar && i === 0)) next.push(node.plus);
-      }
-      if (next.length === 0) return found;
-      front = next;
-    }
-    for (const node of front) {
-      if (node.ends !== null) collect(found, node.ends);
+    const nodes: Node[] = [this.#root];
+    const depths: number[] = [0];
+    let work = 0;
+    for (let node = nodes.pop(); node !== undefined; node = nodes.pop()) {
+      const depth = depths.pop() as number;
+      const wild = !(dollar && depth === 0);
       // `a/#` matches `a` too.
-      if (node.hash !== null) collect(found, node.hash);
+      if (node.hash !== null && wild) {
+        if (node.hash.size <= MOST_PER_STEP) work += collect(found, node.hash);
+        else yield* collectInSteps(found, node.hash);
+      }
+      if (depth === levels.length) {
+        if (node.ends !== null) {
+          if (node.ends.size <= MOST_PER_STEP) work += collect(found, node.ends);
+          else yield* collectInSteps(found, node.ends);
+        }
+      } else {
+        if (node.plus !== null && wild) {
+          nodes.push(node.plus);
+          depths.push(depth + 1);
+        }
+        const child = node.children?.get(levels[depth] as string);
+        if (child !== undefined) {
+          nodes.push(child);
+          depths.push(depth + 1);
+        }
+      }
+      work += 1;
+      if (work < MOST_PER_STEP) continue;
+      work = 0;
+      yield;
     }
-    return found;
   }
 
   #prune(path: Node[], levels: readonly string[]): void {
@@ -124,7 +155,17 @@ function step(node: Node, level: string): Node {
   return child;
 }
 
-/** Spreading a large set into `push` would overflow the stack. */
-function collect(found: Subscription[], set: ReadonlySet<Subscription>): void {
-  for (const subscription of set) found.push(subscription);
+/** Returns how many there were. Not a loop: thousands of nodes with one subscription each would leave thousands of iterators behind. */
+function collect(found: Found, set: ReadonlySet<Subscription>): number {
+  set.forEach(found.push, found);
+  return set.size;
+}
+
+function* collectInSteps(found: Found, set: ReadonlySet<Subscription>): Generator<undefined, void> {
+  let work = 0;
+  for (const subscription of set) {
+    found.push(subscription);
+    work += 1;
+    if (work % MOST_PER_STEP === 0) yield;
+  }
 }

@@ -38,6 +38,16 @@ export type OpenResult =
   | { readonly kind: 'opened'; readonly session: Session; readonly present: boolean }
   | { readonly kind: 'refused'; readonly reasonCode: number };
 
+/** The client identifier is another user's; the user has too many connections; it, or everybody, has too many sessions. */
+export type SessionRefusal = 'owner' | 'user' | 'sessions';
+
+/** The reason codes by which they are told. */
+export const SESSION_REFUSALS: Readonly<Record<SessionRefusal, number>> = {
+  owner: ReasonCode.ClientIdentifierNotValid,
+  user: ReasonCode.QuotaExceeded,
+  sessions: ReasonCode.QuotaExceeded,
+};
+
 /** Publishes a will, judged by the rights of the moment in which it is; `judged` is called when they are no longer needed. */
 export type WillPublisher = (session: Session, message: Message, judged: () => void) => void;
 
@@ -70,33 +80,41 @@ export class SessionRegistry {
    * identifier is refused and its owner is not disturbed.
    */
   open(client: GateClient, outlet: Outlet, cleanStart: boolean, will: Will | null): OpenResult {
+    const refusal = this.refusalOf(client);
+    if (refusal !== null) return this.#refuse(refusal);
     const key = keyOf(client.tenant, client.info.id);
     const held = this.#held.get(key);
-    const { sessionRules } = this.#room.gate;
-    if (held !== undefined) {
-      if (sessionRules.clientIdOwnership === 'principal' && held.session.client.username !== client.username) {
-        return { kind: 'refused', reasonCode: ReasonCode.ClientIdentifierNotValid };
-      }
-    }
-    // A connection that is taken over makes room for this one.
-    const owner = this.#ownerOf(client);
-    const makesRoom = held !== undefined && held.session.outlet !== null && this.#ownerOf(held.session.client) === owner;
-    if (owner !== null && owner.connected - (makesRoom ? 1 : 0) >= this.#room.limits.maxConnectionsPerUser) {
-      this.#room.stats.refusedUser += 1;
-      return { kind: 'refused', reasonCode: ReasonCode.QuotaExceeded };
-    }
     if (held !== undefined) {
       this.#takeOver(held);
       const kept = this.#held.get(key);
       if (kept !== undefined && !cleanStart) return this.#resume(kept, client, outlet, will);
       // [MQTT-3.1.2-4] Clean Start throws the old session away.
       if (kept !== undefined) this.end(kept.session);
-    }
-    if (this.#held.size >= this.#room.limits.maxSessions || (owner?.sessions ?? 0) >= sessionRules.perPrincipal) {
-      this.#room.stats.refusedSessions += 1;
-      return { kind: 'refused', reasonCode: ReasonCode.QuotaExceeded };
+      if (this.#isFull(this.#ownerOf(client))) return this.#refuse('sessions');
     }
     return this.#create(key, client, outlet, will);
+  }
+
+  /** Why an accepted client would get no session, or null. Changes nothing. */
+  refusalOf(client: GateClient): SessionRefusal | null {
+    const held = this.#held.get(keyOf(client.tenant, client.info.id));
+    const { clientIdOwnership } = this.#room.gate.sessionRules;
+    if (held !== undefined && clientIdOwnership === 'principal' && held.session.client.username !== client.username) return 'owner';
+    // A connection that is taken over makes room for this one.
+    const owner = this.#ownerOf(client);
+    const makesRoom = held !== undefined && held.session.outlet !== null && this.#ownerOf(held.session.client) === owner;
+    if (owner !== null && owner.connected - (makesRoom ? 1 : 0) >= this.#room.limits.maxConnectionsPerUser) return 'user';
+    return held === undefined && this.#isFull(owner) ? 'sessions' : null;
+  }
+
+  #isFull(owner: Owner | null): boolean {
+    return this.#held.size >= this.#room.limits.maxSessions || (owner?.sessions ?? 0) >= this.#room.gate.sessionRules.perPrincipal;
+  }
+
+  #refuse(refusal: SessionRefusal): OpenResult {
+    if (refusal === 'user') this.#room.stats.refusedUser += 1;
+    if (refusal === 'sessions') this.#room.stats.refusedSessions += 1;
+    return { kind: 'refused', reasonCode: SESSION_REFUSALS[refusal] };
   }
 
   /**

@@ -548,3 +548,19 @@ test('Each delivery is told to whoever listens, one by one.', () => {
     ],
   );
 });
+
+test('A session with many subscriptions that ends forgets them in slices; what still finds it is dropped.', async () => {
+  const rig = sessionRig();
+  const { session } = connected(rig, ['+#'], DURABLE);
+  for (let i = 0; i < 500; i += 1) session.subscribe(`x/${i}`, { ...OPTIONS, qos: 1 });
+  session.outlet = null;
+  session.discard();
+  assert.equal(session.subscriptions.size, 0);
+  assert.equal(rig.domain.tree.size, 500);
+  rig.publish(numbered('x/499', 1, 1));
+  assert.deepEqual([session.queueLength, rig.stats.droppedSessionEnded], [0, 1]);
+  for (let i = 0; rig.domain.tree.size > 0; i += 1) {
+    assert.ok(i < 500, 'they are never forgotten');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+});

@@ -14,6 +14,10 @@ import { countDrop, type SessionRoom } from './room.js';
 import { SubscriptionMap } from './subscription-map.js';
 import { Waiting } from './waiting.js';
 
+/** Subscriptions of a session that has ended are forgotten at once up to so many, else in slices with so many between two looks at the clock. */
+const FORGOTTEN_AT_ONCE = 64;
+const FORGOTTEN_BETWEEN_LOOKS = 16;
+
 /** The state of one client identifier: subscriptions, what is on its way out and in, and the connection, if there is one. */
 export class Session implements Subscriber {
   readonly clientId: string;
@@ -247,14 +251,33 @@ export class Session implements Subscriber {
 
   /** Gives up everything: the session is over. */
   discard(): void {
-    for (const subscription of this.subscriptions.values()) this.#room.router.unsubscribe(this.domain, subscription);
-    if (this.subscriptions.size > 0) this.subscriptions.clear();
+    this.#forgetSubscriptions();
     for (let delivery = this.#queue.next(); delivery !== null; delivery = this.#queue.next()) this.#drop('session-ended', delivery.message.topic, 1);
     this.#replays.clear();
     this.inFlight.clear();
     this.received.clear();
     this.#asked?.stop();
     this.#resending?.stop();
+  }
+
+  /** All at once, unless they are many and nobody is there who could still get something by them. */
+  #forgetSubscriptions(): void {
+    const { router, turns } = this.#room;
+    const all = [...this.subscriptions.values()];
+    if (all.length > 0) this.subscriptions.clear();
+    let next = 0;
+    const slice = (): void => {
+      const until = turns.begin(this);
+      while (next < all.length) {
+        router.unsubscribe(this.domain, all[next++] as Subscription);
+        if (next % FORGOTTEN_BETWEEN_LOOKS === 0 && turns.over(until)) return turns.later(slice);
+      }
+    };
+    if (all.length > FORGOTTEN_AT_ONCE && this.outlet === null && !this.client.receiveAsks) {
+      // What still finds its way here has nowhere to wait.
+      this.durable = false;
+      turns.later(slice);
+    } else for (const subscription of all) router.unsubscribe(this.domain, subscription);
   }
 
   /** The connection is gone; what was only for it is forgotten. */
@@ -361,7 +384,11 @@ export class Session implements Subscriber {
   }
 
   #drop(reason: DropReason, topic: string, count: number): void {
-    if (reason === 'not-authorized') this.#room.stats.deliveriesDenied += count;
+    if (reason === 'not-authorized') {
+      this.#room.stats.deliveriesDenied += count;
+      // What code was asked about, the gate has recorded itself.
+      if (!this.client.receiveAsks) this.#room.gate.deliveryRefused(this.client, topic, reason, null, count);
+    }
     countDrop(this.#room, reason, this.clientId, this.tenant, topic, count);
   }
 

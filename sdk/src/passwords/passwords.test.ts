@@ -205,6 +205,8 @@ test('mutated hashes never throw, and verify only while they still mean the same
       const parsed = parseStoredHash(text);
       // A digit more can cost seconds within the limits; that is not what is under test.
       if (parsed?.format === 'bcrypt' && parsed.cost > 6) return;
+      // A longer output of scrypt or PBKDF2 begins as the shorter one: one digest in 256 goes on with the byte that was added, and is right.
+      if (parsed !== null && text.length > original.length && text.startsWith(original)) return;
       // The variant letter of bcrypt is a name for one and the same function.
       const same = text === original || (parsed?.format === 'bcrypt' && text.slice(4) === original.slice(4));
       assert.equal(await verifyPassword(bytes('right'), text, { dummy }), same, text);

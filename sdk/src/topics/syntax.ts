@@ -33,7 +33,9 @@ export function isTopicFilter(text: unknown): text is TopicFilter {
 
 /** What a client subscribes to when it joins a group: the group's name, and the filter that rights are judged on. */
 export interface SharedFilter {
+  /** Name of the group. */
   readonly shareName: string;
+  /** The filter behind it. */
   readonly filter: TopicFilter;
 }
 

@@ -5,13 +5,13 @@ import { checkImports, type Tree } from './check-imports.js';
 import { findRings } from './rings.js';
 
 const PACKAGES: Tree['packages'] = new Map([
-  ['sdk', { name: '@portcullis/sdk', dependencies: ['bcryptjs'] }],
-  ['core', { name: 'portcullis', dependencies: ['@portcullis/sdk', 'tapable', 'ws'] }],
-  ['plugins/a', { name: '@portcullis/plugin-a', dependencies: ['@portcullis/sdk', 'pg'] }],
-  ['plugins/b', { name: '@portcullis/plugin-b', dependencies: ['@portcullis/sdk'] }],
-  ['plugins/c', { name: '@portcullis/plugin-c', dependencies: [] }],
-  ['test', { name: '@portcullis/tests', dependencies: ['portcullis'] }],
-  ['test/kit', { name: '@portcullis/testing', dependencies: ['@portcullis/sdk', 'portcullis'] }],
+  ['sdk', { name: '@portcullis/sdk', dependencies: ['bcryptjs'], developmentDependencies: [] }],
+  ['core', { name: 'portcullis', dependencies: ['@portcullis/sdk', 'tapable', 'ws'], developmentDependencies: [] }],
+  ['plugins/a', { name: '@portcullis/plugin-a', dependencies: ['@portcullis/sdk', 'pg'], developmentDependencies: ['@portcullis/testing'] }],
+  ['plugins/b', { name: '@portcullis/plugin-b', dependencies: ['@portcullis/sdk'], developmentDependencies: [] }],
+  ['plugins/c', { name: '@portcullis/plugin-c', dependencies: [], developmentDependencies: [] }],
+  ['test', { name: '@portcullis/tests', dependencies: ['portcullis'], developmentDependencies: [] }],
+  ['test/kit', { name: '@portcullis/testing', dependencies: ['@portcullis/sdk', 'portcullis'], developmentDependencies: [] }],
 ]);
 
 /** Targets that imports may name without standing in the way of what a case is about. */
@@ -183,6 +183,9 @@ describe('the check of imports', () => {
     assert.match(breach('plugins/a/src/y.ts', "import 'portcullis';"), /plugins\/a may not import portcullis/);
     assert.match(breach('plugins/a/src/y.ts', "import '@portcullis/plugin-b';"), /plugins\/a may not import @portcullis\/plugin-b/);
     assert.match(breach('plugins/a/src/y.ts', "import '@portcullis/testing';"), /may not import/);
+    assert.equal(breach('plugins/a/src/y.test.ts', "import '@portcullis/testing';"), '');
+    assert.match(breach('plugins/b/src/y.test.ts', "import '@portcullis/testing';"), /may not import/);
+    assert.match(breach('plugins/a/src/y.test.ts', "import 'portcullis';"), /may not import/);
     assert.match(breach('plugins/a/src/y.ts', "import '../../../core/src/errors.js';"), /leaves its package/);
     assert.match(breach('plugins/a/src/y.ts', "import '../../b/src/index.js';"), /leaves its package/);
     assert.match(breach('plugins/a/src/y.ts', "new URL('../../b/src/index.js', import.meta.url);"), /leaves its package/);

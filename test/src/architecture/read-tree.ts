@@ -20,6 +20,7 @@ export function readTree(root: string): Tree {
     packages.set(path.slice(0, -'/package.json'.length), {
       name: nameOf(manifest),
       dependencies: declared(manifest, 'dependencies', 'peerDependencies'),
+      developmentDependencies: declared(manifest, 'devDependencies'),
     });
   }
   const developmentDependencies = declared(JSON.parse(files.get('package.json') ?? '{}'), 'devDependencies');

@@ -8,7 +8,7 @@ interface Room {
 const GROUND = 'ground floor';
 const ABOVE_SESSION = [GROUND, 'hooks', 'policy', 'gate', 'store', 'router'];
 const ABOVE_CONNECTION = [...ABOVE_SESSION, 'session', 'codec'];
-const EVERYTHING = [...ABOVE_CONNECTION, 'connection', 'listeners', 'config'];
+const EVERYTHING = [...ABOVE_CONNECTION, 'connection', 'listeners', 'config', 'control'];
 
 /** The table of rooms. A lower room may import a higher one, never the other way round. */
 export const ROOMS: Readonly<Record<string, Room>> = {
@@ -23,12 +23,26 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   connection: { mayImport: ABOVE_CONNECTION },
   listeners: { mayImport: [GROUND, 'gate', 'connection'] },
   config: { mayImport: [GROUND] },
+  control: { mayImport: [GROUND, 'listeners'] },
   top: { mayImport: EVERYTHING },
 };
 
 /** Files of the ground floor and of the top; every other file of core stands in the folder of its room. */
-const GROUND_FILES = new Set(['errors', 'limits', 'clock', 'stats', 'log', 'roster', 'turns']);
-const TOP_FILES = new Set(['broker', 'generation', 'index', 'rechecks', 'services']);
+const GROUND_FILES = new Set(['errors', 'limits', 'clock', 'stats', 'log', 'roster', 'secrets', 'turns']);
+const TOP_FILES = new Set([
+  'broker',
+  'broker-status',
+  'explain',
+  'explain-identity',
+  'explain-rules',
+  'generation',
+  'index',
+  'rechecks',
+  'retirement',
+  'services',
+  'testing',
+  'wills',
+]);
 
 /** Modules of Node that reach nothing outside the process. */
 export const PURE_MODULES: ReadonlySet<string> = new Set(['node:buffer', 'node:crypto', 'node:util', 'node:string_decoder']);

@@ -11,7 +11,7 @@ export interface AttackOrder {
   readonly scale: number;
 }
 
-// An attacker has a machine of its own. Here it shares one with those whose latency is measured, and must not take their processor away.
+// For where the campaign could not have it run on idle processors only.
 setPriority(constants.priority.PRIORITY_LOW);
 
 process.on('message', ({ name, port, webUrl, seconds, scale }: AttackOrder) => {

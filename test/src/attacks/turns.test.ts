@@ -120,6 +120,21 @@ describe('a client that sends as much as a read takes', () => {
     await broker.stop();
   });
 
+  it('is served in slices also where one message alone matches more than a slice has room for', async () => {
+    const { broker, looks } = await workingBroker();
+    const attacker = await connected(broker, 'a', 4);
+    for (const filter of plusFilters(12)) attacker.subscribe([[filter, 0]]);
+    for (let i = 0; i < 8000; i += 1) await broker.turn();
+    attacker.read();
+    const { packets, next } = freshTopics(`x/${'a/'.repeat(12)}`, 0, 400);
+    const { turns, most } = await serve(broker, [attacker], looks, () => attacker.peer.send(packets));
+    assert.ok(turns > 3 * next, `${turns} turns for ${next} messages`);
+    assert.ok(most <= MOST_LOOKS + 30, `${most} looks in a turn`);
+    assert.equal(attacker.read().filter(({ cmd }) => cmd === 'publish').length, next);
+    assert.equal(broker.stats.invariantsBroken, 0);
+    await broker.stop();
+  });
+
   it('that asks for many retained messages gets them in slices', async () => {
     const { broker, looks } = await workingBroker();
     const attacker = await connected(broker, 'a', 4);

@@ -4,8 +4,10 @@ import { type ChildProcess, fork } from 'node:child_process';
 export class Worker {
   readonly #child: ChildProcess;
 
-  constructor(script: string) {
-    this.#child = fork(new URL(script, import.meta.url), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  /** `launcher`: a command that starts the one behind it. */
+  constructor(script: string, launcher: readonly string[] = []) {
+    const [execPath = process.execPath, ...execArgv] = launcher.length === 0 ? [] : [...launcher, process.execPath];
+    this.#child = fork(new URL(script, import.meta.url), { execPath, execArgv, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   }
 
   /** Hands over an order, or none, and waits for the answer. */

@@ -229,13 +229,13 @@ describe('enhanced authentication', { concurrency: true }, () => {
     const listener = await scene.open(5);
     await listener.subscribe([['ahead/#', 0]]);
     await eachLevel(LEVELS, async (level) => {
-      const message = publish(level === 5 ? { topic, payload: 'x'.repeat(50_000), properties: '' } : { topic, payload: 'x'.repeat(50_000) });
+      const message = publish(level === 5 ? { topic, payload: 'x'.repeat(100_000), properties: '' } : { topic, payload: 'x'.repeat(100_000) });
       const first = connectOf(level, { clientId: scene.name(), username: 'sleepy', password: 'x', will: { topic, payload: 'w' } });
       const patient = await scene.wire();
       patient.send(first + message);
       const greedy = await scene.wire();
       greedy.send(first);
-      greedy.send(message + message);
+      greedy.send(message + message + message);
       await greedy.expectClosed();
       const connack = readPacketText(await patient.readPacket(), level);
       assert.equal(connack.code, level === 5 ? 0x88 : 3);

@@ -287,8 +287,8 @@ describe('CONNECT', { concurrency: true }, () => {
     // Within its remaining length, the claim alone is enough.
     await scene.speechless('10 ff ff 7f');
     const wire = await scene.wire();
-    wire.send(`10 ff ff 03 ${connect311({ clientId: 'x' })}`);
-    wire.send(Buffer.alloc(65_536));
+    wire.send(`10 ff ff 07 ${connect311({ clientId: 'x' })}`);
+    wire.send(Buffer.alloc(131_072));
     await wire.expectClosed();
     // A refused client may send what it likes behind its CONNECT: it is thrown away.
     const flood = await scene.wire();

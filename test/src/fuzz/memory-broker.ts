@@ -116,8 +116,10 @@ function composition(options: MemoryBrokerOptions): Pick<BrokerOptions, 'config'
     plugins: plugins.map(({ spec }) => ({ ...spec, use: spec.name, useAt: { line: 1, column: 1 }, isolation: 'inProcess' })),
     chains: new Map([['default', { ...chain, ...answers }]]),
     sessions: { clientIdOwnership: 'principal', maxExpirySeconds: 3600, perPrincipal: 10_000, useUsernameAsClientId: false },
+    controlSocket: null,
     limits: makeLimits(options.limits ?? {}),
     logLevel: 'warn',
+    logAllowedEvery: 0,
   };
   return { config, plugins };
 }

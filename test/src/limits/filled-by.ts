@@ -2,6 +2,7 @@
 export type Filling = readonly [file: string, title: string];
 
 const connection = 'core/src/connection/connection.test.ts';
+const control = 'core/src/control/control.test.ts';
 const router = 'core/src/router/router.test.ts';
 const services = 'core/src/hooks/plugin-services.test.ts';
 const credentials = 'core/src/hooks/credentials.test.ts';
@@ -16,6 +17,9 @@ export const FILLED_BY: Readonly<Record<string, readonly Filling[]>> = {
   preAuthBytes: [
     [here('registry-limits'), 'may not send more than preAuthBytes before they are accepted'],
     [here('transports'), 'hold for what comes before the CONNECT is accepted'],
+  ],
+  maxUsernameBytes: [
+    ['core/src/gate/admission.test.ts', 'A username beyond maxUsernameBytes is refused as an unknown one, and nobody is asked about it.'],
   ],
   maxPreAuthTotalBytes: [
     [here('strangers'), 'are bounded in the bytes that they hold together: the newest is closed, and nobody else'],
@@ -105,7 +109,10 @@ export const FILLED_BY: Readonly<Record<string, readonly Filling[]>> = {
   verifiedPasswords: [[credentials, 'as many passwords that matched are remembered as verifiedPasswords says, for verifiedPasswordMs']],
   verifiedPasswordMs: [[credentials, 'as many passwords that matched are remembered as verifiedPasswords says, for verifiedPasswordMs']],
   newsQueue: [['core/src/hooks/news-queue.test.ts', 'news that wait are bounded for each plugin; further ones are dropped and counted']],
+  decisionLogSources: [['core/src/gate/decision-log.test.ts', 'are bounded in what they tell apart']],
+  decisionLogLines: [['core/src/gate/decision-log.test.ts', 'are bounded in lines: what comes beyond is summed up in one']],
   pluginStartMs: [['core/src/hooks/host.test.ts', "a start that does not settle in time ends the broker's start"]],
+  pluginDrainMs: [['core/src/hooks/host.test.ts', 'retire: whoever is not answered within pluginDrainMs gets a fault']],
   pluginTimers: [[services, 'timers call back on time, can be cancelled, survive what their callbacks throw, and end with the plugin']],
   pluginMetrics: [[services, 'metrics are named after the plugin and bounded in number']],
   workerMemoryBytes: [[worker, 'is ended when it holds more memory than it may, in its heap or in buffers, at once or by and by']],
@@ -125,5 +132,8 @@ export const FILLED_BY: Readonly<Record<string, readonly Filling[]>> = {
       'questions given up are remembered up to workerGivenUp: a late answer is told from a second one',
     ],
   ],
+  maxControlConnections: [[control, 'holds at most maxControlConnections, tells the next so, and has room again when one goes']],
+  maxControlRequestBytes: [[control, 'does not read a request that is longer than maxControlRequestBytes to its end']],
+  controlTimeoutMs: [[control, 'closes whoever has not sent a request within controlTimeoutMs, but waits for its own commands']],
   maxWebSocketFrameBytes: [['core/src/listeners/listeners.test.ts', 'A frame that is too large ends the connection.']],
 };

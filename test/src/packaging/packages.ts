@@ -8,7 +8,7 @@ export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** Folders of everything that is published, the SDK first. */
 export function publishedFolders(): string[] {
   const plugins = readdirSync(join(ROOT, 'plugins'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  return ['sdk', 'core', ...plugins.map((entry) => `plugins/${entry.name}`)];
+  return ['sdk', 'core', 'test/kit', ...plugins.map((entry) => `plugins/${entry.name}`)];
 }
 
 /** A manifest as far as these tests look into it. */
@@ -27,8 +27,9 @@ export function readManifest(folder: string): Manifest {
 /** Runs npm without its chatter, and without the settings that the npm around us puts into the environment. */
 export function npm(cwd: string, args: readonly string[]): string {
   const env: NodeJS.ProcessEnv = { npm_config_update_notifier: 'false', npm_config_fund: 'false', npm_config_audit: 'false' };
+  // The test runner around us tells its children by a variable to report to it, and in no form that can be read.
   for (const [name, value] of Object.entries(process.env))
-    if (!/^npm_(?:config_(?:local_prefix|workspace)|package|lifecycle)/.test(name)) env[name] = value;
+    if (!/^npm_(?:config_(?:local_prefix|workspace)|package|lifecycle)|^NODE_TEST_CONTEXT$/.test(name)) env[name] = value;
   try {
     return execFileSync('npm', args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 100_000 });
   } catch (error) {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { makeLimits } from '../../limits.js';
-import { Stats } from '../../stats.js';
 import { AskedFailure } from '../judge-answer.js';
 import type { ToThread, WireAnswer } from './messages.js';
 import { OpenQuestions } from './open-questions.js';
@@ -14,12 +13,14 @@ interface Put {
 
 function rig() {
   const sent: ToThread[] = [];
-  const stats = new Stats();
+  const stats = { secondAnswers: 0, foreignAnswers: 0 };
   const { workerGivenUp } = makeLimits({ workerGivenUp: 2 });
   let gaveUp = 0;
   const questions = new OpenQuestions({
     send: (message) => sent.push(message),
-    stats,
+    ignored: (which) => {
+      stats[which] += 1;
+    },
     maxGivenUp: workerGivenUp,
     gaveUp: () => {
       gaveUp += 1;

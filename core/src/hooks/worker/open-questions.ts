@@ -1,5 +1,4 @@
 import type { Credentials, HookName } from '@portcullis/sdk';
-import type { Stats } from '../../stats.js';
 import { AskedFailure } from '../judge-answer.js';
 import type { FromThread, ToThread, WireAnswer } from './messages.js';
 import { Strange } from './read-message.js';
@@ -20,7 +19,8 @@ const GIVERS: Partial<Readonly<Record<HookName, string>>> = { resolveTenant: 'te
 
 export interface OpenQuestionsInit {
   readonly send: (message: ToThread) => void;
-  readonly stats: Stats;
+  /** An answer that does not count came. */
+  readonly ignored: (which: 'secondAnswers' | 'foreignAnswers') => void;
   /** Questions that were given up and are remembered, so that what comes late is known for what it is. */
   readonly maxGivenUp: number;
   readonly gaveUp: () => void;
@@ -68,13 +68,13 @@ export class OpenQuestions {
     if (message.id > this.#lastId) throw new Strange('an answer to a question that was never put');
     const question = this.#open.get(message.id) ?? this.#givenUp.get(message.id);
     if (question === undefined) {
-      this.#init.stats.secondAnswers += 1;
+      this.#init.ignored('secondAnswers');
       return;
     }
     this.#open.delete(message.id);
     this.#givenUp.delete(message.id);
     if (message.t === 'fault') {
-      if (message.kind === 'foreign-decision') this.#init.stats.foreignAnswers += 1;
+      if (message.kind === 'foreign-decision') this.#init.ignored('foreignAnswers');
       question.reject(new AskedFailure(message.kind, message.detail));
       return;
     }

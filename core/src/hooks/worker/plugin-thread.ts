@@ -89,7 +89,8 @@ export class PluginThread {
       transferList: [asked.port2, waited.port2],
     });
     const send = (message: ToThread) => this.#send(message);
-    this.questions = new OpenQuestions({ send, stats, maxGivenUp: limits.workerGivenUp, gaveUp: () => this.#heartbeat.gaveUp() });
+    const ignored = (which: 'secondAnswers' | 'foreignAnswers') => tools.faults.ignored(spec.name, which);
+    this.questions = new OpenQuestions({ send, ignored, maxGivenUp: limits.workerGivenUp, gaveUp: () => this.#heartbeat.gaveUp() });
     this.news = new ThreadNews(send, stats, limits.workerNews);
     this.#output = new ThreadOutput(tools.log.child({ plugin: spec.name }), limits.workerOutputBytes);
     this.#output.follow(this.#worker.stdout, 'stdout');
@@ -213,8 +214,7 @@ export class PluginThread {
       case 'escaped':
         return tools.faults.escaped(spec.name, message.where, new Error(message.text));
       case 'second':
-        tools.stats.secondAnswers += 1;
-        return;
+        return tools.faults.ignored(spec.name, 'secondAnswers');
       case 'unsaid':
         context.log.warn({ messages: message.count }, 'a plugin said more than is listened to');
     }

@@ -12,7 +12,7 @@ import type { ThreadLink } from './thread-link.js';
 export type ThreadPlugin = Pick<AskedPlugin, 'name' | 'answers'>;
 
 /** The broker counts foreign decisions; here they only need to be recognised. */
-const UNCOUNTED = { stats: { foreignAnswers: 0 } };
+const UNCOUNTED = { faults: { ignored: () => {} } };
 
 /** One question as the thread sees it. The broker has put it, times it and judges what comes back; here it gets its answer, once. */
 export class ThreadQuestion {

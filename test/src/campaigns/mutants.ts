@@ -1,0 +1,66 @@
+// Runs mutants of the rooms that decide against their tests: `node test/dist/campaigns/mutants.js [one in] [seed] [options]`.
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { runCampaign, WIRE_TESTS } from '../mutation/campaign.js';
+import { writeDocument } from '../mutation/document.js';
+import { draw } from '../mutation/draw.js';
+import { allMutants, type Mutant } from '../mutation/mutants.js';
+import { LEAST_SCORE, readRecord, recorded, scoreOf, survives, writeRecord } from '../mutation/record.js';
+
+const USAGE = `usage: mutants.js [one in] [seed] [--workers 2] [--unit] [--only <part of a name>]… [--write | --document]
+  --unit      without the tests over the wire
+  --only      nothing but drawn mutants whose name contains this
+  --write     the figures of this campaign become those of record, in record.json and docs/mutation.md
+  --document  runs nothing, but writes docs/mutation.md from record.json
+`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    workers: { type: 'string', default: '2' },
+    unit: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true, default: [] },
+    write: { type: 'boolean', default: false },
+    document: { type: 'boolean', default: false },
+  },
+});
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const before = readRecord(root);
+const [oneIn = before.oneIn, seed = before.seed] = positionals.map(Number);
+const workers = Number(values.workers);
+const ofRecord = oneIn === before.oneIn && seed === before.seed && values.only.length === 0 && !values.unit;
+if (![oneIn, seed, workers].every(Number.isSafeInteger) || oneIn < 1 || workers < 1 || positionals.length > 2 || (values.write && !ofRecord)) {
+  process.stderr.write(USAGE);
+  process.exit(2);
+}
+// Copies and what runs in them go with the process, and so it has to end by itself.
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => process.exit(130));
+
+function wanted({ key }: Mutant): boolean {
+  return values.only.length === 0 || values.only.some((part) => key.includes(part));
+}
+
+async function run(): Promise<number> {
+  const possible = allMutants(root);
+  const mutants = draw(possible, oneIn, seed).filter(wanted);
+  const print = (line: string) => void process.stdout.write(`${line}\n`);
+  print(`${mutants.length} of ${possible.length} mutants, seed ${seed}`);
+  const verdicts = await runCampaign({ root, mutants, workers, wireTests: values.unit ? [] : WIRE_TESTS, print });
+  const after = recorded(before, verdicts, possible.length);
+  const { drawn, noticed, equivalent, score } = scoreOf(after);
+  print(`${noticed} of ${drawn} noticed; ${(score * 100).toFixed(1)} % of those that are not known to be equivalent (${equivalent})`);
+  if (!ofRecord) return 0;
+  if (values.write) {
+    writeRecord(root, after);
+    writeDocument(root, after);
+  }
+  const unexplained = after.survivors.filter(({ why }) => why === '').map(({ mutant }) => mutant);
+  for (const mutant of unexplained) print(`survived without a reason in record.json: ${mutant}`);
+  const surviving = new Set(verdicts.filter(survives).map(({ mutant }) => mutant.key));
+  const stale = before.survivors.filter(({ mutant }) => !surviving.has(mutant));
+  for (const { mutant } of stale) print(`listed in record.json, but noticed: ${mutant}`);
+  return score >= LEAST_SCORE && unexplained.length === 0 && (stale.length === 0 || values.write) ? 0 : 1;
+}
+
+if (values.document) writeDocument(root, before);
+else process.exitCode = await run();

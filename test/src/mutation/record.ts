@@ -1,0 +1,78 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Verdict } from './campaign.js';
+
+/** A mutant that no test notices, and why that is so. */
+export interface Survivor {
+  readonly mutant: string;
+  /** Equivalent: whatever is asked, the mutated code gives the same answers. Else it is a gap, and the reason says why it may stay open. */
+  readonly equivalent: boolean;
+  readonly why: string;
+}
+
+export interface RoomFigures {
+  readonly room: string;
+  readonly drawn: number;
+  readonly killed: number;
+  readonly hung: number;
+  readonly survived: number;
+}
+
+/** What the last campaign of record came to. */
+export interface CampaignRecord {
+  readonly oneIn: number;
+  readonly seed: number;
+  readonly possible: number;
+  readonly rooms: readonly RoomFigures[];
+  readonly survivors: readonly Survivor[];
+}
+
+/** Least share of the mutants that are not equivalent which the tests must notice. */
+export const LEAST_SCORE = 0.95;
+
+export function recordFile(root: string): string {
+  return join(root, 'test', 'src', 'mutation', 'record.json');
+}
+
+export function readRecord(root: string): CampaignRecord {
+  return JSON.parse(readFileSync(recordFile(root), 'utf8')) as CampaignRecord;
+}
+
+/** The record after a campaign: reasons that were written by hand stay with their mutants, new survivors have none yet. */
+export function recorded(before: CampaignRecord, verdicts: readonly Verdict[], possible: number): CampaignRecord {
+  const known = new Map(before.survivors.map((survivor) => [survivor.mutant, survivor]));
+  const survivors = verdicts
+    .filter(survives)
+    .map(({ mutant }): Survivor => known.get(mutant.key) ?? { mutant: mutant.key, equivalent: false, why: '' });
+  return { oneIn: before.oneIn, seed: before.seed, possible, rooms: figuresOf(verdicts), survivors };
+}
+
+export function writeRecord(root: string, record: CampaignRecord): void {
+  writeFileSync(recordFile(root), `${JSON.stringify(record, null, 2)}\n`);
+}
+
+export function survives({ end }: Verdict): boolean {
+  return end === 'survived' || end === 'not reached';
+}
+
+function figuresOf(verdicts: readonly Verdict[]): RoomFigures[] {
+  const rooms = [...new Set(verdicts.map(({ mutant }) => roomOf(mutant.file)))];
+  return rooms.map((room) => {
+    const own = verdicts.filter(({ mutant }) => roomOf(mutant.file) === room);
+    const count = (ends: (verdict: Verdict) => boolean): number => own.filter(ends).length;
+    const [killed, hung] = [count(({ end }) => end === 'killed'), count(({ end }) => end === 'hung')];
+    return { room, drawn: own.length, killed, hung, survived: count(survives) };
+  });
+}
+
+function roomOf(file: string): string {
+  return file.slice(0, file.indexOf('/'));
+}
+
+/** Noticed mutants, of all and of those that are not equivalent. */
+export function scoreOf({ rooms, survivors }: Pick<CampaignRecord, 'rooms' | 'survivors'>) {
+  const drawn = rooms.reduce((sum, figures) => sum + figures.drawn, 0);
+  const noticed = rooms.reduce((sum, figures) => sum + figures.killed + figures.hung, 0);
+  const equivalent = survivors.filter((survivor) => survivor.equivalent).length;
+  return { drawn, noticed, equivalent, ofAll: noticed / drawn, score: noticed / (drawn - equivalent) };
+}

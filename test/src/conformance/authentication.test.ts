@@ -235,7 +235,7 @@ describe('enhanced authentication', { concurrency: true }, () => {
       patient.send(first + message);
       const greedy = await scene.wire();
       greedy.send(first);
-      greedy.send(message + message);
+      greedy.send(message + message + message);
       await greedy.expectClosed();
       const connack = readPacketText(await patient.readPacket(), level);
       assert.equal(connack.code, level === 5 ? 0x88 : 3);

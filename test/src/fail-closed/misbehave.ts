@@ -22,7 +22,7 @@ export interface Misbehaviour {
 }
 
 /** Milliseconds: more than the plugin with little patience is given, and what a handler may stall the broker with at once. */
-const BUSY_MS = 80;
+const BUSY_MS = 170;
 const BUSY_SYNC_MS = 2;
 const LATE_MS = 5;
 /** All but one branch; the version is above every one that is announced. */

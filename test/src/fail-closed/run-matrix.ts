@@ -9,7 +9,7 @@ import { WAYS } from './ways.js';
 
 const AT_ONCE = 48;
 const TIMEOUT_MS = 250;
-const BRIEF_MS = 60;
+const BRIEF_MS = 150;
 const PATIENT_MS = 20_000;
 const SHOWN = 20;
 /** Faults are what this is about: none of them is to open a breaker. */

@@ -165,6 +165,20 @@ test('a reload reads at once, rejects for what is bad, and leaves no second line
   assert.deepEqual(texts, ['one', 'two']);
 });
 
+test('a reload rejects for a bad text that a look has found before it, and no longer once that was repaired', async () => {
+  await writeFile(path, 'one');
+  const file = watched();
+  await file.open();
+  await writeFile(path, 'bad');
+  await looks(file, 3);
+  assert.equal(errors.length, 1);
+  await assert.rejects(file.reload(), /is bad; the words read before stay in force$/);
+  await assert.rejects(file.reload(), /is bad/);
+  await writeFile(path, 'two');
+  await file.reload();
+  assert.deepEqual(texts, ['one', 'two']);
+});
+
 test('after the plugin was stopped nothing is handed over', async () => {
   await writeFile(path, 'one');
   const file = watched();

@@ -53,6 +53,8 @@ export class WatchedFile {
   #pendingMark: string | null = null;
   /** Digest of the text that was last handed over, so that a touched file changes nothing. Null after a failure to read. */
   #lastDigest: string | null = null;
+  /** Why that text was refused; null when it was taken. */
+  #refusal: unknown = null;
   #busy: Promise<void> = Promise.resolve();
   #looking = false;
   #stopWatching: (() => void) | null = null;
@@ -93,6 +95,8 @@ export class WatchedFile {
         });
         if (content === null) throw new InvalidPluginConfig(`${this.#options.path}: is being written right now`);
         this.#take(content);
+        // Whoever asks is told, also of a text that a look has found first.
+        if (this.#refusal !== null) throw this.#refusal;
       } catch (error) {
         throw this.#kept(error);
       }
@@ -140,7 +144,13 @@ export class WatchedFile {
     if (digest === this.#lastDigest) return;
     // Before the hand-over: a text that was refused is not refused again, with another log line, until it changes.
     this.#lastDigest = digest;
-    this.#options.onText(this.#decode(content.bytes), { mode: content.mode });
+    this.#refusal = null;
+    try {
+      this.#options.onText(this.#decode(content.bytes), { mode: content.mode });
+    } catch (error) {
+      this.#refusal = error;
+      throw error;
+    }
   }
 
   /** Null when the file changed while it was read. */

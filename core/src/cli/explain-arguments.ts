@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { errorText } from '../errors.js';
+import { readOptions } from './read-options.js';
 
 /** A command line of `portcullis explain`. */
 export interface ExplainCommand {
@@ -65,8 +65,8 @@ function attributesOf(given: readonly string[]): Record<string, string> {
 }
 
 function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({
+  return readOptions(() =>
+    parseArgs({
       args: [...argv],
       allowPositionals: true,
       options: {
@@ -86,12 +86,8 @@ function parse(argv: readonly string[]) {
         retain: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
-    });
-  } catch (error) {
-    // Node goes on with advice about positional arguments, which helps nobody here.
-    const [first = ''] = errorText(error).split(/\.\s|\n/);
-    throw new Error(first.charAt(0).toLowerCase() + first.slice(1), { cause: error });
-  }
+    }),
+  );
 }
 
 export const EXPLAIN_HELP = `portcullis explain: how the running broker would decide at this moment, and why

@@ -133,8 +133,8 @@ async function play(door: RawDoor, sockets: RawSockets, here: Visitor[], first: 
  * Calls a function as Node's native code does: from where the compiler cannot see, and so not as a part of whoever calls it. What was only ever
  * compiled into its caller has no code of its own when the real caller comes.
  */
-function called<This, Argument>(callee: (this: This, argument: Argument) => void, self: This, ...argument: [Argument?]): void {
-  Array.from(argument.length === 0 ? [undefined] : argument, callee as (argument: unknown) => void, self);
+function called<This, Argument>(callee: (this: This, argument: Argument) => void, self: This, argument: Argument): void {
+  Array.from([argument], callee, self);
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -156,7 +156,7 @@ class Visitor implements RawHandle {
     if (this.#buffer === null) return;
     this.#buffer.set(bytes);
     this.#sockets.state[this.#sockets.bytesReadAt] = bytes.length;
-    called(this.onread, this);
+    called<RawHandle, undefined>(this.onread, this, undefined);
   }
 
   useUserBuffer(buffer: Uint8Array): void {

@@ -4,6 +4,7 @@ import { check } from './check.js';
 import { HELP } from './help.js';
 import { plugin } from './plugin.js';
 import { printable } from './print-problems.js';
+import { readOptions } from './read-options.js';
 import { reload } from './reload.js';
 import { printSchema } from './schema.js';
 import { status } from './status.js';
@@ -103,8 +104,8 @@ function readCommandLine(argv: readonly string[]): CommandLine {
 }
 
 function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({
+  return readOptions(() =>
+    parseArgs({
       args: [...argv],
       allowPositionals: true,
       options: {
@@ -116,10 +117,6 @@ function parse(argv: readonly string[]) {
         version: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
-    });
-  } catch (error) {
-    // Node goes on with advice about positional arguments, which helps nobody here.
-    const [first = ''] = errorText(error).split(/\.\s|\n/);
-    throw new Error(first.charAt(0).toLowerCase() + first.slice(1), { cause: error });
-  }
+    }),
+  );
 }

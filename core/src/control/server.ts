@@ -104,7 +104,7 @@ export class ControlServer {
       return await command(request);
     } catch (error) {
       this.#options.log.error({ command: request.command, cause: errorText(error) }, 'a command of the control socket failed');
-      return refusal(this.#options.log.hide(errorText(error)));
+      return refusal(errorText(error));
     }
   }
 }

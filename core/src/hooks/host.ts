@@ -6,6 +6,7 @@ import type { Stats } from '../stats.js';
 import type { HostTools } from './asked-plugin.js';
 import { failoverProblem, methodProblems, nameProblems, tapProblems } from './chain-checks.js';
 import { Chain, type ChainHooks } from './chain-hooks.js';
+import { Deferred } from './deferred.js';
 import type { PluginRoot } from './escape.js';
 import { FaultLog } from './fault-log.js';
 import { type GlobalHooks, Globals } from './global-hooks.js';
@@ -47,7 +48,7 @@ export class PluginHost {
   readonly #plugins: ReadonlyMap<string, PluginRuntime>;
   readonly #chains: ReadonlyMap<string, Chain>;
   readonly #globals: Globals;
-  readonly #ready = new Gate();
+  readonly #ready = new Deferred<void>();
   #stage: 'new' | 'preparing' | 'prepared' | 'ended' = 'new';
   #ending: Promise<void> | null = null;
 
@@ -207,7 +208,7 @@ export class PluginHost {
     try {
       refuse(this.#problems());
     } catch (error) {
-      if (life.runtime.spec.startup === 'wait') this.#ready.fail(error);
+      if (life.runtime.spec.startup === 'wait') this.#ready.reject(error);
       throw error;
     }
     this.#rebuild();
@@ -217,28 +218,13 @@ export class PluginHost {
   #rebuild(): void {
     for (const chain of this.#chains.values()) chain.rebuild();
     this.#globals.rebuild();
-    if (!this.waits) this.#ready.open();
+    if (!this.waits) this.#ready.resolve();
   }
 
   async #end(): Promise<void> {
     this.#stage = 'ended';
-    this.#ready.fail(new PortcullisError(ERRORS.shuttingDown, 'the plugin host was disposed'));
+    this.#ready.reject(new PortcullisError(ERRORS.shuttingDown, 'the plugin host was disposed'));
     await endLives(this.#lives, this.#tools, (name) => this.#options.services.removePlugin(name));
-  }
-}
-
-/** A promise that is settled from outside. Nobody has to wait for it. */
-class Gate {
-  readonly promise: Promise<void>;
-  open: () => void = () => {};
-  fail: (error: unknown) => void = () => {};
-
-  constructor() {
-    this.promise = new Promise((resolve, reject) => {
-      this.open = resolve;
-      this.fail = reject;
-    });
-    this.promise.catch(() => {});
   }
 }
 

@@ -7,6 +7,7 @@ import type { FaultKind } from './fault-log.js';
 import { fillView } from './frozen-view.js';
 import { type Failure, isFailure, judgeAnswer, judgeError } from './judge-answer.js';
 import { fault, type PluginOutcome } from './outcome.js';
+import { followPromise } from './silence-promise.js';
 import type { AskOptions, CredentialSource, Pending } from './specs.js';
 import { makeVerbs } from './verbs.js';
 
@@ -89,7 +90,15 @@ export class Question implements Pending {
     let follows: boolean;
     try {
       returned = handler(this.#view(), makeVerbs(hook, this));
-      follows = this.#follow(returned);
+      follows = followPromise(
+        returned,
+        (value) => {
+          if (this.#firstSettlement()) this.#answered(value);
+        },
+        (error) => {
+          if (this.#firstSettlement()) this.#failed(judgeError(error));
+        },
+      );
     } catch (error) {
       if (this.#firstSettlement()) this.#failed(judgeError(error));
       return;
@@ -118,23 +127,6 @@ export class Question implements Pending {
     this.#controller ??= new AbortController();
     if (this.#abandoned && !this.#controller.signal.aborted) this.#controller.abort();
     return this.#controller.signal;
-  }
-
-  /** Subscribes to a promise, or to whatever claims to be one. Reading or calling `then` may throw. */
-  #follow(returned: unknown): boolean {
-    if (returned === null || (typeof returned !== 'object' && typeof returned !== 'function')) return false;
-    const then: unknown = (returned as { then?: unknown }).then;
-    if (typeof then !== 'function') return false;
-    then.call(
-      returned,
-      (value: unknown) => {
-        if (this.#firstSettlement()) this.#answered(value);
-      },
-      (error: unknown) => {
-        if (this.#firstSettlement()) this.#failed(judgeError(error));
-      },
-    );
-    return true;
   }
 
   /** False when this settlement does not count: a second one, or one that comes too late. */

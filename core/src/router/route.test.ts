@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { clientOf, rules, standingOf } from '../gate/gate.test.support.js';
 import { Check } from '../gate/index.js';
-import { makeRoute, Target } from './route.js';
-import { FakeSubscriber, subscription } from './router.test.support.js';
+import { Target } from './route.js';
+import { FakeSubscriber, makeRoute, subscription } from './router.test.support.js';
 
 test('One subscriber gets one copy: the highest QoS, every identifier once, retain as published if one asks for it.', () => {
   const subscriber = new FakeSubscriber();

@@ -197,13 +197,6 @@ export class Matches {
   }
 }
 
-/** Makes the route of a topic from the subscriptions that match it. */
-export function makeRoute(generation: number, epoch: number, matching: Iterable<Subscription>): Route {
-  const matches = new Matches();
-  for (const subscription of matching) matches.push(subscription);
-  return finished(matches.route(generation, epoch));
-}
-
 /** Takes all steps at once. */
 export function finished<Result>(steps: Generator<undefined, Result>): Result {
   for (;;) {

@@ -1,9 +1,10 @@
 import { clientOf, gateRig, messageOf, rules } from '../gate/gate.test.support.js';
 import type { Message } from '../gate/index.js';
 import { type AuthorizedRun, Check, type GateClient, type TopicTable } from '../gate/index.js';
-import type { Target } from './route.js';
+import { finished, Matches, type Route, type Target } from './route.js';
 import type { Subscriber } from './subscriber.js';
 import { Subscription, type SubscriptionOptions } from './subscription.js';
+import type { TopicTree } from './topic-tree.js';
 
 const { gate } = gateRig();
 
@@ -103,4 +104,18 @@ export function naiveMatch(filter: string, topic: string): boolean {
     return (filterLevels[f] === '+' || filterLevels[f] === topicLevels[t]) && here(f + 1, t + 1);
   };
   return here(0, 0);
+}
+
+/** Every subscription of the tree whose filter matches the topic name. */
+export function matching(tree: TopicTree, topic: string): Subscription[] {
+  const all: Subscription[] = [];
+  finished(tree.walk(topic, { push: (subscription) => void all.push(subscription) }));
+  return all;
+}
+
+/** The route of a topic that these subscriptions match. */
+export function makeRoute(generation: number, epoch: number, subscriptions: Iterable<Subscription>): Route {
+  const matches = new Matches();
+  for (const subscription of subscriptions) matches.push(subscription);
+  return finished(matches.route(generation, epoch));
 }

@@ -72,17 +72,10 @@ export class TopicTree {
     this.generation += 1;
   }
 
-  /** Every subscription whose filter matches the topic name. */
-  match(topic: string): Subscription[] {
-    const all: Subscription[] = [];
-    const walk = this.walk(topic, { push: (subscription) => void all.push(subscription) });
-    while (walk.next().done !== true);
-    return all;
-  }
-
   /**
-   * The same in steps; what is found is complete if nobody changed the tree in between. A few thousand filters that differ only in where they have
-   * a `+` all match one topic, and finding them takes milliseconds. Depth first: what waits to be looked at is never more than a few nodes a level.
+   * Finds every subscription whose filter matches the topic name, in steps; what is found is complete if nobody changed the tree in between. A few
+   * thousand filters that differ only in where they have a `+` all match one topic, and finding them takes milliseconds. Depth first: what waits to
+   * be looked at is never more than a few nodes a level.
    */
   *walk(topic: string, found: Found): Generator<undefined, void> {
     const levels = topic.split('/');

@@ -111,5 +111,8 @@ export interface WireError {
   readonly busy: boolean;
 }
 
+/** Most fields of a line of the log. */
+export const MAX_FIELDS = 64;
+
 /** Longest text of an error that crosses. */
 export const MAX_TEXT = 2000;

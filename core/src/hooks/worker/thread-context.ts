@@ -2,14 +2,13 @@ import { systemClock, TimerWheel } from '../../clock.js';
 import { errorText } from '../../errors.js';
 import type { InstanceTools, PlainLog } from '../asked-plugin.js';
 import type { HostServices } from '../specs.js';
-import { MAX_TEXT, type ThreadInit } from './messages.js';
+import { MAX_FIELDS, MAX_TEXT, type ThreadInit } from './messages.js';
 import type { ThreadLink } from './thread-link.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 type Level = ThreadInit['logLevel'];
 
 const LEVELS: readonly Level[] = ['debug', 'info', 'warn', 'error'];
-const MAX_FIELDS = 64;
 const MAX_FIELD = 500;
 
 /** The log of a plugin in a thread: its lines are written by the broker. */

@@ -1,7 +1,7 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { errorText } from '../../errors.js';
 import { HashQueueFull } from '../hash-queue.js';
-import { type FromThread, SHARED, type WaitedReply, type WireError } from './messages.js';
+import { type FromThread, MAX_TEXT, SHARED, type WaitedReply, type WireError } from './messages.js';
 
 /** How long a plugin stands still for a reply. The broker replies at its next turn; beyond this, something is very wrong. */
 const REPLY_MS = 5000;
@@ -111,5 +111,5 @@ function errorOf(value: unknown): Error {
 
 /** An error on its way to the other side: its text, and whether it came from the queue of password hashes. */
 export function wireError(error: unknown): WireError {
-  return { text: errorText(error).slice(0, 2000), busy: error instanceof HashQueueFull };
+  return { text: errorText(error).slice(0, MAX_TEXT), busy: error instanceof HashQueueFull };
 }

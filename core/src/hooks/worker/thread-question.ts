@@ -2,6 +2,7 @@ import type { AskedPlugin, Handler } from '../asked-plugin.js';
 import { type Failure, isFailure, judgeAnswer, judgeError } from '../judge-answer.js';
 import type { PluginOutcome } from '../outcome.js';
 import { RequestView } from '../question.js';
+import { followPromise } from '../silence-promise.js';
 import { makeVerbs } from '../verbs.js';
 import { type AskMessage, MAX_TEXT, type WireAnswer } from './messages.js';
 import { frozenReceived } from './received.js';
@@ -36,7 +37,15 @@ export class ThreadQuestion {
     let follows: boolean;
     try {
       returned = handler(this.#view(exchange), makeVerbs(this.#message.hook, this));
-      follows = this.#follow(returned);
+      follows = followPromise(
+        returned,
+        (value) => {
+          if (this.#firstSettlement()) this.#answer(value);
+        },
+        (error) => {
+          if (this.#firstSettlement()) this.fail(judgeError(error));
+        },
+      );
     } catch (error) {
       if (this.#firstSettlement()) this.fail(judgeError(error));
       return;
@@ -71,29 +80,13 @@ export class ThreadQuestion {
     return Object.freeze(view);
   }
 
-  #follow(returned: unknown): boolean {
-    if (returned === null || (typeof returned !== 'object' && typeof returned !== 'function')) return false;
-    const then: unknown = (returned as { then?: unknown }).then;
-    if (typeof then !== 'function') return false;
-    then.call(
-      returned,
-      (value: unknown) => {
-        if (this.#firstSettlement()) this.#answer(value);
-      },
-      (error: unknown) => {
-        if (this.#firstSettlement()) this.fail(judgeError(error));
-      },
-    );
-    return true;
-  }
-
   #firstSettlement(): boolean {
-    if (this.#settled) this.#link.tell({ t: 'second' });
-    else {
-      this.#settled = true;
-      return true;
+    if (this.#settled) {
+      this.#link.tell({ t: 'second' });
+      return false;
     }
-    return false;
+    this.#settled = true;
+    return true;
   }
 
   #answer(value: unknown): void {
@@ -105,7 +98,7 @@ export class ThreadQuestion {
   }
 }
 
-function wireAnswer(outcome: Exclude<PluginOutcome, { kind: 'fault' }> | PluginOutcome): WireAnswer {
+function wireAnswer(outcome: PluginOutcome): WireAnswer {
   switch (outcome.kind) {
     case 'allow':
       return { kind: 'allow', grant: outcome.grant, data: bytes(outcome.data), leaseSeconds: outcome.leaseSeconds };

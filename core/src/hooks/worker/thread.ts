@@ -8,7 +8,7 @@ import { isBackendUnavailable } from '../judge-answer.js';
 import { PluginInstance } from '../plugin-instance.js';
 import { silencePromiseWith } from '../silence-promise.js';
 import { HeldMemory } from './memory.js';
-import type { AskMessage, NewsItem, ThreadInit, ToThread } from './messages.js';
+import { type AskMessage, MAX_TEXT, type NewsItem, type ThreadInit, type ToThread } from './messages.js';
 import { frozenReceived } from './received.js';
 import { threadServices, threadTools } from './thread-context.js';
 import { ThreadLink } from './thread-link.js';
@@ -37,7 +37,7 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
 init.port.on('message', (message: ToThread) => take(message));
 start().then(
   (started) => link.post({ t: 'started', taps: started.registry.tapped, methods: started.registry.methods }),
-  (error: unknown) => link.post({ t: 'failed', unavailable: isBackendUnavailable(error), text: errorText(error).slice(0, 2000) }),
+  (error: unknown) => link.post({ t: 'failed', unavailable: isBackendUnavailable(error), text: errorText(error).slice(0, MAX_TEXT) }),
 );
 
 async function start(): Promise<PluginInstance> {

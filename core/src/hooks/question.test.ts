@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BackendUnavailable, type Decision } from '@portcullis/sdk';
 import { CONNECT, chain, IDENTIFIED, type Plugin, plugin, preparedRig, type Rig, turn } from './hooks.test.support.js';
+import { AskedFailure } from './judge-answer.js';
 import type { Outcome } from './outcome.js';
 import type { Pending, PluginSpec } from './specs.js';
 
@@ -325,6 +326,26 @@ test('a probe that is cancelled lets another one through', async () => {
   rig.clock.advance(2000);
   ask(rig).pending?.cancel();
   ask(rig);
+  assert.equal(calls, 5);
+});
+
+test('a probe whose thread ended says nothing of the backend: the breaker stays open, and another one is let through', async () => {
+  let calls = 0;
+  const rig = await rigOf(
+    () => {
+      calls += 1;
+      if (calls <= 3) throw new BackendUnavailable('down');
+      if (calls === 4) throw new AskedFailure('not-ready', 'the thread has ended');
+      return never();
+    },
+    { breaker },
+  );
+  for (let i = 0; i < 3; i += 1) ask(rig);
+  rig.clock.advance(2000);
+  assert.equal(only(ask(rig)).kind, 'fault');
+  ask(rig);
+  assert.equal(calls, 5);
+  assert.equal(only(ask(rig)).kind, 'fault', 'that one is a probe again, and there is one at a time');
   assert.equal(calls, 5);
 });
 

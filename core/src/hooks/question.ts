@@ -155,7 +155,7 @@ export class Question implements Pending {
     const text = this.#tools.log.hide(this.#withoutPassword(detail));
     this.#tools.faults.add(plugin.name, hook, kind, text);
     const failing = kind === 'timeout' || kind === 'unavailable';
-    const unsaid = kind === 'overload' || kind === 'stopped' || kind === 'breaker-open';
+    const unsaid = kind === 'overload' || kind === 'stopped' || kind === 'breaker-open' || kind === 'not-ready';
     const sign = failing ? 'failed' : unsaid ? 'none' : 'answered';
     this.#end(fault(plugin.name, text, kind === 'overload', kind === 'undeclared'), sign, abort);
   }

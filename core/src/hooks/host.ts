@@ -130,7 +130,11 @@ export class PluginHost {
     const problems: StartProblem[] = [];
     for (const { name, runtime, instance } of this.#lives) {
       if (runtime.state !== 'ready') continue;
-      for (const message of await instance.reload()) problems.push({ path: ['plugins', name], message });
+      for (const message of await instance.reload()) {
+        // Here and not where it is found: that may be a thread, which has told us.
+        this.#tools.log.error({ plugin: name, cause: message }, 'a plugin could not reload; it goes on as before');
+        problems.push({ path: ['plugins', name], message });
+      }
     }
     return problems;
   }

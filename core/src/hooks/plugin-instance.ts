@@ -60,7 +60,6 @@ export class PluginInstance {
         if (!settled) throw new Error(`onReload has not settled within ${limits.pluginStartMs} ms`);
       } catch (error) {
         problems.push(this.#log.hide(errorText(error)));
-        this.#log.error({ cause: errorText(error) }, 'a plugin could not reload; it goes on as before');
       }
     }
     return problems;

@@ -67,6 +67,17 @@ describe('a plugin in a worker', () => {
     await stop(wild);
   });
 
+  it('that cannot reload says so to whoever asked, once in the log, and goes on', async () => {
+    const index = wildIndex({ start: "onReload(() => { throw new Error('the list is gone'); });" });
+    const wild = await start(index, wildDocument({}, {}, { control: { socket: 'data/control.sock' } }));
+    const { code: status, output } = await runCommand({ folder: wild.folder, args: ['reload', '-c', 'plugins.json'] });
+    assert.equal(status, 1);
+    assert.match(output, /plugins\.wild: the list is gone/);
+    assert.equal(wild.broker.output.match(/could not reload.*the list is gone/g)?.length, 1);
+    assert.equal(await code(wild, 'bob'), '00');
+    await stop(wild);
+  });
+
   it('is ended when it loops; its clients are refused at the deadline, others publish meanwhile, and it is there again', async () => {
     const wild = await start();
     const [receiver, sender] = [await wild.neighbour('receiver'), await wild.neighbour('sender')];

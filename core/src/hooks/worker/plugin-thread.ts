@@ -55,7 +55,7 @@ export class PluginThread {
   readonly #started = new Deferred<Tapped>();
   readonly #stopped = new Deferred<void>();
   readonly #ended = new Deferred<void>();
-  #reloaded: (() => void) | null = null;
+  #reloaded: Deferred<readonly string[]> | null = null;
   #stage: 'starting' | 'running' | 'stopping' | 'over' = 'starting';
   /** Messages since the last heartbeat that answer nothing, and calls that are being worked on. */
   #unasked = 0;
@@ -125,13 +125,14 @@ export class PluginThread {
     this.#send({ t: 'signal' });
   }
 
+  /** Rejects with why the plugin could not reload, or when its thread ends before. */
   async reload(): Promise<void> {
-    const { tools } = this.#init;
-    const reloaded = new Promise<void>((resolve) => {
-      this.#reloaded = resolve;
-      this.#send({ t: 'reload' });
-    });
-    await within(tools.wheel, tools.limits.pluginStartMs, () => Promise.race([reloaded, this.#stopped.promise]));
+    const reloaded = new Deferred<readonly string[]>();
+    this.#reloaded = reloaded;
+    this.#send({ t: 'reload' });
+    const ended = this.#stopped.promise.then(() => ['the thread of the plugin has ended']);
+    const problems = await Promise.race([reloaded.promise, ended]);
+    if (problems.length > 0) throw new Error(problems.join('; '));
   }
 
   /** Lets the plugin's callbacks run, then ends the thread, whether they have or not. */
@@ -192,7 +193,7 @@ export class PluginThread {
       case 'failed':
         return this.#failed(message.unavailable, message.text);
       case 'reloaded':
-        return this.#reloaded?.();
+        return this.#reloaded?.resolve(message.problems);
       case 'stopped':
         if (this.#stage !== 'stopping') throw new Strange('that it stopped, which nobody asked for');
         return this.#stopped.resolve();

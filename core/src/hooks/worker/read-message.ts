@@ -36,8 +36,9 @@ export function readMessage(given: unknown): FromThread {
       return { t, taps: list(message.taps).map(text), methods: list(message.methods).map(text) };
     case 'failed':
       return { t, unavailable: message.unavailable === true, text: text(message.text) };
-    case 'second':
     case 'reloaded':
+      return { t, problems: list(message.problems).map(text) };
+    case 'second':
     case 'stopped':
       return { t };
     default:

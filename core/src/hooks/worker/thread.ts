@@ -70,7 +70,7 @@ function take(message: ToThread): void {
     case 'signal':
       return instance?.signalStop();
     case 'reload':
-      void instance?.reload().then(() => link.post({ t: 'reloaded' }));
+      void instance?.reload().then((problems) => link.post({ t: 'reloaded', problems: problems.map((text) => text.slice(0, MAX_TEXT)) }));
       return;
     case 'stop':
       void stop();

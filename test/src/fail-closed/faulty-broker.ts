@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BrokerProcess, temporaryFolder, writeFiles } from '../support/broker-process.js';
 import { Authority } from '../support/certificates.js';
+import { untilChanged } from '../support/until-changed.js';
 import { TRANSPORTS, type Transport } from './cells.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -108,21 +109,8 @@ export class FaultyBroker {
   }
 
   /** Waits until what the plugins report fulfils a condition. */
-  async until(what: string, reached: () => boolean): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      const check = (): void => {
-        if (!reached()) return;
-        clearTimeout(timer);
-        this.#changed.delete(check);
-        resolve();
-      };
-      const timer = setTimeout(() => {
-        this.#changed.delete(check);
-        reject(new Error(`awaited ${what} for ${WAIT_MS} ms`));
-      }, WAIT_MS);
-      this.#changed.add(check);
-      check();
-    });
+  until(what: string, reached: () => boolean): Promise<void> {
+    return untilChanged(this.#changed, reached, WAIT_MS, () => `awaited ${what} for ${WAIT_MS} ms`);
   }
 
   /** Counters of the broker, as a plugin reads them. */

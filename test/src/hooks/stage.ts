@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BrokerProcess, temporaryFolder, writeFiles } from '../support/broker-process.js';
 import { type ConnectFields, connect5, connect31, connect311 } from '../support/packets.js';
+import { untilChanged } from '../support/until-changed.js';
 import { WireClient } from '../support/wire-client.js';
 import { type ActorEvent, actor, type Script } from './actor.js';
 
@@ -126,20 +127,8 @@ export class Stage {
   /** Waits until an actor was asked or told on a hook, so that it fits. */
   async heard(actor: string, hook: string, fits: (request: never) => boolean = () => true): Promise<Readonly<Record<string, unknown>>> {
     const find = (): Readonly<Record<string, unknown>> | undefined => this.of(actor, hook).find((request) => fits(request as never));
-    await new Promise<void>((resolve, reject) => {
-      const check = (): void => {
-        if (find() === undefined) return;
-        clearTimeout(timer);
-        this.#changed.delete(check);
-        resolve();
-      };
-      const timer = setTimeout(() => {
-        this.#changed.delete(check);
-        reject(new Error(`awaited that ${actor} hears of ${hook}; heard was\n${this.#heardOf(actor)}`));
-      }, WAIT_MS);
-      this.#changed.add(check);
-      check();
-    });
+    const missed = (): string => `awaited that ${actor} hears of ${hook}; heard was\n${this.#heardOf(actor)}`;
+    await untilChanged(this.#changed, () => find() !== undefined, WAIT_MS, missed);
     return find() as Readonly<Record<string, unknown>>;
   }
 

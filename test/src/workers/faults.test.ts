@@ -1,24 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Behaviour } from '../hooks/actor.js';
+import { FAILURES, type Failure, NAMED } from '../hooks/failures.js';
 import { refusal, Stage, VERSIONS } from '../hooks/stage.js';
 
-const NAMED = { identity: { username: 'somebody' } };
-
 /** Everything that is no decision for the question at hand. */
-const FAILURES: readonly (readonly [title: string, behaviour: Behaviour])[] = [
-  ['throws', ['throw']],
-  ['throws null', ['throw null']],
-  ['rejects', ['reject']],
-  ['says that its backend is down', ['unavailable']],
-  ['is silent', ['hang']],
-  ['returns undefined', ['return']],
-  ['returns null', ['return', null]],
-  ['returns true', ['return', true]],
+const ILL: readonly Failure[] = [
+  ...FAILURES,
   ['returns a look-alike', ['return', { kind: 'allow', grant: NAMED, data: null, leaseSeconds: null }]],
-  ['resolves with nothing', ['async', ['return']]],
-  ['answers with a decision kept from another client', ['kept']],
-  ['answers later with a decision kept from another client', ['async', ['kept']]],
   ['denies with a code of success', ['deny', 0]],
   ['says a verb that there is not', ['grant']],
 ];
@@ -67,7 +56,7 @@ describe('a CONNECT whose plugin fails in a worker', () => {
 
   for (const [hook, fine] of STEPS) {
     it(`is refused as unavailable whatever goes wrong in ${hook}, and the next authority is not asked`, async () => {
-      for (const [title, behaviour] of FAILURES) {
+      for (const [title, behaviour] of ILL) {
         // A guard and a source cannot deny by a code, or deny at all: that is a verb they do not have.
         await stage.script('ill', { [`${hook} keeper`]: ['keep', fine], [`${hook} ill`]: behaviour });
         (await stage.login('5.0', { clientId: 'keeper', will: { topic: 't', payload: '' } })).close();

@@ -209,11 +209,10 @@ function listenerOf({ listeners }: PortcullisConfig, { listener }: ExplainInput,
 /** What a copy for the session must have checked, and what to say about the subscriptions that ask for it. */
 function receiveChecks(session: Session, topic: string): [checks: number, text: string] {
   const subscriptions = [...session.subscriptions.values()].filter(({ filter }) => matches(filter, topic));
-  if (subscriptions.length === 0) return [Check.RECEIVE, '; none of its subscriptions matches, so it gets nothing whatever its rights'];
-  const target = new Target(subscriptions);
-  const byCode = subscriptions.some((subscription) => subscription.byCode);
+  const target = Target.of(subscriptions);
+  if (target === null) return [Check.RECEIVE, '; none of its subscriptions matches, so it gets nothing whatever its rights'];
   // Those of an older version of the rights say nothing: then all is checked, as for copies that have waited.
-  const all = Check.RECEIVE | (byCode ? Check.SUBSCRIBE_NOT_DENY : Check.SUBSCRIBE_ALLOW);
+  const all = Check.RECEIVE | (target.byCode ? Check.SUBSCRIBE_NOT_DENY : Check.SUBSCRIBE_ALLOW);
   const filters = subscriptions.slice(0, 5).map(({ key }) => JSON.stringify(key.slice(0, 200)));
   return [session.client.receiveAsks || !target.current(session.client) ? all : target.checks, `; subscribed to ${filters.join(', ')}`];
 }

@@ -3,6 +3,7 @@ import { encodeConnack, encodeDisconnect } from '../codec/index.js';
 import { ERRORS, type ErrorKind, errorStack, errorText } from '../errors.js';
 import { type Admission, connectReturnCode, type GateClient, type LeaseKeeper, type TopicEntry } from '../gate/index.js';
 import type { Pending } from '../hooks/index.js';
+import type { Preparation } from '../router/index.js';
 import type { Session } from '../session/index.js';
 import { Acknowledgements } from './acknowledgements.js';
 import { OutBuffer } from './out-buffer.js';
@@ -47,9 +48,9 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
   session: Session | null = null;
   leases: LeaseKeeper | null = null;
   keepAliveSeconds = 0;
-  /** Topic of the last PUBLISH, whether the route of the next was made just now, and the topics behind aliases. */
+  /** Topic of the last PUBLISH, what is done ahead for the next one, and the topics behind aliases. */
   lastTopic: TopicEntry | null = null;
-  prepared = false;
+  preparation: Preparation | null = null;
   aliases: (TopicEntry | undefined)[] | null = null;
   aliasBytes = 0;
   authenticationMethod: string | null = null;

@@ -27,14 +27,28 @@ export function onPublish(connection: Connection, buffer: Buffer, start: number,
   if (topic === null) return end;
   connection.lastTopic = topic;
   // What was prepared once is not asked about again: it may be out of date already, and everybody's turn comes.
-  if (connection.prepared) connection.prepared = false;
-  else {
-    const steps = room.router.prepare(session.domain, topic);
-    if (steps !== null) {
-      prepareInSlices(connection, steps);
-      return start;
-    }
-  }
+  const preparation = connection.preparation ?? room.router.prepare(session.domain, topic);
+  connection.preparation = null;
+  if (preparation === null) return publish(connection, session, client, buffer, start, length, topic);
+  if (preparation.done)
+    return room.router.handOver(session.domain, preparation, () => publish(connection, session, client, buffer, start, length, topic));
+  prepareInSlices(connection, preparation);
+  return start;
+}
+
+/** Handles a PUBLISH that was read, and those behind it that are like it. */
+function publish(
+  connection: Connection,
+  session: Session,
+  client: GateClient,
+  buffer: Buffer,
+  start: number,
+  length: number,
+  topic: TopicEntry,
+): number {
+  const { room } = connection;
+  const { view } = room.scratch;
+  const end = start + length;
   const byBytes =
     view.qos < 2 && !view.retain && !view.dup && view.topicAlias === 0 && view.forwardable && !client.publishAsks && !room.gate.tellsPublishes;
   if (!byBytes) {
@@ -76,7 +90,8 @@ function resolveTopic(connection: Connection, buffer: Buffer, view: PublishView,
     topic = known;
   } else {
     const last = connection.lastTopic;
-    if (last !== null && (last.epoch === topics.epoch || last.index < 0) && sameBytes(last.bytes, buffer, topicStart, topicEnd)) topic = last;
+    const stands = last !== null && (last.epoch === topics.epoch || last.index < 0 || last === connection.preparation?.entry);
+    if (stands && sameBytes(last.bytes, buffer, topicStart, topicEnd)) topic = last;
     else topic = topics.find(buffer, topicStart, topicEnd);
     if (topic === null) {
       if (!isValidTopicName(buffer, topicStart, topicEnd, connection.room.limits.maxTopicLevels)) {
@@ -86,7 +101,8 @@ function resolveTopic(connection: Connection, buffer: Buffer, view: PublishView,
       topic = topics.add(buffer, topicStart, topicEnd);
     }
   }
-  if (topic.epoch !== topics.epoch && topic.index >= 0) topic = topics.intern(topic.topic);
+  // What was prepared is for this entry, even if its table has been emptied meanwhile: another would have its route made in one go.
+  if (topic.epoch !== topics.epoch && topic.index >= 0 && topic !== connection.preparation?.entry) topic = topics.intern(topic.topic);
   if (topicAlias === 0) return topic;
   // [MQTT-3.2.2-17]
   if (topicAlias > connection.room.limits.topicAliasMaximum) {

@@ -1,3 +1,4 @@
+import type { Preparation } from '../router/index.js';
 import { type Connection, Phase } from './connection.js';
 import type { OutBuffer } from './out-buffer.js';
 
@@ -14,13 +15,16 @@ export function rest(connection: Connection, goOn: () => void): void {
   });
 }
 
-/** Takes the steps of what has to be done before the packets of a connection are handled any further, in slices; then they are. */
-export function prepareInSlices(connection: Connection, steps: Iterator<undefined>): void {
+/** Takes the steps that are left of what has to be done before the PUBLISH that a connection has next can be routed, in slices; then it is handled. */
+export function prepareInSlices(connection: Connection, preparation: Preparation): void {
   const { turns } = connection.room;
+  connection.preparation = preparation;
   const slice = (): void => {
     const until = turns.begin(connection);
-    while (steps.next().done !== true) if (turns.over(until)) return rest(connection, slice);
-    connection.prepared = true;
+    while (!preparation.done) {
+      preparation.step();
+      if (!preparation.done && turns.over(until)) return rest(connection, slice);
+    }
     connection.release();
   };
   rest(connection, slice);

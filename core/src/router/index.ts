@@ -1,3 +1,4 @@
+export type { Preparation } from './preparation.js';
 export type { RetainedEntry } from './retained-tree.js';
 export { Target } from './route.js';
 export { Domain, Router } from './router.js';

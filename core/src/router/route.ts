@@ -12,23 +12,52 @@ export class Target {
   readonly subscriptions: Subscription[];
   qos: 0 | 1 | 2 = 0;
   retainAsPublished = false;
-  /** Null for none. */
-  subscriptionIds: readonly number[] | null = null;
   /** Checks that every copy must pass; 0 when one of the subscriptions is proven. */
   checks = 0;
-  /** Whether some subscription must not get what its own client published. */
-  readonly noLocal: boolean;
+  /** Whether some subscription must not get what its own client published, and whether code, not rules, allowed one. */
+  noLocal = false;
+  byCode = false;
   /** The rights that `checks` was judged by; null when they are no longer those that the client has. */
   binding: Binding | null = null;
   version = 0;
+  #count = 0;
+  // A set: one client may have thousands of filters that match, each with an identifier of its own.
+  #ids: Set<number> | null = null;
+  #idList: readonly number[] | null = null;
 
-  constructor(subscriptions: Subscription[]) {
-    const first = subscriptions[0];
-    if (first === undefined) throw new Error('a target without a subscription');
+  /** With one subscription; `list` is one that nobody needs any more, to be filled anew. */
+  constructor(first: Subscription, list: Subscription[] = []) {
     this.subscriber = first.subscriber;
-    this.subscriptions = subscriptions;
-    this.noLocal = subscriptions.some((subscription) => subscription.noLocal);
-    this.merge();
+    this.subscriptions = list;
+    this.add(first);
+  }
+
+  /** A target of subscriptions that are all of one subscriber; null when there are none. */
+  static of([first, ...others]: readonly Subscription[]): Target | null {
+    if (first === undefined) return null;
+    const target = new Target(first);
+    for (const subscription of others) target.add(subscription);
+    return target;
+  }
+
+  /** Takes one more subscription of the same subscriber. One at a time: merging thousands at once would hold up everybody for a millisecond. */
+  add(subscription: Subscription): void {
+    const { subscriptions } = this;
+    if (this.#count < subscriptions.length) subscriptions[this.#count] = subscription;
+    else subscriptions.push(subscription);
+    this.#merge(subscription);
+  }
+
+  /** Ends the list with the last one added: behind it is what it held before. */
+  end(): void {
+    if (this.subscriptions.length > this.#count) this.subscriptions.length = this.#count;
+  }
+
+  /** Null for none. */
+  get subscriptionIds(): readonly number[] | null {
+    if (this.#ids === null) return null;
+    this.#idList ??= [...this.#ids];
+    return this.#idList;
   }
 
   /** Whether the checks were judged by the rights that the client has now. */
@@ -38,35 +67,37 @@ export class Target {
 
   /** Takes the subscriptions as they are now. */
   merge(): void {
-    const { binding } = this.subscriber.client;
-    let current = true;
-    let qos = 0;
-    let checks = -1;
-    let ids: Set<number> | null = null;
-    let retainAsPublished = false;
-    for (const subscription of this.subscriptions) {
-      if (!subscription.current) current = false;
-      if (subscription.qos > qos) qos = subscription.qos;
-      if (subscription.retainAsPublished) retainAsPublished = true;
-      if (subscription.id !== 0) {
-        // A set: one client may have thousands of filters that match, each with an identifier of its own.
-        ids ??= new Set();
-        ids.add(subscription.id);
-      }
-      checks = checks === -1 ? subscription.checks : weaker(checks, subscription.checks);
-    }
-    this.qos = qos as 0 | 1 | 2;
-    this.retainAsPublished = retainAsPublished;
-    this.subscriptionIds = ids === null ? null : [...ids];
-    this.checks = checks;
-    this.binding = current ? binding : null;
-    this.version = binding.version;
+    this.#count = 0;
+    this.qos = 0;
+    this.retainAsPublished = false;
+    this.noLocal = false;
+    this.byCode = false;
+    this.#ids = null;
+    for (const subscription of this.subscriptions) this.#merge(subscription);
   }
 
   /** The target without the subscriptions that must not echo; null when none is left. */
   withoutNoLocal(): Target | null {
-    const left = this.subscriptions.filter((subscription) => !subscription.noLocal);
-    return left.length === 0 ? null : new Target(left);
+    return Target.of(this.subscriptions.filter((subscription) => !subscription.noLocal));
+  }
+
+  #merge(subscription: Subscription): void {
+    const { binding } = this.subscriber.client;
+    const first = this.#count === 0;
+    this.#count += 1;
+    // Subscriptions that are merged at different times are current if all were, by the same rights.
+    const current = subscription.current && (first || (this.binding === binding && this.version === binding.version));
+    this.binding = current ? binding : null;
+    this.version = binding.version;
+    this.checks = first ? subscription.checks : weaker(this.checks, subscription.checks);
+    if (subscription.qos > this.qos) this.qos = subscription.qos;
+    if (subscription.retainAsPublished) this.retainAsPublished = true;
+    if (subscription.noLocal) this.noLocal = true;
+    if (subscription.byCode) this.byCode = true;
+    if (subscription.id === 0) return;
+    this.#ids ??= new Set();
+    this.#ids.add(subscription.id);
+    this.#idList = null;
   }
 }
 
@@ -106,6 +137,17 @@ export class Route {
     );
     this.repeats = groups.length > 0 && someTwice([targets, ...groups]);
   }
+
+  /** The route without the subscriptions that are no more. */
+  living(): Route {
+    const groups = this.groups.map(livingTargets).filter((members) => members.length > 0);
+    return new Route(this.generation, this.epoch, livingTargets(this.targets), groups);
+  }
+}
+
+function livingTargets(targets: readonly Target[]): Target[] {
+  const stands = (subscription: Subscription): boolean => subscription.stands;
+  return targets.flatMap((target) => (target.subscriptions.every(stands) ? [target] : (Target.of(target.subscriptions.filter(stands)) ?? [])));
 }
 
 /** Whether some subscriber is the receiver of two of the targets. */
@@ -120,50 +162,40 @@ function someTwice(all: readonly (readonly Target[])[]): boolean {
   return false;
 }
 
-/** Subscriptions that are merged in one step, unless one subscriber has more. */
+/** Targets that are looked at in one step. */
 const MOST_PER_STEP = 128;
 /** A sorter that has had so many is not used again: its lists keep their room. */
 const MOST_KEPT = 65_536;
-
-/** What one subscriber has of what was found. */
-interface Own {
-  readonly list: Subscription[];
-  count: number;
-}
 
 /**
  * Sorts the subscriptions that match a topic by who gets a copy, as they are found. Used again for the next topic, once nobody has the route any
  * more: new lists of thousands for each would keep the garbage collector busy, while everybody waits.
  */
 export class Matches {
-  readonly #bySubscriber = new Map<Subscriber, Own>();
+  readonly #bySubscriber = new Map<Subscriber, Target>();
   readonly #groups = new Map<string, Target[]>();
   readonly #spare: Subscription[][] = [];
-  #subscriber: Subscriber | null = null;
-  #own: Own = { list: [], count: 0 };
+  #last: Target | null = null;
 
   push(subscription: Subscription): void {
     if (subscription.shareName !== null) return this.#share(subscription);
     // Those of one subscriber often come one after the other.
-    if (subscription.subscriber !== this.#subscriber) this.#turnTo(subscription.subscriber);
-    const own = this.#own;
-    if (own.count < own.list.length) own.list[own.count] = subscription;
-    else own.list.push(subscription);
-    own.count += 1;
+    const { subscriber } = subscription;
+    const target = this.#last?.subscriber === subscriber ? this.#last : this.#bySubscriber.get(subscriber);
+    if (target === undefined) this.#last = this.#begin(subscription);
+    else {
+      target.add(subscription);
+      this.#last = target;
+    }
   }
 
   /** Makes the route, in steps. It has the lists of this object. */
   *route(generation: number, epoch: number): Generator<undefined, Route> {
     const targets: Target[] = [];
-    let work = 0;
-    for (const { list, count } of this.#bySubscriber.values()) {
-      // What is left of another topic.
-      if (list.length > count) list.length = count;
-      targets.push(new Target(list));
-      work += count;
-      if (work < MOST_PER_STEP) continue;
-      work = 0;
-      yield;
+    for (const target of this.#bySubscriber.values()) {
+      target.end();
+      targets.push(target);
+      if (targets.length % MOST_PER_STEP === 0) yield;
     }
     return new Route(generation, epoch, targets, [...this.#groups.values()]);
   }
@@ -172,35 +204,23 @@ export class Matches {
   reuse(): boolean {
     let room = 0;
     // In the order in which they will be asked for: the subscribers of the next topic are likely to be the same.
-    for (const { list } of [...this.#bySubscriber.values()].reverse()) this.#spare.push(list);
+    for (const { subscriptions } of [...this.#bySubscriber.values()].reverse()) this.#spare.push(subscriptions);
     for (const list of this.#spare) room += list.length;
     this.#bySubscriber.clear();
     this.#groups.clear();
-    this.#subscriber = null;
+    this.#last = null;
     return room <= MOST_KEPT;
   }
 
-  #turnTo(subscriber: Subscriber): void {
-    let own = this.#bySubscriber.get(subscriber);
-    if (own === undefined) {
-      own = { list: this.#spare.pop() ?? [], count: 0 };
-      this.#bySubscriber.set(subscriber, own);
-    }
-    this.#subscriber = subscriber;
-    this.#own = own;
+  #begin(first: Subscription): Target {
+    const target = new Target(first, this.#spare.pop());
+    this.#bySubscriber.set(first.subscriber, target);
+    return target;
   }
 
   #share(subscription: Subscription): void {
     const members = this.#groups.get(subscription.key);
-    if (members === undefined) this.#groups.set(subscription.key, [new Target([subscription])]);
-    else members.push(new Target([subscription]));
-  }
-}
-
-/** Takes all steps at once. */
-export function finished<Result>(steps: Generator<undefined, Result>): Result {
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
+    if (members === undefined) this.#groups.set(subscription.key, [new Target(subscription)]);
+    else members.push(new Target(subscription));
   }
 }

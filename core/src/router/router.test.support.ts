@@ -1,7 +1,7 @@
 import { clientOf, gateRig, messageOf, rules } from '../gate/gate.test.support.js';
 import type { Message } from '../gate/index.js';
 import { type AuthorizedRun, Check, type GateClient, type TopicTable } from '../gate/index.js';
-import { finished, Matches, type Route, type Target } from './route.js';
+import { Matches, type Route, type Target } from './route.js';
 import type { Subscriber } from './subscriber.js';
 import { Subscription, type SubscriptionOptions } from './subscription.js';
 import type { TopicTree } from './topic-tree.js';
@@ -118,4 +118,12 @@ export function makeRoute(generation: number, epoch: number, subscriptions: Iter
   const matches = new Matches();
   for (const subscription of subscriptions) matches.push(subscription);
   return finished(matches.route(generation, epoch));
+}
+
+/** Takes all steps at once. */
+function finished<Result>(steps: Generator<undefined, Result>): Result {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
 }

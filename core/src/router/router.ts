@@ -3,8 +3,9 @@ import { type AuthorizedRun, type Message, type TopicEntry, TopicTable } from '.
 import type { Limits } from '../limits.js';
 import type { Stats } from '../stats.js';
 import type { Custody } from '../store/index.js';
+import { Preparation } from './preparation.js';
 import { type RetainedEntry, RetainedTree } from './retained-tree.js';
-import { finished, Matches, type Route, type Target } from './route.js';
+import { Matches, type Route, type Target } from './route.js';
 import type { Subscription } from './subscription.js';
 import { TopicTree } from './topic-tree.js';
 
@@ -19,10 +20,8 @@ export class Domain {
   routes: (Route | undefined)[] = [];
   routesEpoch = 0;
   routedTargets = 0;
-  /** The route that was made last for messages that come next, and is not among those: its topic is too long, or it has too many targets. */
-  prepared: Route | null = null;
-  preparedFor: TopicEntry | null = null;
-  preparedBy: Matches | null = null;
+  /** Of the message that is being handled, if its route had to be made. */
+  next: Preparation | null = null;
   /** Whose turn it is in each shared group. */
   readonly turns = new Map<string, number>();
 
@@ -36,8 +35,6 @@ export class Domain {
 const FEW_RECEIVERS = 2;
 /** Steps that making a route takes at once; one with more is made in slices. */
 const FIRST_STEPS = 8;
-/** So often making a route in steps begins anew because subscriptions have changed meanwhile; then it is made in one go. */
-const MOST_ATTEMPTS = 3;
 /** As many as are likely to be in use at the same time. */
 const MOST_IDLE_MATCHES = 4;
 /** A route of more subscriptions is remembered when it is made the second time: a flood of new topics would have each live long for nothing. */
@@ -76,15 +73,27 @@ export class Router {
   }
 
   /**
-   * What there is to be done before messages of a topic can be routed at no more than the cost of a look-up: null when nothing is left, else the
-   * steps of it. Whoever does not take them, or not to their end, is served all the same, however long that takes.
+   * What there is to be done before a message of a topic can be routed at no more than the cost of a look-up; null when that is nothing. The steps
+   * that are left are for the caller to take, and then `handOver` to be called. Whoever does not is served all the same, however long that takes.
    */
-  prepare(domain: Domain, entry: TopicEntry): Iterator<undefined> | null {
+  prepare(domain: Domain, entry: TopicEntry): Preparation | null {
     if (this.#known(domain, entry) !== null) return null;
     this.work += 1;
-    const making = this.#making(domain, entry);
-    for (let i = 0; i < FIRST_STEPS; i += 1) if (making.next().done === true) return null;
-    return making;
+    const preparation = new Preparation(domain.tree, entry, this.#idleMatches.pop() ?? new Matches());
+    for (let i = 0; i < FIRST_STEPS && !preparation.done; i += 1) preparation.step();
+    return preparation.done && this.#remember(domain, entry, preparation.take()) ? null : preparation;
+  }
+
+  /** Handles the message that was prepared for. What came to be subscribed since its preparation began came after it, and does not get it. */
+  handOver<Result>(domain: Domain, preparation: Preparation, handle: () => Result): Result {
+    domain.next = preparation;
+    try {
+      return handle();
+    } finally {
+      domain.next = null;
+      if (!preparation.kept && preparation.matches.reuse() && this.#idleMatches.length < MOST_IDLE_MATCHES)
+        this.#idleMatches.push(preparation.matches);
+    }
   }
 
   /** Hands the messages of the run to every subscriber of their topic. Returns whether there was one. */
@@ -195,38 +204,17 @@ export class Router {
     const known = this.#known(domain, entry);
     if (known !== null) return known;
     this.work += 1;
-    const route = finished(routeInSteps(domain.tree, entry, new Matches()));
-    this.#remember(domain, entry, route);
+    const { next } = domain;
+    const preparation = next !== null && next.entry === entry ? next : new Preparation(domain.tree, entry, new Matches());
+    while (!preparation.done) preparation.step();
+    const route = preparation.take();
+    if (route.generation === domain.tree.generation && this.#remember(domain, entry, route)) preparation.kept = true;
     return route;
   }
 
   #known(domain: Domain, entry: TopicEntry): Route | null {
-    const { generation } = domain.tree;
     const known = domain.routes[entry.index];
-    if (known !== undefined && known.generation === generation && known.epoch === entry.epoch) return known;
-    const { prepared } = domain;
-    return domain.preparedFor === entry && prepared !== null && prepared.generation === generation ? prepared : null;
-  }
-
-  *#making(domain: Domain, entry: TopicEntry): Generator<undefined, void> {
-    const { tree } = domain;
-    let matches = this.#idleMatches.pop() ?? new Matches();
-    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
-      const { generation } = tree;
-      const route = yield* routeInSteps(tree, entry, matches);
-      if (generation === tree.generation) return this.#prepared(domain, entry, route, matches);
-      if (!matches.reuse()) matches = new Matches();
-    }
-  }
-
-  /** A route that is remembered keeps its lists; of one that is not they are free when the next is there. */
-  #prepared(domain: Domain, entry: TopicEntry, route: Route, matches: Matches): void {
-    if (this.#remember(domain, entry, route)) return;
-    const { preparedBy } = domain;
-    domain.prepared = route;
-    domain.preparedFor = entry;
-    domain.preparedBy = matches;
-    if (preparedBy?.reuse() === true && this.#idleMatches.length < MOST_IDLE_MATCHES) this.#idleMatches.push(preparedBy);
+    return known !== undefined && known.generation === domain.tree.generation && known.epoch === entry.epoch ? known : null;
   }
 
   /**
@@ -331,10 +319,4 @@ export class Router {
     }
     return resting;
   }
-}
-
-function* routeInSteps(tree: TopicTree, entry: TopicEntry, matches: Matches): Generator<undefined, Route> {
-  const { generation } = tree;
-  yield* tree.walk(entry.topic, matches);
-  return yield* matches.route(generation, entry.epoch);
 }

@@ -21,6 +21,8 @@ export class Subscription {
   #version = 0;
   /** Whether code, not rules, allowed it. */
   byCode: boolean;
+  /** Whether it is among those that messages are routed by. */
+  stands = false;
 
   constructor(subscriber: Subscriber, key: string, filter: string, shareName: string | null, options: SubscriptionOptions) {
     this.subscriber = subscriber;

@@ -25,9 +25,12 @@ export class TopicTree {
   #root = new Node();
   /** Grows with every change; routes that were made before are then out of date. */
   generation = 0;
+  /** Grows with every subscription that goes. */
+  removals = 0;
   size = 0;
 
   add(subscription: Subscription): void {
+    subscription.stands = true;
     const levels = subscription.filter.split('/');
     const last = levels.length - 1;
     let node = this.#root;
@@ -59,6 +62,8 @@ export class TopicTree {
     const multi = levels[levels.length - 1] === '#';
     const set = multi ? node.hash : node.ends;
     if (set === null || !set.delete(subscription)) return;
+    subscription.stands = false;
+    this.removals += 1;
     if (set.size === 0) {
       if (multi) node.hash = null;
       else node.ends = null;
@@ -73,8 +78,7 @@ export class TopicTree {
   }
 
   /**
-   * Finds every subscription whose filter matches the topic name, in steps; what is found is complete if nobody changed the tree in between. A few
-   * thousand filters that differ only in where they have a `+` all match one topic, and finding them takes milliseconds. Depth first: what waits to
+   * Finds every subscription whose filter matches the topic name, in steps; of those that come or go in between, it may find some. A few thousand filters that differ only in where they have a `+` all match one topic, and finding them takes milliseconds. Depth first: what waits to
    * be looked at is never more than a few nodes a level.
    */
   *walk(topic: string, found: Found): Generator<undefined, void> {

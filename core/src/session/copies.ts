@@ -18,8 +18,7 @@ export function isExpired(message: Message, now: number): boolean {
 }
 
 export function copyOf(message: Message, qos: 0 | 1 | 2, retain: boolean, target: Target): Copy {
-  const byCode = target.subscriptions.some((subscription) => subscription.byCode);
-  const recheck = Check.RECEIVE | (byCode ? Check.SUBSCRIBE_NOT_DENY : Check.SUBSCRIBE_ALLOW);
+  const recheck = Check.RECEIVE | (target.byCode ? Check.SUBSCRIBE_NOT_DENY : Check.SUBSCRIBE_ALLOW);
   return { message, qos, retain, subscriptionIds: target.subscriptionIds, recheck };
 }
 

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { openFiles, residentBytes, until } from '../fuzz/process-figures.js';
 import type { BrokerProcess } from '../support/broker-process.js';
 import type { AttackOrder } from './attack-process.js';
@@ -29,18 +30,25 @@ const REHEARSAL_MS = 1500;
 const WARM_UP_SECONDS = 3;
 const SETTLE_MS = 400;
 /**
- * An attacker has a machine of its own; here it shares one with those who are measured. The kernel gives it only what nobody else wants, at once
- * taken back: a low priority alone lets it keep a processor for the rest of its slice, some 3 ms, in which a message waits for nothing of the broker's.
+ * An attacker has a machine of its own; here it shares one with those who are measured. It gets one processor, and of that what nobody else wants. Yet
+ * the kernel may let it finish a slice of some 4 ms before it takes the processor away, and so the healthy clients, which must not wait for one, are
+ * served before everybody: a latency is otherwise that of the scheduler, not of the broker.
  */
-const IDLE = ['chrt', '--idle', '0'];
-const ON_IDLE_PROCESSORS = spawnSync(IDLE[0] as string, [...IDLE.slice(1), process.execPath, '--version']).status === 0 ? IDLE : [];
+const ATTACKER = launcher('chrt', '--idle', '0', 'taskset', '-c', String(availableParallelism() - 1));
+const HEALTHY = launcher('chrt', '--fifo', '10');
+
+/** The command that starts a process so, or nothing where it may not. */
+function launcher(...command: readonly [string, ...string[]]): readonly string[] {
+  const [program, ...args] = command;
+  return spawnSync(program, [...args, process.execPath, '--version']).status === 0 ? command : [];
+}
 
 /** Measures healthy clients with and without each attack in turn. Gives how many checks passed and what failed. */
 export async function runAttackCampaign(options: CampaignOptions): Promise<{ passed: number; failures: string[] }> {
   const failures: string[] = [];
   let passed = 0;
-  if (ON_IDLE_PROCESSORS.length === 0)
-    options.print(`${IDLE.join(' ')} is not to be had: attackers take processors away from those who are measured`);
+  if (ATTACKER.length === 0 || HEALTHY.length === 0)
+    options.print('the kernel does not let chrt and taskset do what is needed here: attackers take processors away from those who are measured');
   options.print(row('attack', 'control p50', 'p99', 'attack p50', 'p99', 'max', 'ratio', 'CPU', 'RSS MiB', 'counted'));
   for (const name of options.names) {
     const problems = await measure(name, options).catch((error: unknown) => [`${name}: ${error}`]);
@@ -52,7 +60,7 @@ export async function runAttackCampaign(options: CampaignOptions): Promise<{ pas
 
 async function measure(name: string, options: CampaignOptions): Promise<string[]> {
   const broker = await startBroker({}, REHEARSAL_MS);
-  const healthy = new Worker('./healthy-process.js');
+  const healthy = new Worker('./healthy-process.js', HEALTHY);
   try {
     await healthy.ask({ kind: 'connect', port: broker.port('local'), perSecond: PER_SECOND });
     await sleep(WARM_UP_SECONDS * 1000);
@@ -77,7 +85,7 @@ async function alternate(name: string, options: CampaignOptions, broker: BrokerP
     await take(healthy);
     await sleep(controlSeconds * 1000);
     controls.push(await take(healthy));
-    const attacker = new Worker('./attack-process.js', ON_IDLE_PROCESSORS);
+    const attacker = new Worker('./attack-process.js', ATTACKER);
     await attacker.ask(null);
     await take(healthy);
     const before = cpuSeconds(broker);

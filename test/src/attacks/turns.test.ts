@@ -13,14 +13,36 @@ const LOOK_MS = 0.1;
 const MOST_LOOKS = 9;
 
 /** A broker whose clock moves on when it is looked at. `looks` counts them. */
-async function workingBroker(): Promise<{ broker: MemoryBroker; looks: () => number }> {
-  const broker = await startBroker({ connectTimeoutMs: 600_000, slowConsumerTimeoutMs: 3_600_000, maxWaitMs: 3_600_000 });
+async function workingBroker(limits: Readonly<Record<string, number>> = {}): Promise<{ broker: MemoryBroker; looks: () => number }> {
+  const broker = await startBroker({ connectTimeoutMs: 600_000, slowConsumerTimeoutMs: 3_600_000, maxWaitMs: 3_600_000, ...limits });
   let looks = 0;
   broker.clock.now = () => {
     looks += 1;
     return 1_000_000 + looks * LOOK_MS;
   };
   return { broker, looks: () => looks };
+}
+
+const { Subscription } = (await import(new URL('../../../core/dist/router/subscription.js', import.meta.url).href)) as {
+  Subscription: { prototype: object };
+};
+
+/** How many subscriptions are looked at for routes while something is done. */
+async function mergedIn(work: () => Promise<void>): Promise<number> {
+  const of = Subscription.prototype;
+  const current = Object.getOwnPropertyDescriptor(of, 'current') as PropertyDescriptor;
+  let count = 0;
+  const get = function (this: object): unknown {
+    count += 1;
+    return current.get?.call(this);
+  };
+  Object.defineProperty(of, 'current', { ...current, get });
+  try {
+    await work();
+  } finally {
+    Object.defineProperty(of, 'current', current);
+  }
+  return count;
 }
 
 const FILTERS = Array.from({ length: 1000 }, (_, i) => [`x/${i}`, 0] as const);
@@ -132,6 +154,28 @@ describe('a client that sends as much as a read takes', () => {
     assert.ok(most <= MOST_LOOKS + 30, `${most} looks in a turn`);
     assert.equal(attacker.read().filter(({ cmd }) => cmd === 'publish').length, next);
     assert.equal(broker.stats.invariantsBroken, 0);
+    await broker.stop();
+  });
+
+  it('is served in slices also where the table of topics is emptied in the middle of one', async () => {
+    const { broker } = await workingBroker({ maxTopicCacheEntries: 3 });
+    const attackers = await Promise.all(['a', 'b', 'c', 'd'].map((clientId) => connected(broker, clientId, 4)));
+    const filters = plusFilters(11);
+    for (const filter of filters) attackers[0]?.subscribe([[filter, 0]]);
+    for (let i = 0; i < 4000; i += 1) await broker.turn();
+    attackers[0]?.read();
+    const bursts = attackers.map((_attacker, i) => freshTopics(`x/${'a/'.repeat(11)}${i}`, 0, 1000));
+    for (const [i, { peer }] of attackers.entries()) peer.send(bursts[i]?.packets as Buffer);
+    let most = 0;
+    for (let idle = 0; idle < 3; idle = attackers.some(({ peer }) => peer.paused || peer.waiting > 0) ? 0 : idle + 1)
+      most = Math.max(most, await mergedIn(() => broker.turn()));
+    // A few steps, never all that match.
+    assert.ok(most > 0 && most < filters.length, `${most} subscriptions merged in a turn`);
+    const came = attackers[0]?.read().filter(({ cmd }) => cmd === 'publish').length;
+    assert.equal(
+      came,
+      bursts.reduce((sum, { next }) => sum + next, 0),
+    );
     await broker.stop();
   });
 

@@ -8,6 +8,8 @@ import { SLOW_BYTES } from './unsent.js';
 const LARGE = 8192;
 /** So much is not held back until the end of the turn: else one turn could gather any amount before anybody saw that the peer is slow. */
 const WRITE_AT_BYTES = 262_144;
+/** So much of what a slow peer waits for is written in one piece: once begun, it can no longer be taken back. */
+const HELD_PIECE_BYTES = 65_536;
 
 /**
  * What goes out to one peer in this turn of the event loop: written once, at its end. Bytes that many receivers share are passed on without
@@ -196,7 +198,7 @@ export class OutBuffer {
       }
       this.#parts = written === parts.length ? null : parts.slice(written);
       this.#heldBack = this.#parts !== null;
-    } else if (this.#length >= WRITE_AT_BYTES) this.#seal();
+    } else if (this.#length >= HELD_PIECE_BYTES) this.#seal();
     this.#written();
   }
 

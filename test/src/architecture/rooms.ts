@@ -38,6 +38,8 @@ const TOP_FILES = new Set([
   'generation',
   'index',
   'rechecks',
+  'retained-check',
+  'rights-line',
   'retirement',
   'services',
   'testing',

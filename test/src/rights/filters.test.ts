@@ -41,16 +41,11 @@ describe('a topic filter that holds more than its client may have', () => {
       const alice = await scene.open(level, { clientId, ...ALICE, ...lasting(level) });
       assert.deepEqual(await alice.subscribe([['+/#', 1]]), [1]);
       const first = await alice.next();
-      assert.deepEqual([first.topic.startsWith('secret/'), first.retain], [false, true]);
+      assert.deepEqual([first.topic, first.retain], [open, true]);
       for (const topic of [secret, open, 'secret']) await publisher.publish1({ topic, payload: 'live' });
-      let came = first;
-      // Other levels of this test have retained something, too.
-      while (came.payload !== 'live') {
-        assert.doesNotMatch(came.topic, /^secret/);
-        await alice.acknowledge(came);
-        came = await alice.next();
-      }
-      assert.equal(came.topic, open);
+      await alice.acknowledge(first);
+      const live = await alice.next();
+      assert.deepEqual([live.topic, live.payload], [open, 'live']);
       alice.wire.reset();
       for (const topic of [secret, open]) await publisher.publish1({ topic, payload: 'queued' });
       const back = await scene.open(level, { clientId, ...ALICE, ...lasting(level) });
@@ -58,6 +53,7 @@ describe('a topic filter that holds more than its client may have', () => {
       assert.deepEqual([again.topic, again.payload, again.dup, queued.topic, queued.payload], [open, 'live', true, open, 'queued']);
       await back.silence();
       await back.leave();
+      for (const topic of [secret, open]) await publisher.publish1({ topic, payload: '', retain: true });
     }
   });
 

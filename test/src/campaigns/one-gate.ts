@@ -1,6 +1,6 @@
 // Random clients, rights and messages against the reference of who may have what: `node test/dist/campaigns/one-gate.js [count] [seed]`.
 import { PATHS } from '../one-gate/ledger.js';
-import { Play } from '../one-gate/play.js';
+import { play } from '../one-gate/play.js';
 import { LANES } from '../one-gate/source.js';
 
 const STEPS = 400;
@@ -18,7 +18,7 @@ for (const lane of LANES) {
   let passed = 0;
   for (let i = 0; i < count && failed < MOST_FAILURES; i += 1) {
     try {
-      const ledger = await new Play({ seed: seed + i, lane, steps: STEPS }).run();
+      const ledger = await play({ seed: seed + i, lane, steps: STEPS });
       for (const path of PATHS) seen.set(path, (seen.get(path) ?? 0) + ledger.seen[path]);
       passed += 1;
     } catch (error) {

@@ -18,6 +18,8 @@ export interface Entry {
   passed: boolean;
   /** In which step the witness saw it; -1 for never. */
   routedIn: number;
+  /** Whether it was to be kept for those who subscribe later. */
+  readonly retain: boolean;
 }
 
 /** What a client identifier has, as the reference sees it. */
@@ -26,8 +28,10 @@ export interface Holding {
   durable: boolean;
   /** Its topic filters, those of shared groups included, and whether its user's rights were the same ever since. */
   readonly filters: Map<string, { steady: boolean }>;
-  /** All that it ever had. */
-  readonly ever: Set<string>;
+  /** All that it ever had, and how often it asked for each. */
+  readonly ever: Map<string, number>;
+  /** How often it got which message because it was retained. */
+  readonly replayed: Map<string, number>;
   /** Its QoS 2 messages that wait for their PUBREL. */
   readonly unreleased: Map<number, Entry>;
   will: { readonly entry: Entry; readonly delaySeconds: number } | null;
@@ -45,14 +49,15 @@ export interface Copy {
 export class Ledger {
   readonly #table: Table;
   readonly #entries = new Map<string, Entry>();
+  readonly #retained = new Map<string, Entry>();
   readonly seen: Record<Path, number> = { live: 0, 'of a will': 0, 'of a plugin': 0, shared: 0, retained: 0, 'after waiting': 0, again: 0 };
 
   constructor(table: Table) {
     this.#table = table;
   }
 
-  enter(topic: string, kind: Entry['kind'], user: User): Entry {
-    const entry: Entry = { id: `m${this.#entries.size}`, topic, kind, user, refused: false, passed: false, routedIn: -1 };
+  enter(topic: string, kind: Entry['kind'], user: User, retain = false): Entry {
+    const entry: Entry = { retain, id: `m${this.#entries.size}`, topic, kind, user, refused: false, passed: false, routedIn: -1 };
     this.#entries.set(entry.id, entry);
     return entry;
   }
@@ -69,6 +74,12 @@ export class Ledger {
         `${entry.kind} message ${entry.id} of ${entry.user} to ${topic} is routed`,
       );
     entry.routedIn = step;
+    if (entry.retain) this.#retained.set(topic, entry);
+  }
+
+  /** The retained messages that this topic filter finds at this moment: the last of each topic. */
+  retained(filter: string): Entry[] {
+    return [...this.#retained.values()].filter(({ topic }) => referenceMatches(filter, topic));
   }
 
   /** Somebody got a copy: it may have it at this moment. */
@@ -79,8 +90,14 @@ export class Ledger {
     assert.ok(entry.routedIn >= 0, `${what}: it was never routed`);
     const may = this.#table.may(holding.user, 'receive', topic) && this.#table.may(holding.user, 'subscribe', topic);
     assert.ok(may, `${what}: that is not allowed`);
-    const filters = [...holding.ever].filter((filter) => referenceMatches(innerOf(filter), topic));
+    const filters = [...holding.ever.keys()].filter((filter) => referenceMatches(innerOf(filter), topic));
     assert.ok(filters.length > 0, `${what}: it never subscribed to that`);
+    if (retain && !dup) {
+      const times = (holding.replayed.get(entry.id) ?? 0) + 1;
+      holding.replayed.set(entry.id, times);
+      const asked = filters.reduce((sum, filter) => sum + (holding.ever.get(filter) ?? 0), 0);
+      assert.ok(times <= asked && entry.retain, `${what}: ${times} times, and it asked ${asked} times`);
+    }
     const now = entry.routedIn === step;
     if (retain) this.seen.retained += 1;
     else if (dup) this.seen.again += 1;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PATHS, type Path } from './ledger.js';
-import { Play } from './play.js';
+import { play } from './play.js';
 import { REMOVALS, type Removal } from './removals.js';
 import { LANES, type Lane } from './source.js';
 
@@ -15,7 +15,7 @@ describe('random clients whose rights come and go', () => {
     it(`get and publish what the reference allows at that moment and nothing else, on every path: ${lane}`, { timeout: 120_000 }, async () => {
       const seen = Object.fromEntries(PATHS.map((path) => [path, 0])) as Record<Path, number>;
       for (let seed = 1; seed <= SEEDS; seed += 1) {
-        const { seen: some } = await new Play({ seed, lane, steps: STEPS }).run();
+        const { seen: some } = await play({ seed, lane, steps: STEPS });
         for (const path of PATHS) seen[path] += some[path];
       }
       for (const path of PATHS) assert.ok(seen[path] > 0, `nothing came ${path}`);
@@ -41,7 +41,7 @@ describe('the reference notices when the gate is not asked about', () => {
 async function noticed({ publishTo }: Removal, lane: Lane): Promise<boolean> {
   for (let seed = 1; seed <= MOST_SEEDS; seed += 1) {
     try {
-      await new Play({ seed, lane, steps: STEPS, ...(publishTo === undefined ? {} : { publishTo }) }).run();
+      await play({ seed, lane, steps: STEPS, ...(publishTo === undefined ? {} : { publishTo }) });
     } catch (error) {
       // Anything else than the reference's word would prove nothing.
       assert.ok(error instanceof Error && error.cause instanceof assert.AssertionError, String(error));

@@ -7,6 +7,8 @@ export type Lane = (typeof LANES)[number];
 
 /** Sees every message that is routed. */
 export const WITNESS = 'witness';
+/** Whose credentials are wrong. */
+export const STRANGER = 'stranger';
 /** What plugins may publish to. */
 export const PUBLISH_TO = ['a/#', 'b/#'] as const;
 
@@ -23,7 +25,7 @@ export class Source {
     this.plugin = definePlugin({
       name: 'source',
       sdk: '^1.0.0',
-      decides: { authenticate: ['allow'], ...(lane === 'code' ? { authorize: ['allow', 'deny'] } : {}) },
+      decides: { authenticate: ['allow', 'deny'], ...(lane === 'code' ? { authorize: ['allow', 'deny'] } : {}) },
       capabilities: ['policy', 'publish'],
       config: { type: 'object', additionalProperties: false, properties: {} },
       start: (context) => this.#start(context, lane),
@@ -45,9 +47,10 @@ export class Source {
     const { hooks } = context;
     const table = this.#table;
     this.#context = context;
-    hooks.authenticate.tap(({ credentials: { username } }, decide) =>
-      decide.allow({ identity: username === null || username === '' ? { anonymous: true } : { username } }),
-    );
+    hooks.authenticate.tap(({ credentials: { username } }, decide) => {
+      if (username === STRANGER) return decide.deny('bad-credentials');
+      return decide.allow({ identity: username === null || username === '' ? { anonymous: true } : { username } });
+    });
     hooks.loadPolicy.tap(({ identity }, give) => {
       const user = userOf(identity);
       const rules = user === WITNESS || lane === 'guards' ? [EVERYTHING] : lane === 'rules' ? table.rules(user) : [];

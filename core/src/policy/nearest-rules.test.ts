@@ -66,11 +66,12 @@ const pattern = fc
   .map(([levels, open]) => [...levels, ...(open ? ['#'] : [])].join('/'))
   .filter((text) => text !== '');
 const value = fc.constantFrom('a', 'b', '$a', 'a/b', '', '+');
+const valueOrNone = fc.constantFrom('a', 'b', '$a', 'a/b', '', '+', null);
 const asked = fc.array(fc.constantFrom('a', 'b', '', '$a', 'x-a', '+'), { minLength: 1, maxLength: 4 });
 
 test('what a rule says of itself is what the engine answers for it, for topics and filters', () => {
   fc.assert(
-    fc.property(pattern, fc.boolean(), asked, fc.boolean(), value, value, (text, denies, levels, open, username, clientId) => {
+    fc.property(pattern, fc.boolean(), asked, fc.boolean(), valueOrNone, value, (text, denies, levels, open, username, clientId) => {
       const variables = { username, clientId, attributes: { k: 'b' } };
       const binding = bound([rule((denies ? '-' : '+') + text)], variables);
       const [listed] = [...binding.listed()];

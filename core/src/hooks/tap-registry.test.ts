@@ -47,7 +47,10 @@ test('what a start has tapped is known by hook and by method, and belongs to tha
   first.hooks.authenticateEnhanced.tap('A', handler);
   first.hooks.authenticateEnhanced.tap('B', handler);
   first.hooks.sessionOpened.tap(handler);
-  assert.deepEqual([first.tapped, first.methods], [HOOK_NAMES.filter((name) => name === 'authenticateEnhanced' || name === 'sessionOpened'), ['A', 'B']]);
+  assert.deepEqual(
+    [first.tapped, first.methods],
+    [HOOK_NAMES.filter((name) => name === 'authenticateEnhanced' || name === 'sessionOpened'), ['A', 'B']],
+  );
   assert.deepEqual([second.tapped, second.methods], [[], []]);
   for (const name of HOOK_NAMES) assert.equal(first.has(name), first.tapped.includes(name), name);
   assert.equal(first.methodHandler('A'), handler);

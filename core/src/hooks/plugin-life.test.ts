@@ -72,6 +72,25 @@ test('a plugin that lost its thread refuses until it has been started again, and
   assert.equal(ask()[0]?.kind, 'allow');
 });
 
+test('a question of a hook that a plugin does not tap is skipped at once, and refused while it is down or stopped', async () => {
+  const { life, clock } = lifeOf(plugin('p', letIn));
+  const asked = (): unknown[] => {
+    const kinds: unknown[] = [];
+    const note = ({ kind }: PluginOutcome) => kinds.push(kind);
+    kinds.push(life.runtime.ask('authorize', CONNECT, { deadlineAt: clock.now() + 1000 }, note));
+    kinds.push(life.runtime.askEnhanced('M', CONNECT, { deadlineAt: clock.now() + 1000 }, note));
+    note(life.runtime.askNow('guardPublish', CONNECT));
+    return kinds;
+  };
+  assert.deepEqual(asked(), ['fault', null, 'fault', null, 'fault']);
+  await life.begin();
+  assert.deepEqual(asked(), ['skip', null, 'skip', null, 'nothing']);
+  life.lost('gone');
+  assert.deepEqual(asked(), ['fault', null, 'fault', null, 'fault']);
+  life.signalEnd();
+  assert.deepEqual(asked(), ['fault', null, 'fault', null, 'fault']);
+});
+
 test('a plugin that loses one thread after the other is started again ever later', async () => {
   let starts = 0;
   const { life, lines, wait } = lifeOf(

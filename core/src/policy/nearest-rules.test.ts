@@ -28,6 +28,10 @@ test('a rule says which level differs, and what a variable stands for', () => {
   assert.deepEqual(compared('+site/b/temp').why, ['level 2 is "b", not "a"']);
   assert.deepEqual(compared('+site/%u/temp', {}, { username: 'bob' }).why, ['level 2 is %u, here "bob", not "a"']);
   assert.deepEqual(compared('+site/x-%{attr.zone}/temp').why, ['level 2 is %{attr.zone}, which has no value here']);
+  for (const name of ['%u', '%c', '%{tenant}', '%{cn}', '%{attr.zone}']) {
+    const values = { username: 'x', clientId: 'x', tenant: 'x', commonName: 'x', attributes: { zone: 'x' } };
+    assert.deepEqual(compared(`+site/${name}/temp`, {}, values).why, [`level 2 is ${name}, here "x", not "a"`]);
+  }
   assert.deepEqual(compared('+site/%c/temp', {}, { clientId: 'a/b' }).why, [
     'level 2 is %c, whose value "a/b" is no single level and so matches nothing',
   ]);

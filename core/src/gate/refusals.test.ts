@@ -135,6 +135,21 @@ test('Whatever refuses a copy is named, and the copy is not delivered.', () => {
   }
 });
 
+test('Publishes that the rules alone refuse are told as such a decision, once for all of them, with the rule.', () => {
+  for (const [own, rule] of [
+    [['-a/b', '+a/#'], '-a/b'],
+    [[], null],
+  ] as const) {
+    const { rig, client } = rigOf({ hook: 'authorize', answer: SKIP, outcome: 'deny', plugin: null, detail: '' }, own);
+    rig.gate.publishDenied(client, 'a/b', 1, true, 3);
+    assert.deepEqual(told(rig), [
+      ['messageDropped', 'a/b', 'not-authorized', 3, null],
+      ['deny', 'authorize', rule === null ? null : 'rules', 'publish', 'a/b', rule, 0x87, 'ann'],
+    ]);
+    assert.deepEqual([rig.stats.publishesDenied, rig.lines.length], [3, 1]);
+  }
+});
+
 test('A copy that the rules alone refuse is logged with the rule that did, also when it is one about subscribing.', () => {
   for (const [own, rule] of [
     [['receive:-a/b', '+a/#'], 'receive:-a/b'],

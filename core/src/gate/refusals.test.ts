@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FaultOutcome, Outcome } from '../hooks/index.js';
 import type { DeliveryReason } from './delivery-gate.js';
-import { ALLOW, CHAIN, clientOf, FAULT, type GateRig, gateRig, messageOf, PASS, rules, SKIP, standingOf } from './gate.test.support.js';
+import { ALLOW, CHAIN, clientOf, FAULT, type GateRig, gateRig, INFO, messageOf, PASS, rules, SKIP, standingOf } from './gate.test.support.js';
 import type { PublishVerdict } from './publish-gate.js';
 import type { SubscribeVerdict } from './subscribe-gate.js';
 import { TopicTable } from './topic-table.js';
@@ -179,6 +179,28 @@ test('What is allowed is told with the rule or the plugin that allowed it, and n
     ]);
     const { publishesDenied, publishesFaulted, subscribesDenied, subscribesFaulted } = rig.stats;
     assert.deepEqual([publishesDenied, publishesFaulted, subscribesDenied, subscribesFaulted, rig.lines.length], [0, 0, 0, 0, 0]);
+  }
+});
+
+test('Each CONNECT is counted and told once as accepted or refused, and refusals are logged with what the client is sent.', () => {
+  const sent = { allow: ['0x00', 'CONNACK 0'], deny: ['0x86', 'CONNACK 4, then closed'], fault: ['0x88', 'CONNACK 3, then closed'] } as const;
+  for (const outcome of ['allow', 'deny', 'fault'] as const) {
+    for (const protocol of ['3.1', '3.1.1', '5.0'] as const) {
+      for (const plugin of ['users', null]) {
+        const { rig } = rigOf({ hook: 'authorize', answer: SKIP, outcome: 'deny', plugin: null, detail: '' });
+        rig.gate.decisions.allowedEvery = 1;
+        const [code, words] = sent[outcome];
+        rig.gate.connectDecided('authenticate', plugin, outcome, Number(code), { ...INFO, protocol }, 'ann', 'why');
+        const { connectsAccepted, connectsRefused } = rig.stats;
+        assert.deepEqual([connectsAccepted, connectsRefused], outcome === 'allow' ? [1, 0] : [0, 1]);
+        assert.deepEqual(told(rig), [[outcome, 'authenticate', plugin, 'connect', null, null, Number(code), 'ann']]);
+        const said = { allow: 'info  client accepted', deny: 'info  client refused', fault: 'warn  client refused: unavailable' }[outcome];
+        const by = plugin === null ? '' : ' plugin=users';
+        const shown = protocol === '5.0' ? '' : ` sent=${words.includes(' ') ? JSON.stringify(words) : words}`;
+        const who = 'client=c1 username=ann address=127.0.0.1';
+        assert.equal(line(rig), `${said} ${who}${by} hook=authenticate code=${code}${shown} detail=why`);
+      }
+    }
   }
 });
 

@@ -91,6 +91,29 @@ test('a question of a hook that a plugin does not tap is skipped at once, and re
   assert.deepEqual(asked(), ['fault', null, 'fault', null, 'fault']);
 });
 
+test('a plugin whose backend is down says so in the log, at the first start and at each later one, and keeps its secrets out of it', async () => {
+  let starts = 0;
+  const p = plugin(
+    'p',
+    () => {
+      starts += 1;
+      throw new BackendUnavailable(`no connection with hunter22 (${starts})`);
+    },
+    { spec: { secrets: ['hunter22'] } },
+  );
+  const rig = makeRig([p], []);
+  await rig.host.prepare();
+  rig.clock.advance(1100);
+  await turn();
+  const [first = '', second = '', ...rest] = rig.lines;
+  assert.match(first, /warn .*the backend of a plugin is down; its start is tried again plugin=p cause="no connection with \S+ \(1\)"$/);
+  assert.match(second, /warn .*a plugin could not start; it is tried again plugin=p cause="no connection with \S+ \(2\)"$/);
+  assert.deepEqual(rest, []);
+  const { whyDown } = rig.host.standings.get('p') ?? {};
+  assert.match(whyDown ?? '', /^no connection with \S+ \(2\)$/);
+  assert.doesNotMatch([...rig.lines, whyDown].join(), /hunter22/);
+});
+
 test('a plugin that loses one thread after the other is started again ever later', async () => {
   let starts = 0;
   const { life, lines, wait } = lifeOf(

@@ -47,6 +47,26 @@ test('a rule says that its levels are too few or too many, and counts them all',
   assert.deepEqual(compared('+site/a', { action: 'subscribe', topic: 'site/a/b/#' }).why, ['has 2 levels, the filter at least 3']);
 });
 
+test('a rule that a filter would meet in the empty topic only says so, unless there is more that parts them', () => {
+  for (const [text, filter] of [
+    ['+/#', '+'],
+    ['++', '/#'],
+  ] as const) {
+    const asked = { action: 'subscribe', topic: filter } as const;
+    assert.deepEqual(compared(text, asked), { matches: false, distance: 1, why: ['would meet the filter in the empty topic only'] });
+    const others = compared(text, asked, {}, { actions: ['publish'] });
+    assert.deepEqual(others, { matches: false, distance: 1, why: ['is for publish, not subscribe'] });
+  }
+  for (const [text, filter] of [
+    ['++/#', '+'],
+    ['+/+', '/#'],
+    ['+a/#', '+'],
+    ['++', '#'],
+  ] as const) {
+    assert.equal(compared(text, { action: 'subscribe', topic: filter }).matches, true, `${text} ${filter}`);
+  }
+});
+
 test('a rule for another action says for which it is', () => {
   assert.deepEqual(compared('+site/#', {}, {}, { actions: ['subscribe', 'receive'] }).why, ['is for subscribe and receive, not publish']);
 });

@@ -1,19 +1,23 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
-import { BrokerProcess, runCommand } from '../support/broker-process.js';
-import { connect5, connect311 } from '../support/packets.js';
+import { BrokerProcess } from '../support/broker-process.js';
+import { connect5, connect311, publish } from '../support/packets.js';
 import { WireClient } from '../support/wire-client.js';
 
 /** A plugin that says the same to everybody, or nothing before a file is there. */
 const PLUGIN = `
 import { existsSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 export default {
   name: 'door', sdk: '^1.0.0', decides: { authenticate: ['allow', 'deny'] },
-  config: { type: 'object', additionalProperties: false, properties: { says: { type: 'string' } } },
-  start({ hooks, timers, log, baseFolder }, { says }) {
+  config: { type: 'object', additionalProperties: false, properties: { says: { type: 'string' }, effect: { type: 'string' } } },
+  start({ hooks, timers, log, baseFolder }, { says, effect }) {
+    const actions = ['publish', 'subscribe', 'receive'];
+    hooks.loadPolicy.tap((_request, give) => give.policy({ version: 1, rules: [{ effect, actions, pattern: '#', from: 'the plugin' }] }));
     const answer = (decide) => (says === 'no' ? decide.deny('banned') : decide.allow({ identity: { username: 'ann' } }));
     hooks.authenticate.tap((_request, decide) => {
       if (says !== 'wait') return answer(decide);
@@ -30,14 +34,19 @@ export default {
 };`;
 
 /** Two listeners; \`front\` leads to this chain. The other keeps the open chain in the configuration. */
-function document(front: string, open: 'yes' | 'wait' = 'yes') {
-  const door = (says: string) => ({ use: './door', isolation: 'inProcess', config: { says } });
+function document(front: string, open: 'yes' | 'wait' = 'yes', effect: 'allow' | 'deny' = 'allow') {
+  const door = (says: string) => ({ use: './door', isolation: 'inProcess', timeoutMs: 20_000, config: { says, effect } });
   return {
     version: 1,
     listeners: { front: { url: 'mqtt://127.0.0.1:0', chain: front }, back: { url: 'mqtt://127.0.0.1:0', chain: 'open' } },
     plugins: { [open]: door(open), no: door('no') },
-    chains: { open: { authenticate: [open] }, shut: { authenticate: ['no'] } },
+    chains: {
+      open: { authenticate: [open], authorize: [open], denyPublish: 'close', deadlineMs: 20_000 },
+      shut: { authenticate: ['no'], authorize: ['no'] },
+    },
     control: { socket: 'control.sock' },
+    // Nothing of this is about time.
+    limits: { connectTimeoutMs: 20_000, pluginDrainMs: 20_000 },
   };
 }
 
@@ -68,13 +77,22 @@ describe('a socket that is older than the configuration in force', () => {
     return broker;
   }
 
+  function status(broker: BrokerProcess): Promise<Status> {
+    return new Promise((resolve, reject) => {
+      let text = '';
+      const socket = connect({ path: join(broker.folder, 'control.sock') }, () => socket.write('{"command":"status"}\n'));
+      socket.setEncoding('utf8').on('data', (part: string) => {
+        text += part;
+      });
+      socket.on('error', reject);
+      socket.on('end', () => resolve(JSON.parse(text) as Status));
+    });
+  }
+
   /** Asks the broker how it is until that is so. */
   async function until(broker: BrokerProcess, reached: (status: Status) => boolean): Promise<void> {
-    for (let tries = 0; tries < 50; tries += 1) {
-      const { output } = await runCommand({ folder: broker.folder, args: ['status', '-c', 'plugins.json', '--json'] });
-      if (reached(JSON.parse(output) as Status)) return;
-    }
-    assert.fail('the broker did not come to that');
+    const tired = performance.now() + 10_000;
+    while (!reached(await status(broker))) assert.ok(performance.now() < tired, 'the broker did not come to that');
   }
 
   /** Puts another configuration in force, as an administrator would, and waits for the end of it unless told otherwise. */
@@ -114,6 +132,23 @@ describe('a socket that is older than the configuration in force', () => {
       assert.match(await early.readPacket(), unavailable);
       await early.expectClosed();
       await reloaded;
+      assert.equal(await broker.stop(), 0);
+    });
+
+    it(`stands under the new rights when its CONNECT was answered by the configuration before (${version})`, async () => {
+      const broker = await start('wait');
+      const early = await WireClient.connect(broker.port('front'));
+      early.send(packet);
+      await broker.waitForOutput(/asked plugin=wait/);
+      const reloaded = reload(broker, document('open', 'wait', 'deny'));
+      await until(broker, ({ generation }) => generation.number === 2);
+      writeFileSync(join(broker.folder, 'go'), '');
+      assert.match(await early.readPacket(), allowed);
+      await reloaded;
+      early.send(publish({ topic: 't', qos: 1, packetId: 7, ...(version === '5.0' ? { properties: '' } : {}) }));
+      if (version === '5.0') assert.match(await early.readPacket(), /^40 .. 00 07 87/);
+      else await early.expectClosed();
+      early.close();
       assert.equal(await broker.stop(), 0);
     });
   }

@@ -31,9 +31,6 @@ export interface GateOptions {
   readonly random?: () => number;
 }
 
-/** How much of a lease may be left when it is renewed. */
-const EARLIEST = 0.2;
-
 /** The one place that decides. It folds rules and code, and is the only maker of what the router accepts. */
 export class Gate {
   readonly wheel: TimerWheel;
@@ -52,17 +49,18 @@ export class Gate {
   readonly #publish: PublishGate;
   #standings: ReadonlyMap<string, Standing> = new Map();
   #global: GlobalHooks | null = null;
+  /** Chains by listener, and since when, in monotonic milliseconds. */
+  #chains: ReadonlyMap<string, string> = new Map();
+  #standsSince = 0;
   /** CONNECTs that are on their way. */
   readonly admissions = new Roster<Admission>();
   /** Grows when rights are invalidated: a CONNECT whose rights were loaded before then has to load them again. */
   invalidations = 0;
   /** Whether rights of a client whose load began after so many invalidations were invalidated by a later one that is yet to reach it. */
   isSuperseded: (client: GateClient, invalidations: number) => boolean = () => false;
-  readonly #random: () => number;
 
   constructor(options: GateOptions) {
     this.options = options;
-    this.#random = options.random ?? Math.random;
     this.decisions = new DecisionLog(options.log, options.wheel, options.limits);
     this.wheel = options.wheel;
     this.limits = options.limits;
@@ -77,20 +75,26 @@ export class Gate {
     });
   }
 
-  /** The part of a lease after which its end is seen to: clients that came together must not all be asked about at the same moment. */
-  early(): number {
-    return 1 - EARLIEST * this.#random();
-  }
-
   now(): number {
     return this.wheel.clock.now();
   }
 
-  /** Puts a configuration generation in force, whole: what each chain stands for. Of so many allowed decisions one is logged, with 0 none. */
-  stand(standings: ReadonlyMap<string, Standing>, global: GlobalHooks, sessionRules: SessionRules, logAllowedEvery = 0): void {
+  /**
+   * Puts a configuration generation in force, whole: what each chain stands for, and which one each listener leads to. Of so many allowed decisions
+   * one is logged, with 0 none.
+   */
+  stand(
+    standings: ReadonlyMap<string, Standing>,
+    global: GlobalHooks,
+    sessionRules: SessionRules,
+    logAllowedEvery = 0,
+    chains: ReadonlyMap<string, string> = new Map(),
+  ): void {
     this.decisions.allowedEvery = logAllowedEvery;
     this.#standings = standings;
     this.#global = global;
+    this.#chains = chains;
+    this.#standsSince = this.now();
     this.sessionRules = sessionRules;
     this.tellsDeliveries = this.hears('messageDelivered');
     this.tellsPublishes = this.hears('messagePublished');
@@ -98,6 +102,15 @@ export class Gate {
 
   standing(chain: string): Standing | undefined {
     return this.#standings.get(chain);
+  }
+
+  /**
+   * The chain that judges a socket now. One that was accepted for `chain` before the last switch of generations goes by the chain that its listener
+   * leads to since: else sockets that are opened in time would come in by a door that has been shut. One that was accepted after it, by a listener
+   * of a generation that is not in force yet, goes by its own.
+   */
+  chainNow(listener: string, chain: string, acceptedAt: number): string {
+    return acceptedAt <= this.#standsSince ? (this.#chains.get(listener) ?? chain) : chain;
   }
 
   /** Takes a CONNECT through the gate of a chain. */
@@ -193,21 +206,6 @@ export class Gate {
       }
       done(verdict);
     });
-  }
-
-  /** Asks rules and code whether a subscription that was granted may go on; guards are not asked again. */
-  rejudgeSubscribe(client: GateClient, question: SubscribeQuestion, done: (verdict: SubscribeVerdict) => void): Pending | null {
-    const deadlineAt = this.now() + client.standing.chain.deadlineMs;
-    const { filter } = question;
-    const ended = (verdict: SubscribeVerdict): void => {
-      if (verdict.outcome === 'deny') {
-        this.decided(verdict.hook, verdict.plugin, 'deny', refusalCode(verdict.reason, 'suback'), client, 'subscribe', filter, verdict.rule);
-      } else if (verdict.outcome === 'fault') {
-        this.decided(verdict.hook, verdict.plugin, 'fault', FAULT_CODE.suback, client, 'subscribe', filter, null, verdict.detail);
-      }
-      done(verdict);
-    };
-    return judgeSubscribe(client, question, deadlineAt, ended, false);
   }
 
   /** Judges one copy for a receiver whose chain has code for it. */

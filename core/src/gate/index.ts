@@ -12,6 +12,7 @@ export { Message } from './message.js';
 export type { GateChain, SessionRules } from './options.js';
 export { loadPolicy } from './policy-loader.js';
 export type { ApprovedMessage, PropertyCodec, PublishVerdict } from './publish-gate.js';
+export { rejudgeSubscribe } from './rejudge-subscribe.js';
 export { deliveryChecks, grantedQos, type SubscribeQuestion, type SubscribeVerdict } from './subscribe-gate.js';
 export { sameBytes, type TopicEntry, TopicTable } from './topic-table.js';
 export type { TracedAnswer, TracedOutcome, TracedStage } from './trace.js';

@@ -42,6 +42,7 @@ const TOP_FILES = new Set([
   'rights-line',
   'retirement',
   'services',
+  'session-admin',
   'testing',
   'wills',
 ]);

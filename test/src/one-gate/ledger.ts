@@ -77,6 +77,13 @@ export class Ledger {
     if (entry.retain) this.#retained.set(topic, entry);
   }
 
+  /** The rights of a user have changed: what it may no longer publish is no longer kept for others. */
+  withdraw(user: User): void {
+    for (const [topic, entry] of this.#retained) {
+      if (entry.kind !== 'plugin' && entry.user === user && !this.#table.may(user, 'publish', topic)) this.#retained.delete(topic);
+    }
+  }
+
   /** The retained messages that this topic filter finds at this moment: the last of each topic. */
   retained(filter: string): Entry[] {
     return [...this.#retained.values()].filter(({ topic }) => referenceMatches(filter, topic));

@@ -125,6 +125,21 @@ export const REMOVALS: readonly Removal[] = [
   copy('which member of a shared group takes a message', ([caller]) => from(caller, '.accepts ')),
   copy('the message of a shared group', ([caller, ...others]) => from(caller, '.accepts ') || (from(caller, '.deliver ') && among(others, '#share'))),
   copy('a retained message', ([caller]) => from(caller, '#replayNext')),
+  {
+    what: 'what somebody has retained who loses the right to it',
+    lanes: ['rules'],
+    remove: instead(
+      client,
+      'rules',
+      ([caller]) => from(caller, '/retained-check.js'),
+      () => 1,
+    ),
+  },
+  {
+    what: 'what somebody has retained who loses the right to it, asked of code',
+    lanes: ['code'],
+    remove: instead(gate, 'authorizeMessage', ([caller]) => from(caller, '/retained-check.js'), allow),
+  },
   copy('a message that waited', ([caller]) => from(caller, '#sendNext')),
   copy('a message that is sent again', ([caller]) => from(caller, '/resending.js')),
   askedCopy('a copy that code or a guard is asked about', '/asked-copies.js'),

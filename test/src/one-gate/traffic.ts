@@ -101,6 +101,8 @@ export async function changeRights(world: World, user: User): Promise<void> {
   }
   world.source.changed(user);
   await world.settle();
+  // A guard's opinion is no right: it is asked about what is published, not about what was.
+  if (world.lane !== 'guards') world.ledger.withdraw(user);
   // Whoever spreads its questions over time has asked them.
   world.broker.clock.advance(1000);
   await world.settle();

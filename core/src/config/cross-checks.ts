@@ -1,4 +1,5 @@
 import { isTopicFilter } from '@portcullis/sdk';
+import { checkBudgets } from './budget-checks.js';
 import { controlSocket } from './control-socket.js';
 import { nameHint } from './did-you-mean.js';
 import type { JsonDocument } from './json-document.js';
@@ -39,6 +40,7 @@ export function crossCheck(document: ConfigDocument, env: Env): CrossChecked {
   checkPlugins(json, problems);
   checkChains(json, problems, warnings);
   checkLimits(json, problems, warnings);
+  checkBudgets(json, warnings);
   return { listeners: placed, controlSocket: checkControl(document, placed, problems), problems, warnings };
 }
 

@@ -33,6 +33,9 @@ const whole = (initial: number, minimum: number, maximum: number, description: s
 /** Bounds that the host sets for plugins and chains. Their ranges are narrow on purpose: they can be tightened, and never switched off. */
 export const BUDGETS: ReadonlySet<unknown> = new Set(['timeoutMs', 'maxConcurrent', 'maxQueue', 'faults', 'windowMs', 'openMs', 'deadlineMs']);
 
+/** What a plugin and a chain have unless told, in milliseconds. */
+export const DEFAULT_BUDGETS = { timeoutMs: 2000, deadlineMs: 5000 } as const;
+
 const choice = (values: readonly string[], description: string): DocumentSchema => ({ enum: values, default: values[0], description });
 
 const closed = (description: string, properties: Readonly<Record<string, DocumentSchema>>, required: readonly string[] = []): DocumentSchema => ({
@@ -153,7 +156,7 @@ const plugin: DocumentSchema = {
       },
       // What it may contain is the plugin's to say.
       config: { type: 'object', default: {}, description: 'Options of the plugin itself.' },
-      timeoutMs: whole(2000, 1, 60_000, 'Milliseconds that the plugin has for an answer; silence is a fault.'),
+      timeoutMs: whole(DEFAULT_BUDGETS.timeoutMs, 1, 60_000, 'Milliseconds that the plugin has for an answer; silence is a fault.'),
       maxConcurrent: whole(64, 1, 10_000, 'Questions that the plugin works on at the same time.'),
       maxQueue: whole(1000, 0, 100_000, 'Questions that wait; further ones are refused as busy.'),
       breaker: {
@@ -193,7 +196,7 @@ const chain = closed(
     },
     authorize: { ...pluginNames('Plugins that give rights; without one, clients can connect and do nothing.'), default: [] },
     combine: choice(['deny-overrides', 'first-match'], 'How the rights of several plugins are folded.'),
-    deadlineMs: whole(5000, 1, 60_000, 'Milliseconds for all answers to one question together.'),
+    deadlineMs: whole(DEFAULT_BUDGETS.deadlineMs, 1, 60_000, 'Milliseconds for all answers to one question together.'),
     denyPublish: choice(
       ['acknowledge', 'close'],
       'What a 3.1.1 client meets whose PUBLISH is denied: acknowledged and dropped, or the connection closed.',

@@ -69,6 +69,13 @@ describe('a new plugin', () => {
     });
   }
 
+  for (const name of ['portcullis', '@portcullis/sdk', '@portcullis/testing']) {
+    test(`cannot be called as ${name}, which it needs`, async () => {
+      await assert.rejects(makePlugin(name, parent), { message: `"${name}" is the name of a package that the plugin needs` });
+      assert.deepEqual(await readdir(parent), []);
+    });
+  }
+
   test('takes an empty folder, and nothing that holds anything', async () => {
     await mkdir(join(parent, 'empty'));
     await makePlugin('empty', parent);
@@ -91,6 +98,7 @@ describe('"portcullis plugin"', () => {
     [[], '"plugin" needs a command'],
     [['old', 'x'], 'unknown command "plugin old"'],
     [['new'], 'the new plugin needs a name'],
+    [['new', ''], 'the new plugin needs a name'],
     [['new', 'a', 'b'], '"plugin new" takes one name, not also "b"'],
     [['new', 'a', '--packages='], '--packages needs a folder'],
   ] as const) {

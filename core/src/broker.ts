@@ -18,6 +18,7 @@ import { Roster } from './roster.js';
 import { Router } from './router/index.js';
 import { makeServices, type RunningParts } from './services.js';
 import { countDrop, type Session, SessionRegistry } from './session/index.js';
+import { SessionAdmin } from './session-admin.js';
 import { Stats } from './stats.js';
 import { Custody, MemoryRetainedStore, MemorySessionStore } from './store/index.js';
 import { Turns } from './turns.js';
@@ -58,6 +59,8 @@ export class Broker {
   #awaited: PluginHost | null = null;
   /** Plugins of the configuration before, which answer what they were asked. */
   #retiring: PluginHost | null = null;
+  /** For administrators. */
+  readonly sessions = new SessionAdmin(() => this.#parts?.room);
   /** How a question that nobody has put would end at this moment; null while it starts. */
   readonly explain = makeExplain(() => ({ parts: this.#parts, config: this.#generation?.config }));
 

@@ -63,14 +63,16 @@ async function start(): Promise<PluginInstance> {
 function work(): void {
   const until = performance.now() + SLICE_MS;
   working = true;
-  for (let message = inbox.shift(); message !== undefined; message = inbox.shift()) {
-    take(message);
-    if (inbox.length > 0 && performance.now() >= until) {
-      setImmediate(work);
-      return;
+  try {
+    for (let message = inbox.shift(); message !== undefined; message = inbox.shift()) {
+      take(message);
+      if (performance.now() >= until) break;
     }
+  } finally {
+    // Also behind a message that could not be taken: that is in the log by then.
+    if (inbox.length > 0) setImmediate(work);
+    else working = false;
   }
-  working = false;
 }
 
 function take(message: ToThread): void {

@@ -212,7 +212,7 @@ export class Broker {
       engine,
       publishTo: new Map(plugins.map(({ spec }) => [spec.name, spec.publishTo])),
       parts: () => this.#parts,
-      reload: (sessions, plugin, version) => this.#parts?.rechecks.invalidate(sessions, plugin, version),
+      reload: (concerns, plugin, version) => this.#parts?.rechecks.invalidate(concerns, plugin, version),
       provideStores: (plugin, stores) => this.#provide(plugin, stores),
     });
     const host: PluginHost = new PluginHost({
@@ -318,8 +318,8 @@ export class Broker {
     for (const session of this.#parts.registry.sessions()) {
       const { client } = session;
       client.stand(client.standing, client.binding, client.sources);
-      session.rejudge();
     }
+    this.#parts.rechecks.tapsChanged();
   }
 
   #listenerRoom(): ListenerRoom {

@@ -96,7 +96,14 @@ function composition(options: MemoryBrokerOptions): Pick<BrokerOptions, 'config'
   }));
   const { guards = [], authenticate, authorize } = options;
   const chain = { name: 'default', guards, authenticate, authorize, combine: 'deny-overrides', deadlineMs: 5000 } as const;
-  const answers = { denyPublish: 'acknowledge', publishFault: 'disconnect', partialSubscribe: 'filter', staleGraceMs: 0 } as const;
+  const answers = {
+    denyPublish: 'acknowledge',
+    publishFault: 'disconnect',
+    partialSubscribe: 'filter',
+    onRevoked: 'suspend',
+    revokedGraceSeconds: 60,
+    staleGraceMs: 0,
+  } as const;
   const config: Config = {
     file: '/nowhere/plugins.json',
     folder: '/nowhere',

@@ -33,6 +33,8 @@ export interface BrokerOptions extends GenerationInput {
 
 /** How often expired retained messages are looked for, in milliseconds. */
 const SWEEP_MS = 60_000;
+/** How much longer than others the slices are in which rights are taken away. */
+const URGENCY = 10;
 const over = (): void => {};
 
 /** The broker: composes the rooms, starts and stops them, and switches configuration generations. */
@@ -275,7 +277,8 @@ export class Broker {
     const gate = new Gate({ wheel, limits, log, stats, properties, sessionRules: config.sessions });
     const router = new Router({ limits, stats, custody, clock: wheel.clock });
     const turns = new Turns(wheel.clock, (error) => this.#invariant('work that had waited its turn failed', error));
-    const shared = { gate, router, custody, wheel, turns, limits, stats, log };
+    const urgent = new Turns(wheel.clock, (error) => this.#invariant('a change of rights that had waited its turn failed', error), URGENCY);
+    const shared = { gate, router, custody, wheel, turns, urgent, limits, stats, log };
     router.onGroupDrop = (domain, topic, count) => {
       countDrop(shared, 'no-group-member', null, domain.tenant === '' ? null : domain.tenant, topic, count);
     };

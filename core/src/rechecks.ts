@@ -145,10 +145,10 @@ export class Rechecks {
 
   /** Goes to every session that the round concerns; `end` is called when all have been reached. */
   #walk(round: Round, each: (session: Session) => void, end: () => void): void {
-    const { turns, registry } = this.#room;
+    const { urgent, registry } = this.#room;
     const sessions = registry.sessions();
     const slice = (): void => {
-      const until = turns.begin(this.#room);
+      const until = urgent.begin(this.#room);
       let work = 0;
       for (let next = sessions.next(); next.done !== true; next = sessions.next()) {
         const session = next.value;
@@ -157,9 +157,9 @@ export class Rechecks {
         work += concerned ? CONCERNED : 1;
         if (work < BETWEEN_LOOKS) continue;
         work = 0;
-        if (!turns.over(until)) continue;
+        if (!urgent.over(until)) continue;
         this.#lag(round);
-        return turns.later(slice);
+        return urgent.later(slice);
       }
       round.reachedAll = true;
       end();
@@ -169,13 +169,15 @@ export class Rechecks {
   }
 
   /** Whoever cannot be judged is not served by what it had. */
-  #guarded(session: Session, each: (session: Session) => void): void {
+  #guarded(session: Session, each: (session: Session) => void): boolean {
     try {
       each(session);
+      return true;
     } catch (error) {
       this.#room.stats.invariantsBroken += 1;
       this.#room.log.error({ client: session.clientId, error }, 'a session could not be judged again');
       session.outlet?.end(0x83, 'the session could not be judged again');
+      return false;
     }
   }
 
@@ -198,9 +200,12 @@ export class Rechecks {
         done();
       };
       const owed = client.owed ?? client.standing;
-      if (leases === null) this.#reloadOffline(session, owed, standing === null ? 'invalidated' : 'reload', judged);
-      else if (owed === client.standing) leases.invalidate(judged);
-      else leases.renew(owed, judged);
+      const begun = this.#guarded(session, () => {
+        if (leases === null) this.#reloadOffline(session, owed, standing === null ? 'invalidated' : 'reload', judged);
+        else if (owed === client.standing) leases.invalidate(judged);
+        else leases.renew(owed, judged);
+      });
+      if (!begun) done();
     };
     this.#line.add(client, load, this.#open(round));
   }
@@ -261,7 +266,7 @@ export class Rechecks {
   #close(round: Round): void {
     if (!round.reachedAll || round.open > 0) return;
     this.#lag(round);
-    this.#rounds.delete(round);
+    if (this.#rounds.delete(round)) this.#room.stats.revocationsDone += 1;
   }
 
   #lag({ since }: Round): void {

@@ -121,14 +121,14 @@ class Checking {
   run(): void {
     if (this.#running || this.#waiting || this.#stopped) return;
     this.#running = true;
-    const { turns } = this.#room;
-    const until = turns.begin(this.#room);
+    const { urgent } = this.#room;
+    const until = urgent.begin(this.#room);
     while (this.#position < this.#topics.length && !this.#waiting) {
       this.#judge(this.#topics[this.#position] as string);
       this.#position += 1;
-      if (this.#position % BETWEEN_LOOKS !== 0 || this.#waiting || !turns.over(until)) continue;
+      if (this.#position % BETWEEN_LOOKS !== 0 || this.#waiting || !urgent.over(until)) continue;
       this.#waiting = true;
-      turns.later(() => this.#resume());
+      urgent.later(() => this.#resume());
     }
     this.#running = false;
     if (!this.#waiting) this.#end();

@@ -36,17 +36,17 @@ export class RightsLine {
   #next(): void {
     if (this.#running || this.#resting) return;
     this.#running = true;
-    const { turns, limits } = this.#room;
-    const until = turns.begin(this.#room);
+    const { urgent, limits } = this.#room;
+    const until = urgent.begin(this.#room);
     while (this.#out < limits.maxPolicyLoads) {
       const next = this.#waiting.entries().next();
       if (next.done === true) break;
       const [client, waiting] = next.value;
       this.#waiting.delete(client);
       this.#begin(waiting);
-      if (!turns.over(until)) continue;
+      if (!urgent.over(until)) continue;
       this.#resting = true;
-      turns.later(() => {
+      urgent.later(() => {
         this.#resting = false;
         this.#next();
       });
@@ -68,8 +68,9 @@ export class RightsLine {
     try {
       load(end);
     } catch (error) {
+      this.#room.stats.invariantsBroken += 1;
+      this.#room.log.error({ error }, 'rights could not be loaded again');
       end();
-      throw error;
     }
   }
 }

@@ -66,6 +66,8 @@ export class Stats {
   /** From a change of rights until all clients concerned were judged by it, in milliseconds: of the last one, or of one under way. */
   revocationLagMs = 0;
   revocationLagMaxMs = 0;
+  /** Changes of rights by which all clients concerned were judged. */
+  revocationsDone = 0;
   /** Clients that are yet to be judged after a change; those that are connected though their rights could not be confirmed. */
   rechecksWaiting = 0;
   policyStale = 0;

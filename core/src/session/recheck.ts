@@ -33,7 +33,8 @@ export class Recheck {
   #doubts = false;
   #lost = false;
   #stopped = false;
-  readonly #timer = new WheelTimer(() => this.run('code', () => {}));
+  /** Made when first needed. */
+  #timer: WheelTimer | null = null;
 
   constructor(room: SessionRoom, session: Session) {
     this.#room = room;
@@ -46,7 +47,7 @@ export class Recheck {
     this.#done.push(done);
     this.#pending?.cancel();
     this.#pending = null;
-    this.#room.wheel.cancel(this.#timer);
+    this.#cancelTimer();
     this.#withCode ||= scope === 'code';
     this.asking = this.#withCode && this.#session.client.standing.hooks.has('authorize') && this.#session.subscriptions.size > 0;
     this.#waiting = [...this.#session.subscriptions.values()];
@@ -58,7 +59,7 @@ export class Recheck {
 
   stop(): void {
     this.#stopped = true;
-    this.#room.wheel.cancel(this.#timer);
+    this.#cancelTimer();
     this.#pending?.cancel();
     this.#pending = null;
     this.asking = false;
@@ -73,24 +74,24 @@ export class Recheck {
   /** The connection is gone: nobody is there who could be sent away. */
   disconnected(): void {
     this.#doubtSince = null;
-    this.#room.wheel.cancel(this.#timer);
+    this.#cancelTimer();
   }
 
   #go(): void {
     if (this.#running || this.#resting) return;
     this.#running = true;
-    const { turns } = this.#room;
+    const { urgent } = this.#room;
     // One slice for all sessions that are judged in a turn.
-    const until = turns.begin(this.#room);
+    const until = urgent.begin(this.#room);
     while (this.#pending === null && !this.#stopped) {
       const subscription = this.#waiting[this.#position];
       if (subscription === undefined) break;
       this.#position += 1;
       if (subscription.stands) this.#judge(subscription);
-      if (this.#position % BETWEEN_LOOKS !== 0 || this.#pending !== null || !turns.over(until)) continue;
+      if (this.#position % BETWEEN_LOOKS !== 0 || this.#pending !== null || !urgent.over(until)) continue;
       this.#resting = true;
       this.#running = false;
-      return turns.later(() => {
+      return urgent.later(() => {
         this.#resting = false;
         this.#go();
       });
@@ -170,6 +171,8 @@ export class Recheck {
     if (connected && this.#lost && chain.onRevoked === 'disconnect') outlet.end(0x87, 'a subscription has lost its right');
     else if (connected && this.#doubts) this.#doubt(chain.staleGraceMs);
     else this.#doubtSince = null;
+    // There is one for every session: it is not kept for the next change.
+    if (!this.#doubts) session.recheckDone(this);
     this.#tell();
     session.goOn();
   }
@@ -180,7 +183,14 @@ export class Recheck {
     this.#doubtSince ??= now;
     const left = this.#doubtSince + staleGraceMs - now;
     if (left <= 0) this.#session.outlet?.end(0x89, 'the subscriptions could not be confirmed');
-    else this.#room.wheel.schedule(this.#timer, Math.min(REFRESH_RETRY_MS, left));
+    else {
+      this.#timer ??= new WheelTimer(() => this.run('code', () => {}));
+      this.#room.wheel.schedule(this.#timer, Math.min(REFRESH_RETRY_MS, left));
+    }
+  }
+
+  #cancelTimer(): void {
+    if (this.#timer !== null) this.#room.wheel.cancel(this.#timer);
   }
 
   /** Whether what was sent of a topic, and has not left yet, may still leave; of code only the answers about subscriptions count. */

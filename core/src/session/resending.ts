@@ -97,11 +97,17 @@ export class Resending {
   }
 
   #send(id: number, delivery: Delivery, allowed: boolean): void {
-    if (!allowed) this.#session.abandon(id, delivery, 'not-authorized');
+    if (!allowed) this.#abandon(id, delivery, 'not-authorized');
     else {
       const { message, qos, retain, subscriptionIds } = delivery;
-      if (!this.#outlet.sendMessage(message, qos, retain, true, id, subscriptionIds)) this.#session.abandon(id, delivery, 'too-large');
+      if (!this.#outlet.sendMessage(message, qos, retain, true, id, subscriptionIds)) this.#abandon(id, delivery, 'too-large');
       else this.#sent.add(id);
     }
+  }
+
+  /** Ends a message that was on its way: it is not sent again. */
+  #abandon(id: number, delivery: Delivery, reason: 'not-authorized' | 'too-large'): void {
+    this.#session.inFlight.free(id);
+    this.#session.settle(delivery, reason);
   }
 }

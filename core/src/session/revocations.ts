@@ -18,7 +18,8 @@ export class Revocations {
   readonly #session: Session;
   /** When each lost its right, in monotonic milliseconds. */
   readonly #since = new Map<Subscription, number>();
-  readonly #known = new Map<string, boolean>();
+  /** Made when a copy is first looked at. */
+  #known: Map<string, boolean> | null = null;
   readonly #timer = new WheelTimer(() => this.#due());
 
   constructor(room: SessionRoom, session: Session) {
@@ -31,7 +32,7 @@ export class Revocations {
     if (this.#since.has(subscription)) return false;
     this.#since.set(subscription, this.#room.wheel.clock.now());
     this.#room.stats.subscriptionsSuspended += 1;
-    this.#known.clear();
+    this.#known = null;
     this.#arm();
     return true;
   }
@@ -40,13 +41,14 @@ export class Revocations {
   resume(subscription: Subscription): boolean {
     if (!this.#since.delete(subscription)) return false;
     this.#room.stats.subscriptionsSuspended -= 1;
-    this.#known.clear();
+    this.#known = null;
     return true;
   }
 
   /** Whether a topic is wanted by subscriptions that are suspended, and by no other. */
   covers(topic: string): boolean {
     if (this.#since.size === 0) return false;
+    this.#known ??= new Map();
     let covered = this.#known.get(topic);
     if (covered === undefined) {
       const wants = ({ filter }: Subscription): boolean => matches(filter, topic);
@@ -59,7 +61,7 @@ export class Revocations {
 
   /** Forgets what was remembered: the subscriptions are others now. */
   changed(): void {
-    this.#known.clear();
+    this.#known = null;
   }
 
   /** Keeps a copy back. */

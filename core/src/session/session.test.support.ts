@@ -104,6 +104,7 @@ export function sessionRig(given: { limits?: Partial<Limits>; sessionRules?: Par
     custody: stores.custody,
     wheel,
     turns: new Turns(wheel.clock, () => {}),
+    urgent: new Turns(wheel.clock, () => {}, 10),
     limits,
     stats,
     log: new Logger(() => {}),

@@ -182,12 +182,6 @@ export class Session implements Subscriber {
     this.#resending.run();
   }
 
-  /** Ends a message that was on its way: it is not sent again. */
-  abandon(packetId: number, delivery: Delivery, reason: DropReason): void {
-    this.inFlight.free(packetId);
-    this.settle(delivery, reason);
-  }
-
   /** PUBACK, or the end of a QoS 2 handshake: the message is with the client. */
   acknowledged(packetId: number): void {
     const delivery = this.inFlight.delivery(packetId);
@@ -255,6 +249,10 @@ export class Session implements Subscriber {
   recheck(scope: RecheckScope, done: () => void = () => {}): void {
     this.#recheck ??= new Recheck(this.#room, this);
     this.#recheck.run(scope, done);
+  }
+
+  recheckDone(recheck: Recheck): void {
+    if (this.#recheck === recheck) this.#recheck = null;
   }
 
   /** Whether code is yet to confirm the subscriptions: meanwhile it is asked about no copy, and nothing that has waited goes out. */
@@ -377,6 +375,7 @@ export class Session implements Subscriber {
     this.#delivered(delivery.message, delivery.qos, delivery.retain);
   }
 
+  /** Is done with a copy; without a reason it came to its client, or goes on another way. */
   settle(delivery: Delivery, reason: DropReason | null = null): void {
     if (delivery.stored) this.#room.custody.session({ kind: 'settled', session: this.key, sequence: delivery.sequence });
     if (reason !== null) this.drop(reason, delivery.message.topic, 1);

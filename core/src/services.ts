@@ -63,6 +63,7 @@ export function makeServices(options: ServicesOptions): HostServices {
       return true;
     },
     setTemplates: (plugin, change) => setTemplates(engine, plugin, change),
+    withdrawGrants: (plugin, templates) => engine.withdrawGrants(plugin, templates),
     invalidate(plugin, selector: PolicySelector, version) {
       if (options.parts() === null) return;
       const isOurs = ({ sources, standing }: GateClient): boolean => sources.includes(plugin) || standing.chain.authorize.includes(plugin);

@@ -154,7 +154,7 @@ test("Whatever order clients come and go in, an identifier is one principal's as
           continue;
         }
         assert.deepEqual(before?.outlet.ended ?? [], before?.connected === true ? [0x8e] : []);
-        const kept = before !== undefined && before.durable && !cleanStart;
+        const kept = before?.durable === true && !cleanStart;
         assert.equal(result.present, kept);
         book.set(id, { username, durable: lasts, outlet, connected: true });
         if (!leaves) continue;

@@ -33,6 +33,8 @@ export interface BrokerOptions extends GenerationInput {
 
 /** How often expired retained messages are looked for, in milliseconds. */
 const SWEEP_MS = 60_000;
+/** How much longer than others the slices are in which rights are taken away. */
+const URGENCY = 10;
 const over = (): void => {};
 
 /** The broker: composes the rooms, starts and stops them, and switches configuration generations. */
@@ -212,7 +214,7 @@ export class Broker {
       engine,
       publishTo: new Map(plugins.map(({ spec }) => [spec.name, spec.publishTo])),
       parts: () => this.#parts,
-      reload: (sessions, plugin, version) => this.#parts?.rechecks.invalidate(sessions, plugin, version),
+      reload: (concerns, plugin, version) => this.#parts?.rechecks.invalidate(concerns, plugin, version),
       provideStores: (plugin, stores) => this.#provide(plugin, stores),
     });
     const host: PluginHost = new PluginHost({
@@ -275,7 +277,8 @@ export class Broker {
     const gate = new Gate({ wheel, limits, log, stats, properties, sessionRules: config.sessions });
     const router = new Router({ limits, stats, custody, clock: wheel.clock });
     const turns = new Turns(wheel.clock, (error) => this.#invariant('work that had waited its turn failed', error));
-    const shared = { gate, router, custody, wheel, turns, limits, stats, log };
+    const urgent = new Turns(wheel.clock, (error) => this.#invariant('a change of rights that had waited its turn failed', error), URGENCY);
+    const shared = { gate, router, custody, wheel, turns, urgent, limits, stats, log };
     router.onGroupDrop = (domain, topic, count) => {
       countDrop(shared, 'no-group-member', null, domain.tenant === '' ? null : domain.tenant, topic, count);
     };
@@ -319,8 +322,8 @@ export class Broker {
     for (const session of this.#parts.registry.sessions()) {
       const { client } = session;
       client.stand(client.standing, client.binding, client.sources);
-      session.rejudge();
     }
+    this.#parts.rechecks.tapsChanged();
   }
 
   #listenerRoom(): ListenerRoom {

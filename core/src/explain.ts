@@ -212,7 +212,7 @@ function receiveChecks(session: Session, topic: string): [checks: number, text: 
   const target = Target.of(subscriptions);
   if (target === null) return [Check.RECEIVE, '; none of its subscriptions matches, so it gets nothing whatever its rights'];
   // Those of an older version of the rights say nothing: then all is checked, as for copies that have waited.
-  const all = Check.RECEIVE | (target.byCode ? Check.SUBSCRIBE_NOT_DENY : Check.SUBSCRIBE_ALLOW);
+  const all = Check.RECEIVE | (target.byCode ? Check.SUBSCRIBE_NOT_DENY : Check.SUBSCRIBE_ALLOW) | (target.checks & Check.SUSPENDED);
   const filters = subscriptions.slice(0, 5).map(({ key }) => JSON.stringify(key.slice(0, 200)));
   return [session.client.receiveAsks || !target.current(session.client) ? all : target.checks, `; subscribed to ${filters.join(', ')}`];
 }

@@ -210,6 +210,13 @@ export const LIMITS = {
     'count',
     'Lines about refusals that the log has room for within ten seconds; further ones are summed up.',
   ),
+  maxPolicyLoads: limit(
+    32,
+    1,
+    10_000,
+    'count',
+    'Clients whose rights are loaded anew at the same time after a change; further ones wait their turn, so that logins find room at the plugin, too.',
+  ),
   pluginStartMs: limit(30_000, 100, 3_600_000, 'milliseconds', 'Time that the start of a plugin may take.'),
   pluginDrainMs: limit(
     5000,

@@ -1,52 +1,101 @@
 import type { ConnectionRoom } from './connection/index.js';
 import { type GateClient, loadPolicy, type Standing } from './gate/index.js';
+import { RetainedCheck } from './retained-check.js';
+import { RightsLine } from './rights-line.js';
 import type { Session } from './session/index.js';
 
-/** Takes changes of rights to the sessions that they concern, connected or not. */
+/** One change of rights on its way to those whom it concerns. */
+interface Round {
+  /** What `gate.invalidations` was when it began. */
+  readonly number: number;
+  readonly since: number;
+  readonly concerns: (client: GateClient) => boolean;
+  /** Clients that were reached and are not judged yet, and whether all have been reached. */
+  open: number;
+  reachedAll: boolean;
+}
+
+/** What looking at a session that is concerned costs beside one that is not, and after how much of it the clock is looked at. */
+const CONCERNED = 4;
+const BETWEEN_LOOKS = 16;
+
+/** Takes changes of rights to the sessions that they concern, connected or not, in slices. */
 export class Rechecks {
   readonly #room: ConnectionRoom;
+  readonly #line: RightsLine;
+  readonly #retained: RetainedCheck;
+  readonly #rounds = new Set<Round>();
+  /** Plugins whose rules have changed since the walk that is under way began; null when none is. */
+  #changedMeanwhile: Set<string> | null = null;
 
   constructor(room: ConnectionRoom) {
     this.#room = room;
+    this.#line = new RightsLine(room);
+    this.#retained = new RetainedCheck(room);
+    room.registry.publishers = this.#retained;
+    room.gate.isSuperseded = (client, invalidations) => {
+      for (const { number, concerns } of this.#rounds) if (number > invalidations && concerns(client)) return true;
+      return false;
+    };
   }
 
-  /** Templates changed: they are in force already; those who listen hear of it. */
+  /** Templates changed: they are in force already. What is on its way is judged by them, and those who listen hear of it. */
   rulesChanged(plugin: string): void {
-    if (!this.#room.gate.hears('policyChanged')) return;
-    let clients = 0;
-    for (const session of this.#room.registry.sessions()) if (session.connected && session.client.sources.includes(plugin)) clients += 1;
-    this.#room.gate.tell('policyChanged', { plugin, version: null, clients });
+    if (this.#changedMeanwhile !== null) this.#changedMeanwhile.add(plugin);
+    else this.#rules(new Set([plugin]));
   }
 
-  /** The rights of these sessions are loaded anew; an answer with a lower version than the one announced is not taken. */
-  invalidate(sessions: readonly Session[], plugin: string, version: number | null): void {
-    this.#room.gate.invalidations += 1;
-    for (const session of sessions) {
-      if (version !== null) session.client.announce(plugin, version);
-      if (session.leases !== null) session.leases.invalidate();
-      else this.#reloadOffline(session, session.client.owed ?? session.client.standing, 'invalidated');
-    }
-    if (plugin !== '' && this.#room.gate.hears('policyChanged')) {
-      this.#room.gate.tell('policyChanged', { plugin, version, clients: sessions.filter((session) => session.connected).length });
-    }
+  /** A plugin that was down is there: code may have become part of what has to be asked. */
+  tapsChanged(): void {
+    const round = this.#begin(() => true);
+    this.#walk(
+      round,
+      (session) => this.#judge(round, session, 'code'),
+      () => {},
+    );
+  }
+
+  /** The rights of these clients are loaded anew; an answer with a lower version than the one announced is not taken. */
+  invalidate(concerns: (client: GateClient) => boolean, plugin: string, version: number | null): void {
+    const { gate } = this.#room;
+    gate.invalidations += 1;
+    const round = this.#begin(concerns);
+    let clients = 0;
+    const each = (session: Session): void => {
+      const { client } = session;
+      if (version !== null) client.announce(plugin, version);
+      if (session.connected) clients += 1;
+      this.#reload(round, session, null);
+    };
+    this.#walk(round, each, () => {
+      this.#reloadPublishers(round, plugin, version);
+      if (plugin !== '' && gate.hears('policyChanged')) gate.tell('policyChanged', { plugin, version, clients });
+    });
   }
 
   /** Every session comes to stand under the new generation; until its rights are loaded, the old ones are in force. */
   newGeneration(standings: ReadonlyMap<string, Standing>, chains: ReadonlyMap<string, string>): void {
-    for (const session of [...this.#room.registry.sessions()]) {
-      const { client } = session;
+    const round = this.#begin(() => true);
+    const each = (session: Session): void => {
+      const { client, leases } = session;
       // A listener may have got another chain; the clients of one that is gone stay under theirs.
       const standing = standings.get(chains.get(client.info.connection.listener) ?? client.standing.chain.name);
+      // It came while the others were being reached, and stands under it already.
+      if (standing === client.standing) return;
       if (standing === undefined) {
         client.barred = true;
         session.outlet?.end(0x98, 'its chain is no longer in the configuration');
-      } else if (session.leases !== null) session.leases.renew(standing);
+      } else if (leases !== null && !leases.isVouchedFor(standing)) leases.renew(standing);
       else {
         // Whoever comes back is asked for credentials. What is done in its name meanwhile has nobody who stands for it.
-        if (!standing.chain.authenticate.includes(client.authority)) client.barred = true;
-        this.#reloadOffline(session, standing, 'reload');
+        if (leases === null && !standing.chain.authenticate.includes(client.authority)) client.barred = true;
+        this.#reload(round, session, standing);
       }
-    }
+    };
+    this.#walk(round, each, () => {
+      this.#retained.forgetAllBut(standings);
+      this.#reloadPublishers(round, '', null);
+    });
   }
 
   /**
@@ -66,20 +115,163 @@ export class Rechecks {
     });
   }
 
-  #reloadOffline(session: Session, standing: Standing, reason: 'invalidated' | 'reload'): void {
+  #rules(plugins: ReadonlySet<string>): void {
+    const { gate } = this.#room;
+    const meanwhile = new Set<string>();
+    this.#changedMeanwhile = meanwhile;
+    const concerns = ({ sources }: GateClient): boolean => sources.some((source) => plugins.has(source));
+    const round = this.#begin(concerns);
+    const connected = new Map<string, number>();
+    const each = (session: Session): void => {
+      if (session.connected) for (const source of session.client.sources) connected.set(source, (connected.get(source) ?? 0) + 1);
+      this.#judge(round, session, 'rules');
+    };
+    this.#walk(round, each, () => {
+      for (const client of this.#retained.publishers()) if (concerns(client)) this.#retained.check(client);
+      if (gate.hears('policyChanged')) {
+        for (const plugin of plugins) gate.tell('policyChanged', { plugin, version: null, clients: connected.get(plugin) ?? 0 });
+      }
+      this.#changedMeanwhile = null;
+      if (meanwhile.size > 0) this.#rules(meanwhile);
+    });
+  }
+
+  #begin(concerns: Round['concerns']): Round {
+    const { gate } = this.#room;
+    const round: Round = { number: gate.invalidations, since: gate.now(), concerns, open: 0, reachedAll: false };
+    this.#rounds.add(round);
+    return round;
+  }
+
+  /** Goes to every session that the round concerns; `end` is called when all have been reached. */
+  #walk(round: Round, each: (session: Session) => void, end: () => void): void {
+    const { urgent, registry } = this.#room;
+    const sessions = registry.sessions();
+    const slice = (): void => {
+      const until = urgent.begin(this.#room);
+      let work = 0;
+      for (let next = sessions.next(); next.done !== true; next = sessions.next()) {
+        const session = next.value;
+        const concerned = round.concerns(session.client);
+        if (concerned) this.#guarded(session, each);
+        work += concerned ? CONCERNED : 1;
+        if (work < BETWEEN_LOOKS) continue;
+        work = 0;
+        if (!urgent.over(until)) continue;
+        this.#lag(round);
+        return urgent.later(slice);
+      }
+      round.reachedAll = true;
+      end();
+      this.#close(round);
+    };
+    slice();
+  }
+
+  /** Whoever cannot be judged is not served by what it had. */
+  #guarded(session: Session, each: (session: Session) => void): boolean {
+    try {
+      each(session);
+      return true;
+    } catch (error) {
+      this.#room.stats.invariantsBroken += 1;
+      this.#room.log.error({ client: session.clientId, error }, 'a session could not be judged again');
+      session.outlet?.end(0x83, 'the session could not be judged again');
+      return false;
+    }
+  }
+
+  #judge(round: Round, session: Session, scope: 'rules' | 'code'): void {
+    const judged = this.#open(round);
+    session.recheck(scope, judged);
+    this.#retained.check(session.client);
+  }
+
+  /** Loads the rights of a session in its turn: those of the chain that it stands under, or of another. */
+  #reload(round: Round, session: Session, standing: Standing | null): void {
     const { client } = session;
-    client.owed = standing;
-    loadPolicy(standing, client, reason, client.knownVersions, this.#room.gate.now() + standing.chain.deadlineMs, (result) => {
-      // Back meanwhile, or gone: then its rights were loaded by another way.
-      if (session.client !== client || session.leases !== null) {
+    client.owed = standing ?? client.owed ?? client.standing;
+    const load = (done: () => void): void => {
+      // Another client has come to the session: its rights were loaded on its way in, and if that was too early, once more.
+      if (session.client !== client) return done();
+      const { leases } = session;
+      const judged = (): void => {
+        this.#retained.check(client);
+        done();
+      };
+      const owed = client.owed ?? client.standing;
+      const begun = this.#guarded(session, () => {
+        if (leases === null) this.#reloadOffline(session, owed, standing === null ? 'invalidated' : 'reload', judged);
+        else if (owed === client.standing) leases.invalidate(judged);
+        else leases.renew(owed, judged);
+      });
+      if (!begun) done();
+    };
+    this.#line.add(client, load, this.#open(round));
+  }
+
+  #reloadOffline(session: Session, standing: Standing, reason: 'invalidated' | 'reload', done: () => void): void {
+    const { client } = session;
+    const { gate } = this.#room;
+    const { invalidations } = gate;
+    loadPolicy(standing, client, reason, client.knownVersions, gate.now() + standing.chain.deadlineMs, (result) => {
+      // Back meanwhile, or gone, or invalidated once more: then its rights are loaded by another way.
+      if (session.client !== client || session.leases !== null || gate.isSuperseded(client, invalidations)) {
         if (result.kind === 'policy') result.binding.release();
-        return;
+        return done();
       }
       // Nobody is connected who could be told. What was queued is judged again when the client comes back.
-      if (result.kind !== 'policy') return;
+      if (result.kind !== 'policy') return done();
       client.stand(standing, result.binding, result.sources);
       client.owed = null;
-      session.rejudge();
+      client.knownVersions = result.versions;
+      session.recheck('code', done);
     });
+  }
+
+  /** Of those who are gone, and whose messages are still retained, the rights are loaded anew as well. */
+  #reloadPublishers(round: Round, plugin: string, version: number | null): void {
+    const { gate } = this.#room;
+    for (const client of this.#retained.publishers()) {
+      if (!round.concerns(client)) continue;
+      if (version !== null) client.announce(plugin, version);
+      const load = (done: () => void): void => {
+        const standing = client.owed ?? client.standing;
+        const reason = standing === client.standing ? 'invalidated' : 'reload';
+        loadPolicy(standing, client, reason, client.knownVersions, gate.now() + standing.chain.deadlineMs, (result) => {
+          if (result.kind === 'policy' && this.#retained.remembers(client)) {
+            client.stand(standing, result.binding, result.sources);
+            client.owed = null;
+            client.knownVersions = result.versions;
+            this.#retained.check(client);
+          } else if (result.kind === 'policy') result.binding.release();
+          else this.#retained.doubt(client);
+          done();
+        });
+      };
+      this.#line.add(client, load, this.#open(round));
+    }
+  }
+
+  #open(round: Round): () => void {
+    round.open += 1;
+    this.#room.stats.rechecksWaiting += 1;
+    return () => {
+      round.open -= 1;
+      this.#room.stats.rechecksWaiting -= 1;
+      this.#close(round);
+    };
+  }
+
+  #close(round: Round): void {
+    if (!round.reachedAll || round.open > 0) return;
+    this.#lag(round);
+    if (this.#rounds.delete(round)) this.#room.stats.revocationsDone += 1;
+  }
+
+  #lag({ since }: Round): void {
+    const { stats, gate } = this.#room;
+    stats.revocationLagMs = Math.round(gate.now() - since);
+    if (stats.revocationLagMs > stats.revocationLagMaxMs) stats.revocationLagMaxMs = stats.revocationLagMs;
   }
 }

@@ -1,7 +1,7 @@
 import type { ClientSelector, ClientSummary, PluginMessage, PolicySelector, RetainedInfo, RetainedStore, Rule, SessionStore } from '@portcullis/sdk';
 import { isTopicFilter, isTopicName, matches } from '@portcullis/sdk';
 import { encodePublishProperties, publishPropertiesFault } from './codec/index.js';
-import { type Gate, Message, refusalCode } from './gate/index.js';
+import { type Gate, type GateClient, Message, refusalCode } from './gate/index.js';
 import type { HostServices, TemplateChange } from './hooks/index.js';
 import { CompiledRules, type PolicyEngine } from './policy/index.js';
 import type { Router } from './router/index.js';
@@ -22,7 +22,7 @@ export interface ServicesOptions {
   readonly publishTo: ReadonlyMap<string, readonly string[]>;
   parts(): RunningParts | null;
   /** Loads the rights of these sessions anew. */
-  reload(sessions: readonly Session[], plugin: string, version: number | null): void;
+  reload(concerns: (client: GateClient) => boolean, plugin: string, version: number | null): void;
   provideStores(plugin: string, stores: { sessions?: SessionStore; retained?: RetainedStore }): void;
 }
 
@@ -52,7 +52,7 @@ export function makeServices(options: ServicesOptions): HostServices {
     },
     recheck(selector) {
       const sessions = find(selector);
-      options.reload(sessions, '', null);
+      options.reload((client) => isClientMeant(client, selector), '', null);
       return sessions.length;
     },
     release(clientId, tenant) {
@@ -65,12 +65,9 @@ export function makeServices(options: ServicesOptions): HostServices {
     setTemplates: (plugin, change) => setTemplates(engine, plugin, change),
     withdrawGrants: (plugin, templates) => engine.withdrawGrants(plugin, templates),
     invalidate(plugin, selector: PolicySelector, version) {
-      const parts = options.parts();
-      if (parts === null) return;
-      const sessions = [...parts.registry.sessions()].filter(
-        (session) => session.client.sources.includes(plugin) || session.client.standing.chain.authorize.includes(plugin),
-      );
-      options.reload(selector === 'all' ? sessions : sessions.filter((session) => isMeant(session, selector)), plugin, version ?? null);
+      if (options.parts() === null) return;
+      const isOurs = ({ sources, standing }: GateClient): boolean => sources.includes(plugin) || standing.chain.authorize.includes(plugin);
+      options.reload((client) => isOurs(client) && (selector === 'all' || isClientMeant(client, selector)), plugin, version ?? null);
     },
     // The engine belongs to one generation and goes with it; until every client stands under the next, the old rules stay in force.
     removePlugin() {},
@@ -91,6 +88,10 @@ export function makeServices(options: ServicesOptions): HostServices {
 
 function isMeant(session: Session, selector: ClientSelector): boolean {
   return isSelected(selector, session.clientId, session.client.username, session.tenant);
+}
+
+function isClientMeant({ info, username, tenant }: GateClient, selector: ClientSelector): boolean {
+  return isSelected(selector, info.id, username, tenant);
 }
 
 function isSelected(selector: ClientSelector, clientId: string, username: string | null, tenant: string | null): boolean {

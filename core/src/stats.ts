@@ -53,6 +53,24 @@ export class Stats {
   subscribesDenied = 0;
   subscribesFaulted = 0;
   deliveriesDenied = 0;
+  /** Subscriptions that have lost their right and may have it back; those that were removed because it did not return. */
+  subscriptionsSuspended = 0;
+  subscriptionsRevoked = 0;
+  /** Queued copies that were held back because their right was lost; copies taken out of a socket's buffer for the same reason. */
+  copiesHeldBack = 0;
+  copiesRecalled = 0;
+  /** Connections closed because such a copy was beyond recall. */
+  closedRevoked = 0;
+  /** Retained messages whose publisher has lost the right to them. */
+  retainedWithdrawn = 0;
+  /** From a change of rights until all clients concerned were judged by it, in milliseconds: of the last one, or of one under way. */
+  revocationLagMs = 0;
+  revocationLagMaxMs = 0;
+  /** Changes of rights by which all clients concerned were judged. */
+  revocationsDone = 0;
+  /** Clients that are yet to be judged after a change; those that are connected though their rights could not be confirmed. */
+  rechecksWaiting = 0;
+  policyStale = 0;
   droppedNotAuthorized = 0;
   droppedGuard = 0;
   droppedFault = 0;

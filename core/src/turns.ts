@@ -13,6 +13,8 @@ const LEAST_MS = 0.05;
 export class Turns {
   readonly #clock: Clock;
   readonly #failed: (error: unknown) => void;
+  readonly #sliceMs: number;
+  readonly #turnMs: number;
   readonly #serve = (): void => this.#serveWaiting();
   #waiting: (() => void)[] = [];
   /** End of the slice that those who wait share at this moment; 0 when none of them is being served. */
@@ -25,10 +27,12 @@ export class Turns {
     this.#owner = null;
   };
 
-  /** `failed` hears of work that throws; the others go on. */
-  constructor(clock: Clock, failed: (error: unknown) => void) {
+  /** `failed` hears of work that throws; the others go on. `times` makes slices longer, for work that must not wait as others' can. */
+  constructor(clock: Clock, failed: (error: unknown) => void, times = 1) {
     this.#clock = clock;
     this.#failed = failed;
+    this.#sliceMs = SLICE_MS * times;
+    this.#turnMs = TURN_MS * times;
   }
 
   /** When work that begins now must make room for others. One owner gets one slice a turn: a socket may be read many times in it. */
@@ -38,11 +42,11 @@ export class Turns {
     const now = this.#clock.now();
     if (this.#owner === null) {
       // Those who wait have their slice in every turn: whoever has as much to do as they waits with them.
-      this.#turnUntil = now + (this.crowded ? LEAST_MS : TURN_MS);
+      this.#turnUntil = now + (this.crowded ? LEAST_MS : this.#turnMs);
       setImmediate(this.#endTurn);
     }
     this.#owner = owner;
-    this.#ownerUntil = Math.max(now + LEAST_MS, Math.min(now + SLICE_MS, this.#turnUntil));
+    this.#ownerUntil = Math.max(now + LEAST_MS, Math.min(now + this.#sliceMs, this.#turnUntil));
     return this.#ownerUntil;
   }
 
@@ -65,7 +69,7 @@ export class Turns {
   #serveWaiting(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    this.#sharedUntil = this.#clock.now() + SLICE_MS;
+    this.#sharedUntil = this.#clock.now() + this.#sliceMs;
     let served = 0;
     do {
       try {

@@ -38,12 +38,21 @@ export function statusLines(report: StatusReport, configFile: string): string[] 
     `${count('clientsConnected')} clients connected, ${count('sessions')} sessions, ${count('subscriptions')} subscriptions, ${count('connectionsHalfOpen')} connections half-open`,
     `${count('messagesReceived')} messages received, ${count('messagesSent')} sent, ${count('messagesQueued')} queued, ${count('retainedMessages')} retained`,
     `${count('connectsRefused')} logins refused, ${count('publishesDenied')} publishes denied, ${count('subscribesDenied')} subscriptions denied, ${count('pluginFaults')} faults of plugins`,
+    rightsLine(counters),
     '',
     ...listenerLines(listeners),
     '',
     ...pluginLines(plugins),
     ...(limitsReached.length === 0 ? [] : ['', 'limits reached since the start', ...limitsReached.map(limitLine)]),
   ];
+}
+
+/** How far behind their source the rights are, and what has lost its own. */
+function rightsLine(counters: StatusReport['counters']): string {
+  const count = (name: string): number => counters[name] ?? 0;
+  const waiting = count('rechecksWaiting');
+  const lag = `revocation lag ${count('revocationLagMs')} ms, at most ${count('revocationLagMaxMs')} ms${waiting === 0 ? '' : `, ${waiting} clients still to be judged`}`;
+  return `${lag}; policy stale for ${count('policyStale')} clients; ${count('subscriptionsSuspended')} subscriptions suspended`;
 }
 
 function reloadLines(last: ReloadResult | null, configFile: string): string[] {

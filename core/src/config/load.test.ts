@@ -52,6 +52,8 @@ describe('a sound file', () => {
         denyPublish: 'acknowledge',
         publishFault: 'disconnect',
         partialSubscribe: 'filter',
+        onRevoked: 'suspend',
+        revokedGraceSeconds: 60,
         staleGraceMs: 0,
       },
     );

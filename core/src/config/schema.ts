@@ -206,6 +206,11 @@ const chain = closed(
       'What a 5.0 client meets whose PUBLISH could not be judged: disconnected, so that it keeps the message, or answered with 0x83.',
     ),
     partialSubscribe: choice(['filter', 'reject'], 'A subscription that is allowed in part: granted and filtered, or refused.'),
+    onRevoked: choice(
+      ['suspend', 'disconnect'],
+      'What a subscription meets that has lost its right: it is suspended until the right returns or its grace is over, or its client is disconnected.',
+    ),
+    revokedGraceSeconds: whole(60, 0, 86_400, 'Seconds in which a suspended subscription comes back if its right returns; then it is removed.'),
     staleGraceMs: whole(0, 0, 86_400_000, 'Milliseconds that a client stays connected after its lease ended while the source of its rights is down.'),
   },
   ['authenticate'],

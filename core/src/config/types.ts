@@ -87,6 +87,8 @@ export interface ChainConfig {
   readonly denyPublish: 'acknowledge' | 'close';
   readonly publishFault: 'disconnect' | 'refuse';
   readonly partialSubscribe: 'filter' | 'reject';
+  readonly onRevoked: 'suspend' | 'disconnect';
+  readonly revokedGraceSeconds: number;
   readonly staleGraceMs: number;
 }
 

@@ -112,7 +112,17 @@ export function connectionRig(
   );
   const custody = given.slow === true ? stores.custody : memory;
   const router = new Router({ limits, stats, custody, clock });
-  const shared = { gate, router, custody, wheel, turns: new Turns(wheel.clock, () => {}), limits, stats, log };
+  const shared = {
+    gate,
+    router,
+    custody,
+    wheel,
+    turns: new Turns(wheel.clock, () => {}),
+    urgent: new Turns(wheel.clock, () => {}, 10),
+    limits,
+    stats,
+    log,
+  };
   const wills: string[] = [];
   const registry = new SessionRegistry(shared, (_session, message, judged) => {
     wills.push(message.topic);

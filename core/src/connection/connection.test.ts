@@ -468,7 +468,8 @@ test('A peer that does not read is not read from either, gets no QoS 0, and is g
   peer.connection.drained();
   assert.equal(peer.transport.paused, false);
   other.send(publishHex(4, 'a', 'heard'));
-  assert.deepEqual(names(peer.packets()), ['publish']);
+  // What was not given to a socket that holds enough follows when it is empty.
+  assert.deepEqual(names(peer.packets()), ['pingresp', 'publish']);
   peer.transport.buffered = 65_537;
   peer.send(PINGREQ);
   rig.clock.advance(1100);

@@ -117,8 +117,9 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
 
   /** The kernel has taken everything. */
   drained(): void {
-    if (this.unsent !== 0) this.room.unsent.note(this, this.transport.buffered);
-    if (this.phase !== Phase.OPEN || !this.congested) return;
+    this.out.flush();
+    if (this.unsent !== 0) this.room.unsent.note(this, this.unsentNow);
+    if (this.phase !== Phase.OPEN || !this.congested || this.out.blocked) return;
     this.congested = false;
     this.#cancel(this.#slowTimer);
     if (!this.held) this.#unpause();
@@ -179,8 +180,7 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
 
   /** [MQTT-3.1.2-24] Whether the client takes packets of this length. */
   takes(bytes: number): boolean {
-    const { maxPacketBytes } = this.outlet;
-    return maxPacketBytes === 0 || bytes <= maxPacketBytes;
+    return this.outlet.maxPacketBytes === 0 || bytes <= this.outlet.maxPacketBytes;
   }
 
   /** The client broke the protocol, or has to go: it is told why, as far as its version can, and the connection ends. */
@@ -303,10 +303,11 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
   }
 
   get unsentNow(): number {
-    return this.transport.buffered;
+    return this.transport.buffered + this.out.size;
   }
+
   #written(): void {
-    const { buffered } = this.transport;
+    const buffered = this.unsentNow;
     if (buffered !== this.unsent) this.room.unsent.note(this, buffered);
     if (buffered > this.room.limits.maxSocketBufferBytes || this.room.unsent.tooMuch(buffered)) this.congest();
   }
@@ -380,8 +381,7 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
     this.pending?.cancel();
     this.leases?.stop();
     this.acknowledgements.stop();
-    this.out.flush();
-    this.out.close();
+    this.out.finish();
     room.strangers.settled(this.stranger);
     if (this.unsent !== 0) room.unsent.note(this, 0);
     this.transport.end(peerIsDone);

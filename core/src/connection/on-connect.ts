@@ -98,7 +98,7 @@ function open(connection: Connection, packet: ConnectPacket, result: AdmissionRe
       // It has had no CONNACK, so it gets one.
       connection.refuse(reasonCode === ReasonCode.NotAuthorized ? reasonCode : ReasonCode.ServerUnavailable);
     },
-    () => session.rejudge(),
+    (judged) => session.recheck('code', judged),
   );
   session.leases = connection.leases;
   if (standing.generation !== client.standing.generation) connection.leases.renew(standing);

@@ -179,3 +179,88 @@ test('A buffer that was filled while others are written comes in the next turn, 
   await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(transport.writes.map(String), ['first', 'later']);
 });
+
+/** A PUBLISH of 3.1.1, by hand: QoS 0, or QoS 1 with an identifier. */
+function publishOf(topic: string, payload: string, packetId = 0): Buffer {
+  const id = packetId === 0 ? [] : [packetId >> 8, packetId & 0xff];
+  const body = Buffer.concat([Buffer.from([0, topic.length]), Buffer.from(topic), Buffer.from(id), Buffer.from(payload)]);
+  return Buffer.concat([Buffer.from([packetId === 0 ? 0x30 : 0x32, body.length]), body]);
+}
+
+function fullScene() {
+  const given = scene();
+  const recalled: [string, number, boolean][] = [];
+  const recall = (may: (topic: string) => boolean): boolean =>
+    given.out.recall({ may, recalled: (topic, packetId, dup) => recalled.push([topic, packetId, dup]) });
+  return { ...given, recalled, recall };
+}
+
+test('A transport that holds enough is given nothing more until it is empty; then everything follows in its order.', () => {
+  const { transport, flusher, out } = fullScene();
+  transport.buffered = 65_536;
+  const parts = Array.from({ length: 300 }, (_, i) => pattern(1000, i));
+  for (const part of parts) {
+    out.packet(part);
+    flusher.flush();
+  }
+  assert.deepEqual([transport.writes.length, out.size, out.blocked], [0, 300_000, true]);
+  transport.buffered = 0;
+  out.flush();
+  assert.deepEqual([out.size, out.blocked], [0, false]);
+  assert.ok(transport.bytes.equals(Buffer.concat(parts)));
+  // In pieces: what was begun can no longer be taken back.
+  assert.ok(transport.writes.length >= 4);
+});
+
+test('What a transport was not given is taken back by topic, packet by packet, and everything else goes out as it was.', () => {
+  const { transport, flusher, out, recall, recalled } = fullScene();
+  transport.buffered = 65_536;
+  const shared = Buffer.concat([publishOf('kept', 's'), publishOf('lost', 's')]);
+  const before = Buffer.from(shared);
+  out.packet(publishOf('kept', '1', 5));
+  out.packet(publishOf('lost', '2', 0x1234));
+  out.shared(shared);
+  out.ack(4, 9);
+  out.packet(publishOf('lost', '3'));
+  flusher.flush();
+  assert.equal(
+    recall((topic) => topic !== 'lost'),
+    true,
+  );
+  assert.deepEqual(recalled, [
+    ['lost', 0x1234, false],
+    ['lost', 0, false],
+    ['lost', 0, false],
+  ]);
+  assert.ok(shared.equals(before), 'others are sent it, too');
+  transport.buffered = 0;
+  out.flush();
+  const expected = Buffer.concat([publishOf('kept', '1', 5), publishOf('kept', 's'), Buffer.from([0x40, 2, 0, 9])]);
+  assert.equal(transport.bytes.toString('hex'), expected.toString('hex'));
+  assert.equal(out.size, 0);
+});
+
+test('A message that a transport has been given and the kernel has not is beyond recall, unless it has left in part.', () => {
+  const packets = [publishOf('kept', '1'), publishOf('lost', '2'), publishOf('kept', '3')];
+  const [, second = 0, third = 0] = packets.map(({ length }) => length);
+  for (const [unsent, may] of [
+    [third, true],
+    // Its first byte has left, so the rest of it must.
+    [third + second - 1, true],
+    [third + second, false],
+    [1000, false],
+  ] as const) {
+    const transport = Object.assign(new FakeTransport(), { fullAt: 1 });
+    const flusher = new Flusher();
+    const out = new OutBuffer(transport, flusher, () => {});
+    for (const packet of packets) out.packet(packet);
+    transport.takes = false;
+    const { write } = transport;
+    transport.write = (bytes, slab) => {
+      transport.buffered = unsent;
+      return write.call(transport, bytes, slab);
+    };
+    flusher.flush();
+    assert.equal(out.recall({ may: (topic) => topic !== 'lost', recalled: () => assert.fail('nothing can be taken back') }), may, `${unsent}`);
+  }
+});

@@ -1,11 +1,15 @@
 import { type AckPacket, PINGRESP, writeAck } from '../codec/index.js';
+import { hasForbidden, type RecallRules, remembering, withoutRecalled } from './recall.js';
 import { releaseSlab, takeSlab } from './slabs.js';
 import type { Transport } from './transport.js';
+import { SLOW_BYTES } from './unsent.js';
 
 /** From this size on shared bytes are handed to the socket as they are; copying them would cost more than a second buffer. */
 const LARGE = 8192;
 /** So much is not held back until the end of the turn: else one turn could gather any amount before anybody saw that the peer is slow. */
 const WRITE_AT_BYTES = 262_144;
+/** So much of what a slow peer waits for is written in one piece: once begun, it can no longer be taken back. */
+const HELD_PIECE_BYTES = 65_536;
 
 /**
  * What goes out to one peer in this turn of the event loop: written once, at its end. Bytes that many receivers share are passed on without
@@ -23,9 +27,15 @@ export class OutBuffer {
   #length = 0;
   #parts: Buffer[] | null = null;
   #scheduled = false;
+  /** Whether something was not written because the transport holds enough. */
+  #heldBack = false;
+  /** What was written last, as long as it may be looked at to see what has not left. */
+  #underway: readonly Buffer[] | null = null;
+  readonly #fullAt: number;
 
   constructor(transport: Transport, flusher: Flusher, written: () => void) {
     this.#transport = transport;
+    this.#fullAt = transport.fullAt ?? SLOW_BYTES;
     this.#flusher = flusher;
     this.#written = written;
   }
@@ -92,10 +102,43 @@ export class OutBuffer {
     this.commit(writeAck(target, this.#length, type, packetId));
   }
 
-  /** Writes everything now. */
+  /** Writes everything now, unless the transport holds enough already: what it is not given can still be taken back. */
   flush(): void {
     this.#scheduled = false;
     this.#write();
+  }
+
+  /** Whether the transport holds enough: it will say when it is empty. */
+  get blocked(): boolean {
+    return this.#transport !== null && (this.size > 0 || this.#transport.buffered >= this.#fullAt);
+  }
+
+  /** Writes everything, whatever the transport holds: nothing comes after it. */
+  finish(): void {
+    const transport = this.#transport;
+    if (transport !== null && this.size > 0) {
+      this.#seal();
+      transport.writeAll(this.#parts ?? []);
+    }
+    this.close();
+  }
+
+  /**
+   * Takes back messages that may not leave any more. False when one of them is beyond recall: the transport has it, though the kernel may not.
+   * Of transports that keep more than one write that cannot be seen.
+   */
+  recall(rules: RecallRules): boolean {
+    const transport = this.#transport;
+    if (transport === null) return true;
+    const { buffered } = transport;
+    const may = remembering(rules.may);
+    if (buffered > 0 && this.#underway !== null && hasForbidden(this.#underway, buffered, may)) return false;
+    if (this.size === 0) return true;
+    this.#seal();
+    const parts = (this.#parts ?? []).map((part) => withoutRecalled(part, { may, recalled: rules.recalled })).filter((part) => part.length > 0);
+    this.#parts = parts.length === 0 ? null : parts;
+    this.size = parts.reduce((sum, part) => sum + part.length, 0);
+    return true;
   }
 
   #grown(bytes: number): void {
@@ -110,23 +153,52 @@ export class OutBuffer {
   #write(): void {
     const transport = this.#transport;
     if (transport === null || this.size === 0) return;
+    if (this.#heldBack || transport.buffered >= this.#fullAt) return this.#writeHeld(transport);
     this.size = 0;
     if (this.#parts !== null) {
       this.#seal();
       const parts = this.#parts;
       this.#parts = null;
       transport.writeAll(parts);
+      this.#wrote(transport, parts);
     } else if (this.#alone !== null) {
       const bytes = this.#alone;
       this.#alone = null;
-      transport.write(bytes, null);
+      if (!transport.write(bytes, null)) this.#wrote(transport, [bytes]);
     } else if (this.#slab !== null) {
       const slab = this.#slab;
       const length = this.#length;
       this.#slab = null;
       this.#length = 0;
-      if (transport.write(length === slab.length ? slab : slab.subarray(0, length), slab)) releaseSlab(slab);
+      const bytes = length === slab.length ? slab : slab.subarray(0, length);
+      if (transport.write(bytes, slab)) releaseSlab(slab);
+      else this.#wrote(transport, [bytes]);
     }
+    this.#written();
+  }
+
+  /** Only of a transport that holds one write at a time is it known which of these bytes have not left. */
+  #wrote(transport: Transport, bytes: readonly Buffer[]): void {
+    if (this.#fullAt === 1) this.#underway = transport.buffered > 0 ? bytes : null;
+  }
+
+  /** In pieces, as the transport takes them: one piece too many is what a recall cannot reach. */
+  #writeHeld(transport: Transport): void {
+    this.#heldBack = true;
+    if (transport.buffered < this.#fullAt) {
+      this.#seal();
+      const parts = this.#parts ?? [];
+      let written = 0;
+      while (written < parts.length && transport.buffered < this.#fullAt) {
+        const part = parts[written] as Buffer;
+        written += 1;
+        this.size -= part.length;
+        transport.write(part, null);
+        this.#wrote(transport, [part]);
+      }
+      this.#parts = written === parts.length ? null : parts.slice(written);
+      this.#heldBack = this.#parts !== null;
+    } else if (this.#length >= HELD_PIECE_BYTES) this.#seal();
     this.#written();
   }
 
@@ -135,6 +207,7 @@ export class OutBuffer {
     this.#transport = null;
     this.#alone = null;
     this.#parts = null;
+    this.#underway = null;
     if (this.#slab !== null) releaseSlab(this.#slab);
     this.#slab = null;
     this.#length = 0;

@@ -3,11 +3,13 @@ import type { AuthorizedRun, Message } from '../gate/index.js';
 import type { InFlight, Outlet } from '../session/index.js';
 import type { OutBuffer } from './out-buffer.js';
 import { writeRun } from './transcode.js';
+import type { Transport } from './transport.js';
 
 /** What the way out needs of its connection. */
 export interface OutletOwner {
   readonly version: 3 | 4 | 5;
   readonly out: OutBuffer;
+  readonly transport: Transport;
   readonly congested: boolean;
   now(): number;
   countSent(messages: number): void;
@@ -56,6 +58,16 @@ export class ConnectionOutlet implements Outlet {
     out.commit(writePublish(target, out.offset, version, fields));
     this.#owner.countSent(1);
     return true;
+  }
+
+  recall(may: (topic: string) => boolean, recalled: (topic: string, packetId: number, dup: boolean) => void): boolean {
+    const { out, transport } = this.#owner;
+    if (out.recall({ may, recalled })) return true;
+    // Better no stream at all than one that carries it; what was not acknowledged is sent again when the client is back.
+    out.close();
+    this.#owner.end(0x87, 'a message that may no longer be received could not be taken back');
+    transport.destroy();
+    return false;
   }
 
   sendPubrel(packetId: number): void {

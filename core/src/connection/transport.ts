@@ -18,6 +18,11 @@ export interface Transport {
   writeAll(buffers: readonly Buffer[]): void;
   /** Bytes written that the kernel has not taken. */
   readonly buffered: number;
+  /**
+   * From so many of them on `drained` will be called, and nothing more is to be written until then: what is not written can be taken back.
+   * 64 KiB where it does not say. With 1 it holds one write at a time, and its buffered bytes are the last of that.
+   */
+  readonly fullAt?: number;
   pause(): void;
   resume(): void;
   /** Closes after what was written is sent. `peerIsDone`: the peer has said that it sends nothing more, so nobody has to listen for it. */

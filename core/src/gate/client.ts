@@ -6,8 +6,11 @@ import type { GateChain } from './options.js';
 import type { TopicEntry } from './topic-table.js';
 import { publishClass, VerdictCache, VerdictClass } from './verdicts.js';
 
-/** What a subscription must have checked for each copy. 0: proven, nothing. */
-export const Check = { PROVEN: 0, RECEIVE: 1, SUBSCRIBE_ALLOW: 2, SUBSCRIBE_NOT_DENY: 4 } as const;
+/**
+ * What a subscription must have checked for each copy. 0: proven, nothing. From `SUSPENDED` on it has lost its right, and no copy goes by it
+ * whatever else is checked.
+ */
+export const Check = { PROVEN: 0, RECEIVE: 1, SUBSCRIBE_ALLOW: 2, SUBSCRIBE_NOT_DENY: 4, SUSPENDED: 8 } as const;
 
 /** What is known of the versions of sources before any was asked. */
 export const NONE_KNOWN: ReadonlyMap<string, number | string> = new Map();
@@ -113,6 +116,7 @@ export class GateClient {
   /** Whether the rules alone let this client receive a copy, for a subscription with these checks. */
   mayReceive(entry: TopicEntry, checks: number): boolean {
     if (checks === Check.PROVEN) return true;
+    if (checks >= Check.SUSPENDED) return false;
     if ((checks & Check.RECEIVE) !== 0 && this.#answer(entry, VerdictClass.RECEIVE, 'receive') !== Answer.ALLOW) return false;
     return this.passesSubscribe(entry, checks);
   }
@@ -120,6 +124,7 @@ export class GateClient {
   /** The subscribe half of the checks of a partly covered subscription. */
   passesSubscribe(entry: TopicEntry, checks: number): boolean {
     if (checks < Check.SUBSCRIBE_ALLOW) return true;
+    if (checks >= Check.SUSPENDED) return false;
     // What code once allowed stands as long as there is code; a configuration without it goes by its rules.
     const byRules = (checks & Check.SUBSCRIBE_ALLOW) !== 0 || !this.standing.hooks.has('authorize');
     if (byRules) return this.#answer(entry, VerdictClass.SUBSCRIBE, 'subscribe') === Answer.ALLOW;

@@ -174,6 +174,8 @@ export const CHAIN: GateChain = {
   denyPublish: 'acknowledge',
   publishFault: 'disconnect',
   partialSubscribe: 'filter',
+  onRevoked: 'suspend',
+  revokedGraceSeconds: 60,
   staleGraceMs: 0,
 } as GateChain;
 
@@ -323,6 +325,7 @@ export function gateRig(
     stats,
     properties: JSON_PROPERTIES,
     sessionRules,
+    random: () => 0,
   });
   gate.stand(new Map([[standing.chain.name, standing]]), standing.global, sessionRules);
   return { gate, clock, wheel, stats, lines, standing };

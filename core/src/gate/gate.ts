@@ -27,7 +27,12 @@ export interface GateOptions {
   readonly stats: Stats;
   readonly properties: PropertyCodec;
   readonly sessionRules: SessionRules;
+  /** From 0 to below 1, for spreading out what would fall due together. */
+  readonly random?: () => number;
 }
+
+/** How much of a lease may be left when it is renewed. */
+const EARLIEST = 0.2;
 
 /** The one place that decides. It folds rules and code, and is the only maker of what the router accepts. */
 export class Gate {
@@ -54,9 +59,13 @@ export class Gate {
   readonly admissions = new Roster<Admission>();
   /** Grows when rights are invalidated: a CONNECT whose rights were loaded before then has to load them again. */
   invalidations = 0;
+  /** Whether rights of a client whose load began after so many invalidations were invalidated by a later one that is yet to reach it. */
+  isSuperseded: (client: GateClient, invalidations: number) => boolean = () => false;
+  readonly #random: () => number;
 
   constructor(options: GateOptions) {
     this.options = options;
+    this.#random = options.random ?? Math.random;
     this.decisions = new DecisionLog(options.log, options.wheel, options.limits);
     this.wheel = options.wheel;
     this.limits = options.limits;
@@ -69,6 +78,11 @@ export class Gate {
       maxTopicLevels: options.limits.maxTopicLevels,
       maxPacketBytes: options.limits.maxPacketBytes,
     });
+  }
+
+  /** The part of a lease after which its end is seen to: clients that came together must not all be asked about at the same moment. */
+  early(): number {
+    return 1 - EARLIEST * this.#random();
   }
 
   now(): number {
@@ -202,6 +216,21 @@ export class Gate {
       }
       done(verdict);
     });
+  }
+
+  /** Asks rules and code whether a subscription that was granted may go on; guards are not asked again. */
+  rejudgeSubscribe(client: GateClient, question: SubscribeQuestion, done: (verdict: SubscribeVerdict) => void): Pending | null {
+    const deadlineAt = this.now() + client.standing.chain.deadlineMs;
+    const { filter } = question;
+    const ended = (verdict: SubscribeVerdict): void => {
+      if (verdict.outcome === 'deny') {
+        this.decided(verdict.hook, verdict.plugin, 'deny', refusalCode(verdict.reason, 'suback'), client, 'subscribe', filter, verdict.rule);
+      } else if (verdict.outcome === 'fault') {
+        this.decided(verdict.hook, verdict.plugin, 'fault', FAULT_CODE.suback, client, 'subscribe', filter, null, verdict.detail);
+      }
+      done(verdict);
+    };
+    return judgeSubscribe(client, question, deadlineAt, ended, false);
   }
 
   /** Judges one copy for a receiver whose chain has code for it. */

@@ -6,7 +6,7 @@ import type { Gate } from './gate.js';
 import { loadPolicy } from './policy-loader.js';
 
 /** How long after a fault a lease is tried again, in milliseconds. */
-const RETRY_MS = 500;
+export const REFRESH_RETRY_MS = 500;
 
 /**
  * Keeps the identity and the rights of one connected client fresh: asks again when a lease ends or the rights were invalidated, and ends the
@@ -19,7 +19,10 @@ export class LeaseKeeper {
   readonly #client: GateClient;
   /** Ends the connection with a reason code of 5.0. */
   readonly #end: (reasonCode: number, detail: string) => void;
-  readonly #changed: () => void;
+  /** Judges what the client has by its new rights, and calls back when that is done. */
+  readonly #changed: (judged: () => void) => void;
+  /** Called when the load that is out, and what follows from it, is over. */
+  #loaded: (() => void) | null = null;
   /** Made when there is a lease: most clients have none. */
   #identityTimer: WheelTimer | null = null;
   #policyTimer: WheelTimer | null = null;
@@ -32,7 +35,7 @@ export class LeaseKeeper {
   #standing: Standing | null = null;
   #stopped = false;
 
-  constructor(gate: Gate, client: GateClient, end: (reasonCode: number, detail: string) => void, changed: () => void) {
+  constructor(gate: Gate, client: GateClient, end: (reasonCode: number, detail: string) => void, changed: (judged: () => void) => void) {
     this.#gate = gate;
     this.#client = client;
     this.#end = end;
@@ -47,20 +50,31 @@ export class LeaseKeeper {
     this.#cancel(this.#policyTimer);
     this.#identityPending?.cancel();
     this.#policyPending?.cancel();
+    this.#stale(false);
+    this.#over();
   }
 
-  /** The rights have changed at their source. */
-  invalidate(): void {
-    if (!this.#stopped) this.#reloadPolicy('invalidated');
+  /** The rights have changed at their source. `done` is called when the client was judged by the new ones, or another load takes the place of this. */
+  invalidate(done: () => void = () => {}): void {
+    if (this.#stopped) return done();
+    this.#reloadPolicy('invalidated', done);
+  }
+
+  /** Whether the plugin that let the client in is still asked under other rules. */
+  isVouchedFor(standing: Standing): boolean {
+    return standing.chain.authenticate.includes(this.#client.authority);
   }
 
   /** A new generation is in force: its authority must still stand for the client, and its sources give the rights. */
-  renew(standing: Standing): void {
-    if (this.#stopped) return;
+  renew(standing: Standing, done: () => void = () => {}): void {
+    if (this.#stopped) return done();
     const { authority } = this.#client;
-    if (!standing.chain.authenticate.includes(authority)) return this.#refuse('the plugin that let it in is no longer asked');
+    if (!this.isVouchedFor(standing)) {
+      this.#refuse('the plugin that let it in is no longer asked');
+      return done();
+    }
     this.#standing = standing;
-    this.#reloadPolicy('reload');
+    this.#reloadPolicy('reload', done);
     if (this.#stopped || !standing.hooks.taps(authority, 'refreshIdentity')) return;
     this.#identityPending?.cancel();
     this.#identityPending = null;
@@ -79,14 +93,14 @@ export class LeaseKeeper {
   #armIdentity(): void {
     const { leaseSeconds } = this.#client;
     if (leaseSeconds === null) this.#cancel(this.#identityTimer);
-    else this.#refreshIn(leaseSeconds * 1000);
+    else this.#refreshIn(leaseSeconds * 1000 * (this.#canRefresh ? this.#gate.early() : 1));
   }
 
   #armPolicy(): void {
     const { policyLeaseSeconds } = this.#client;
     this.#client.rightsEndAt = policyLeaseSeconds === null ? Number.POSITIVE_INFINITY : this.#gate.now() + policyLeaseSeconds * 1000;
     if (policyLeaseSeconds === null) this.#cancel(this.#policyTimer);
-    else this.#reloadIn(policyLeaseSeconds * 1000);
+    else this.#reloadIn(policyLeaseSeconds * 1000 * this.#gate.early());
   }
 
   #refreshIn(milliseconds: number): void {
@@ -101,6 +115,24 @@ export class LeaseKeeper {
 
   #cancel(timer: WheelTimer | null): void {
     if (timer !== null) this.#gate.wheel.cancel(timer);
+  }
+
+  /** Else the lease is the greatest age of the session, to the second. */
+  get #canRefresh(): boolean {
+    return (this.#standing ?? this.#client.standing).hooks.taps(this.#client.authority, 'refreshIdentity');
+  }
+
+  #over(): void {
+    const loaded = this.#loaded;
+    this.#loaded = null;
+    loaded?.();
+  }
+
+  /** Whether the client is served by rights that could not be confirmed. */
+  #stale(stale: boolean): void {
+    if ((this.#policyStaleSince !== null) === stale) return;
+    this.#policyStaleSince = stale ? this.#gate.now() : null;
+    this.#gate.options.stats.policyStale += stale ? 1 : -1;
   }
 
   #refreshIdentity(): void {
@@ -135,7 +167,9 @@ export class LeaseKeeper {
     if (pending !== null && !this.#stopped) this.#identityPending = pending;
   }
 
-  #reloadPolicy(reason: 'lease' | 'invalidated' | 'reload'): void {
+  #reloadPolicy(reason: 'lease' | 'invalidated' | 'reload', done: () => void = () => {}): void {
+    this.#over();
+    this.#loaded = done;
     const client = this.#client;
     const standing = this.#standing ?? client.standing;
     // Of two loads the later one counts, whichever is answered first: the earlier one may have read what has changed since.
@@ -146,28 +180,37 @@ export class LeaseKeeper {
     const load = this.#load;
     const deadlineAt = this.#gate.now() + standing.chain.deadlineMs;
     client.owed = standing;
+    const { invalidations } = this.#gate;
     const pending = loadPolicy(standing, client, reason, client.knownVersions, deadlineAt, (result) => {
       if (this.#stopped || load !== this.#load) {
         if (result.kind === 'policy') result.binding.release();
         return;
       }
       this.#policyPending = null;
+      // It may have read what has changed since; the load that the invalidation asks for has yet to begin.
+      if (this.#gate.isSuperseded(client, invalidations)) {
+        if (result.kind === 'policy') result.binding.release();
+        return this.#over();
+      }
       if (result.kind === 'fault') {
         this.#gate.decided('loadPolicy', result.plugin, 'fault', 0x89, client, 'refresh', null, null, result.detail);
-        this.#policyStaleSince ??= this.#gate.now();
-        // What a replica has not heard of yet is no failure of the source: it is asked again for as long as one answer may take.
-        const patience = result.outdated ? standing.chain.deadlineMs : 0;
-        this.#retry((inMs) => this.#reloadIn(inMs), this.#policyStaleSince, `the rights could not be loaded: ${result.detail}`, patience);
-        return;
+        this.#stale(true);
+        // What a replica has not heard of yet, or has no room for, is no failure of the source: it is asked again for as long as one answer may take.
+        const patience = result.outdated || result.overload ? standing.chain.deadlineMs : 0;
+        const since = this.#policyStaleSince ?? this.#gate.now();
+        this.#retry((inMs) => this.#reloadIn(inMs), since, `the rights could not be loaded: ${result.detail}`, patience);
+        return this.#over();
       }
-      this.#policyStaleSince = null;
+      this.#stale(false);
       this.#standing = null;
       client.stand(standing, result.binding, result.sources);
       client.owed = null;
       client.knownVersions = result.versions;
       client.policyLeaseSeconds = result.leaseSeconds;
       this.#armPolicy();
-      this.#changed();
+      this.#changed(() => {
+        if (load === this.#load) this.#over();
+      });
     });
     if (pending !== null && !this.#stopped && load === this.#load) this.#policyPending = pending;
   }
@@ -176,7 +219,7 @@ export class LeaseKeeper {
   #retry(again: (milliseconds: number) => void, since: number, detail: string, patienceMs = 0): void {
     const left = Math.max(this.#graceLeft(since), since + patienceMs - this.#gate.now());
     if (left <= 0) this.#stop(0x89, detail);
-    else again(Math.min(RETRY_MS, left));
+    else again(Math.min(REFRESH_RETRY_MS, left));
   }
 
   #graceLeft(since: number): number {

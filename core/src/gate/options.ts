@@ -5,6 +5,8 @@ export interface GateChain extends ChainSpec {
   readonly denyPublish: 'acknowledge' | 'close';
   readonly publishFault: 'disconnect' | 'refuse';
   readonly partialSubscribe: 'filter' | 'reject';
+  readonly onRevoked: 'suspend' | 'disconnect';
+  readonly revokedGraceSeconds: number;
   readonly staleGraceMs: number;
 }
 

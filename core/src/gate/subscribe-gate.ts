@@ -29,12 +29,16 @@ export type SubscribeVerdict =
     }
   | { readonly outcome: 'fault'; readonly hook: 'authorize' | 'guardSubscribe'; readonly plugin: string | null; readonly detail: string };
 
-/** Judges a topic filter: rules by cover and touch, code, then the guards, which may lower the QoS. */
+/**
+ * Judges a topic filter: rules by cover and touch, code, then the guards, which may lower the QoS. Not `guarded` it is one that is subscribed
+ * to already: guards have let it pass, and may count what they are asked.
+ */
 export function judgeSubscribe(
   client: GateClient,
   question: SubscribeQuestion,
   deadlineAt: number,
   done: (verdict: SubscribeVerdict) => void,
+  guarded = true,
 ): Pending | null {
   const answers = new Map<number, SubscribeAnswer>();
   const rules = (source: number): 0 | 1 | 2 => {
@@ -61,7 +65,7 @@ export function judgeSubscribe(
     if (judgement.outcome === 'fault') return done({ outcome: 'fault', hook: 'authorize', plugin, detail: judgement.detail });
     if (judgement.outcome === 'deny') return done({ outcome: 'deny', hook: 'authorize', reason: judgement.reason, plugin, rule });
     const verdict = granted(client, question, answers, judgement);
-    if (verdict.outcome !== 'grant' || !client.standing.hooks.has('guardSubscribe')) return done(verdict);
+    if (verdict.outcome !== 'grant' || !guarded || !client.standing.hooks.has('guardSubscribe')) return done(verdict);
     guarding = guard(client, question, verdict, deadlineAt, (final) => {
       if (!cancelled) done(final);
     });
@@ -78,13 +82,26 @@ export function judgeSubscribe(
 
 /** What a subscription must have checked for each copy, judged by the rules as they are now. */
 export function deliveryChecks(client: GateClient, filter: string, byCode: boolean): number {
-  if (client.receiveAsks || !client.binding.proven(filter)) return Check.RECEIVE | subscribeChecks(client, filter, byCode);
-  return subscribeChecks(client, filter, byCode);
+  const subscribe = subscribeChecks(client, filter, byCode);
+  if (client.receiveAsks || subscribe >= Check.SUSPENDED || !client.binding.proven(filter)) return Check.RECEIVE | subscribe;
+  return subscribe;
+}
+
+/** The QoS that the rules leave to a subscription that was granted with this one. */
+export function grantedQos(client: GateClient, filter: string, byCode: boolean, qos: 0 | 1 | 2): 0 | 1 | 2 {
+  if (byCode || qos === 0) return qos;
+  const { coverage, maxQos } = client.binding.subscribe(filter, -1);
+  return coverage !== 'none' && maxQos < qos ? maxQos : qos;
 }
 
 function subscribeChecks(client: GateClient, filter: string, byCode: boolean): number {
-  if (byCode) return Check.SUBSCRIBE_NOT_DENY;
-  return client.binding.subscribe(filter, -1).coverage === 'all' ? 0 : Check.SUBSCRIBE_ALLOW;
+  const { coverage } = client.binding.subscribe(filter, -1);
+  const { hooks, chain } = client.standing;
+  // What code once allowed stands as long as there is code; a configuration without it goes by its rules.
+  if (byCode && hooks.has('authorize')) return coverage === 'denied' ? Check.SUBSCRIBE_NOT_DENY | Check.SUSPENDED : Check.SUBSCRIBE_NOT_DENY;
+  if (coverage === 'all') return 0;
+  const lost = coverage !== 'partial' || chain.partialSubscribe === 'reject';
+  return lost ? Check.SUBSCRIBE_ALLOW | Check.SUSPENDED : Check.SUBSCRIBE_ALLOW;
 }
 
 function granted(

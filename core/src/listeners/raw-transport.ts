@@ -30,6 +30,7 @@ interface OwnedHandle extends RawHandle {
 export class RawTransport implements Transport {
   readonly info: ConnectionInfo;
   readonly tls = null;
+  readonly fullAt = 1;
   readonly #room: RawRoom;
   readonly #handle: OwnedHandle;
   readonly #left: () => void;

@@ -1,4 +1,5 @@
 export type { Preparation } from './preparation.js';
+export { RetainedSources } from './retained-sources.js';
 export type { RetainedEntry } from './retained-tree.js';
 export { Target } from './route.js';
 export { Domain, Router } from './router.js';

@@ -1,10 +1,13 @@
 import type { Message } from '../gate/index.js';
+import { RetainedSources } from './retained-sources.js';
 
 /** A retained message and who may answer for it. */
 export interface RetainedEntry {
   readonly message: Message;
   /** Grows with every message that is retained. */
   readonly serial: number;
+  /** Whether it could not be found out if its publisher still has the right to it: then it is handed to nobody. */
+  doubted: boolean;
 }
 
 /** Steps of a walk after which it lets its owner see the clock. */
@@ -25,6 +28,7 @@ interface Place {
 
 /** Retained messages of one tenant by topic. */
 export class RetainedTree {
+  readonly sources = new RetainedSources();
   #root = new Node();
   count = 0;
   bytes = 0;
@@ -51,10 +55,15 @@ export class RetainedTree {
       node = child;
     }
     if (node.entry === null) this.count += 1;
-    else this.bytes -= node.entry.message.bytes;
+    else {
+      this.bytes -= node.entry.message.bytes;
+      const { publisherClientId, publisher } = node.entry.message;
+      if (publisherClientId !== message.publisherClientId || publisher !== message.publisher) this.sources.remove(node.entry.message);
+    }
+    this.sources.add(message);
     this.bytes += message.bytes;
     this.serial += 1;
-    node.entry = { message, serial: this.serial };
+    node.entry = { message, serial: this.serial, doubted: false };
   }
 
   delete(topic: string): boolean {
@@ -69,6 +78,7 @@ export class RetainedTree {
     if (node.entry === null) return false;
     this.count -= 1;
     this.bytes -= node.entry.message.bytes;
+    this.sources.remove(node.entry.message);
     node.entry = null;
     for (let i = path.length - 1; i > 0; i -= 1) {
       const at = path[i] as Node;

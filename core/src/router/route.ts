@@ -68,17 +68,22 @@ export class Target {
   /** Takes the subscriptions as they are now. */
   merge(): void {
     this.#count = 0;
-    this.qos = 0;
-    this.retainAsPublished = false;
-    this.noLocal = false;
-    this.byCode = false;
-    this.#ids = null;
+    this.checks = 0;
+    this.#clear();
     for (const subscription of this.subscriptions) this.#merge(subscription);
   }
 
   /** The target without the subscriptions that must not echo; null when none is left. */
   withoutNoLocal(): Target | null {
     return Target.of(this.subscriptions.filter((subscription) => !subscription.noLocal));
+  }
+
+  #clear(): void {
+    this.qos = 0;
+    this.retainAsPublished = false;
+    this.noLocal = false;
+    this.byCode = false;
+    this.#ids = null;
   }
 
   #merge(subscription: Subscription): void {
@@ -89,7 +94,10 @@ export class Target {
     const current = subscription.current && (first || (this.binding === binding && this.version === binding.version));
     this.binding = current ? binding : null;
     this.version = binding.version;
-    this.checks = first ? subscription.checks : weaker(this.checks, subscription.checks);
+    if (subscription.suspended && !first) return;
+    // One that has lost its right gives the copy nothing, beside one that has not.
+    if (this.checks >= Check.SUSPENDED) this.#clear();
+    this.checks = first || this.checks >= Check.SUSPENDED ? subscription.checks : weaker(this.checks, subscription.checks);
     if (subscription.qos > this.qos) this.qos = subscription.qos;
     if (subscription.retainAsPublished) this.retainAsPublished = true;
     if (subscription.noLocal) this.noLocal = true;

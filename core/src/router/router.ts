@@ -164,12 +164,12 @@ export class Router {
 
   /** Retained messages that match, without those that have expired, which are forgotten on the way. */
   retained(domain: Domain, filter: string, limit?: number): RetainedEntry[] {
-    return domain.retained.match(filter, limit).filter((entry) => this.#stands(domain, entry));
+    return domain.retained.match(filter, limit).filter((entry) => !entry.doubted && this.#stands(domain, entry));
   }
 
   /** The same, found one after the other as they are asked for; null now and then while none is found. */
   *replay(domain: Domain, filter: string): IterableIterator<RetainedEntry | null> {
-    for (const entry of domain.retained.walk(filter)) if (entry === null || this.#stands(domain, entry)) yield entry;
+    for (const entry of domain.retained.walk(filter)) if (entry === null || (!entry.doubted && this.#stands(domain, entry))) yield entry;
   }
 
   /** Forgets retained messages that have expired; called now and then. */
@@ -184,13 +184,22 @@ export class Router {
     return false;
   }
 
+  /** Forgets the retained message of a topic whose publisher has lost the right to it. */
+  withdraw(domain: Domain, topic: string): void {
+    if (this.#clear(domain, topic)) this.#stats.retainedWithdrawn += 1;
+  }
+
   #forget(domain: Domain, topic: string): void {
+    if (this.#clear(domain, topic)) this.#stats.droppedExpired += 1;
+  }
+
+  #clear(domain: Domain, topic: string): boolean {
     const { bytes } = domain.retained;
-    if (!domain.retained.delete(topic)) return;
-    this.#stats.droppedExpired += 1;
+    if (!domain.retained.delete(topic)) return false;
     this.#stats.retainedMessages -= 1;
     this.#stats.retainedBytes += domain.retained.bytes - bytes;
     this.#custody.retain({ kind: 'cleared', tenant: domain.tenant, topic });
+    return true;
   }
 
   #hasRoom(domain: Domain, message: Message): boolean {

@@ -1,3 +1,4 @@
+import { Check } from '../gate/index.js';
 import type { Binding } from '../policy/index.js';
 import type { Subscriber } from './subscriber.js';
 
@@ -9,7 +10,9 @@ export class Subscription {
   /** Topic filter that topics are matched against. */
   readonly filter: string;
   readonly shareName: string | null;
+  /** The QoS that it has at this moment, and the one that was granted: rules may have lowered it since. */
   qos: 0 | 1 | 2;
+  granted: 0 | 1 | 2;
   noLocal: boolean;
   retainAsPublished: boolean;
   retainHandling: 0 | 1 | 2;
@@ -21,6 +24,8 @@ export class Subscription {
   #version = 0;
   /** Whether code, not rules, allowed it. */
   byCode: boolean;
+  /** Whether code, asked again, no longer allows it, or could not say. */
+  withheld = false;
   /** Whether it is among those that messages are routed by. */
   stands = false;
 
@@ -30,6 +35,7 @@ export class Subscription {
     this.filter = filter;
     this.shareName = shareName;
     this.qos = options.qos;
+    this.granted = options.qos;
     this.noLocal = options.noLocal;
     this.retainAsPublished = options.retainAsPublished;
     this.retainHandling = options.retainHandling;
@@ -37,10 +43,15 @@ export class Subscription {
     this.byCode = options.byCode;
   }
 
+  /** Whether it has lost its right, as far as it was judged. */
+  get suspended(): boolean {
+    return this.checks >= Check.SUSPENDED;
+  }
+
   /** Takes note of what each copy must have checked by the rights that the subscriber has now. */
   judged(checks: number): void {
     const { binding } = this.subscriber.client;
-    this.checks = checks;
+    this.checks = this.withheld ? checks | Check.SUSPENDED : checks;
     this.#binding = binding;
     this.#version = binding.version;
   }
@@ -54,11 +65,13 @@ export class Subscription {
   /** Takes new options in place of the old ones: the subscription itself goes on, so that no message is lost [MQTT-3.8.4-3]. */
   replace(options: SubscriptionOptions): void {
     this.qos = options.qos;
+    this.granted = options.qos;
     this.noLocal = options.noLocal;
     this.retainAsPublished = options.retainAsPublished;
     this.retainHandling = options.retainHandling;
     this.id = options.id;
     this.byCode = options.byCode;
+    this.withheld = false;
   }
 }
 

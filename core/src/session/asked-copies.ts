@@ -1,7 +1,8 @@
-import type { DeliveryVerdict, TopicEntry } from '../gate/index.js';
+import type { AuthorizedRun, DeliveryVerdict, TopicEntry } from '../gate/index.js';
 import type { Pending } from '../hooks/index.js';
+import type { Target } from '../router/index.js';
 import type { OpenCopy } from '../store/index.js';
-import type { Copy } from './copies.js';
+import { type Copy, copyOf } from './copies.js';
 import { Fifo } from './delivery.js';
 import { countDrop, type SessionRoom } from './room.js';
 import type { Session } from './session.js';
@@ -43,8 +44,19 @@ export class AskedCopies {
     const open = copy.qos > 0 && this.#session.durable ? this.#room.custody.open() : null;
     this.#waiting.push({ entry, copy, taken, open });
     this.#bytes += copy.message.bytes;
-    this.#run();
+    this.run();
     return true;
+  }
+
+  /** Adds the messages of a run; returns for how many there was no room. */
+  addRun(run: AuthorizedRun, target: Target): number {
+    const qos = run.qos < target.qos ? run.qos : target.qos;
+    let refused = 0;
+    for (let i = run.first; i < run.last; i += 1) {
+      const message = run.copy(i);
+      if (!this.add(run.entry, copyOf(message, qos, target.retainAsPublished && message.retain, target))) refused += 1;
+    }
+    return refused;
   }
 
   /** The session is over: what was for it alone is lost with it, what was for a group goes to the next member. */
@@ -65,10 +77,11 @@ export class AskedCopies {
     }
   }
 
-  #run(): void {
+  /** Asks about what waits, unless code is yet to confirm the subscriptions that it came by. */
+  run(): void {
     if (this.#running) return;
     this.#running = true;
-    while (!this.#busy) {
+    while (!this.#busy && !this.#session.rechecking) {
       const next = this.#waiting.shift();
       if (next === null) break;
       this.#bytes -= next.copy.message.bytes;
@@ -108,7 +121,7 @@ export class AskedCopies {
       // Somebody came back to the session meanwhile: what was answered was about the one before.
       if (this.#session.client !== client) this.#ask(next);
       else this.#close(next.open, () => this.#decided(next, verdict));
-      this.#run();
+      this.run();
     });
     if (this.#busy) this.#pending = pending;
   }

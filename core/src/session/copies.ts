@@ -17,8 +17,13 @@ export function isExpired(message: Message, now: number): boolean {
   return message.expiresAt !== 0 && message.expiresAt <= now;
 }
 
+/** All that a copy must pass if it is judged again. */
+export function recheckOf({ byCode, checks }: { readonly byCode: boolean; readonly checks: number }): number {
+  return Check.RECEIVE | (byCode ? Check.SUBSCRIBE_NOT_DENY : Check.SUBSCRIBE_ALLOW) | (checks & Check.SUSPENDED);
+}
+
 export function copyOf(message: Message, qos: 0 | 1 | 2, retain: boolean, target: Target): Copy {
-  const recheck = Check.RECEIVE | (target.byCode ? Check.SUBSCRIBE_NOT_DENY : Check.SUBSCRIBE_ALLOW);
+  const recheck = recheckOf(target);
   return { message, qos, retain, subscriptionIds: target.subscriptionIds, recheck };
 }
 
@@ -37,7 +42,7 @@ export function queuedChange(session: SessionKey, delivery: Delivery, wallOffset
 export function storedSubscription(subscription: Subscription) {
   return {
     filter: subscription.key,
-    qos: subscription.qos,
+    qos: subscription.granted,
     noLocal: subscription.noLocal,
     retainAsPublished: subscription.retainAsPublished,
     retainHandling: subscription.retainHandling,

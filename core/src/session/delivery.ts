@@ -1,4 +1,4 @@
-import type { Message } from '../gate/index.js';
+import type { GateClient, Message } from '../gate/index.js';
 import type { Binding } from '../policy/index.js';
 
 /** One message on its way to one session: queued, or sent and not yet acknowledged. */
@@ -37,6 +37,11 @@ export class Delivery {
     this.version = fields.binding.version;
     this.stored = fields.stored;
   }
+
+  /** Whether the client's rights are no longer those that let the copy in. */
+  isOutdated({ binding }: GateClient): boolean {
+    return this.binding !== binding || this.version !== binding.version;
+  }
 }
 
 /** Shared by all that hold nothing; never written to. */
@@ -73,6 +78,17 @@ export class Fifo<Item> {
       this.#head = 0;
     }
     return item;
+  }
+
+  /** What is inside, first in first. */
+  all(): Item[] {
+    return this.#items.slice(this.#head) as Item[];
+  }
+
+  /** Puts these in the place of what is inside. */
+  fill(items: Item[]): void {
+    this.#items = items.length === 0 ? EMPTY : items;
+    this.#head = 0;
   }
 
   clear(): void {

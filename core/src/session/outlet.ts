@@ -20,6 +20,11 @@ export interface Outlet {
     subscriptionIds: readonly number[] | null,
   ): boolean;
   sendPubrel(packetId: number): void;
+  /**
+   * Takes back what the kernel has not been given: messages whose topic may not leave any more. `recalled` hears of each, with packet identifier 0
+   * for QoS 0. Where such a message is beyond recall the connection ends at once, and the answer is false.
+   */
+  recall(may: (topic: string) => boolean, recalled: (topic: string, packetId: number, dup: boolean) => void): boolean;
   /** Ends the connection with a reason code of 5.0. */
   end(reasonCode: number, detail: string): void;
 }

@@ -51,8 +51,17 @@ export const SESSION_REFUSALS: Readonly<Record<SessionRefusal, number>> = {
 /** Publishes a will, judged by the rights of the moment in which it is; `judged` is called when they are no longer needed. */
 export type WillPublisher = (session: Session, message: Message, judged: () => void) => void;
 
+/** Who looks after messages that clients have retained. */
+export interface PublisherKeeper {
+  /** A client has got its session. */
+  arrived(session: Session): void;
+  /** A client is gone for good. True when its rights are still needed; `willFollows`: a will of its may be retained yet. */
+  left(client: GateClient, willFollows?: boolean): boolean;
+}
+
 /** All sessions: who owns which client identifier, takeover, expiry and wills. */
 export class SessionRegistry {
+  publishers: PublisherKeeper | null = null;
   readonly #room: SessionRoom;
   readonly #publishWill: WillPublisher;
   readonly #held = new Map<string, Held>();
@@ -174,7 +183,7 @@ export class SessionRegistry {
     this.#count(session.client, -1, 0);
     this.#room.stats.sessions = this.#held.size;
     this.#tell('sessionExpired', session);
-    if (session.outlet === null) release(held, session.client);
+    if (session.outlet === null) this.#release(held, session.client);
   }
 
   /** Sends the client away without ending the session's right to its will. */
@@ -200,12 +209,14 @@ export class SessionRegistry {
     session.client = client;
     this.#count(before, -1, 0);
     this.#count(client, 1, 1);
-    if (before !== client) release(held, before);
+    if (before !== client) this.#release(held, before);
     session.expirySeconds = client.info.sessionExpirySeconds;
     session.durable = session.durable || session.expirySeconds > 0;
+    // Before it has its connection: whoever comes back to a subscription that has lost its right is not sent away for that.
+    session.recheck('code');
     session.outlet = outlet;
-    session.rejudge();
     this.#opened(session);
+    this.publishers?.arrived(session);
     this.#tell('sessionResumed', session);
     return { kind: 'opened', session, present: true };
   }
@@ -218,6 +229,7 @@ export class SessionRegistry {
     this.#count(client, 1, 1);
     this.#room.stats.sessions = this.#held.size;
     this.#opened(session);
+    this.publishers?.arrived(session);
     this.#tell('sessionOpened', session);
     return { kind: 'opened', session, present: false };
   }
@@ -259,8 +271,14 @@ export class SessionRegistry {
     judging.add(client);
     this.#publishWill(session, expirySeconds < 0 ? message : message.expiring(this.#room.wheel.clock.now() + expirySeconds * 1000), () => {
       judging.delete(client);
-      if (gone.delete(client)) client.binding.release();
+      if (gone.delete(client) && !(message.retain && this.publishers?.left(client, true) === true)) client.binding.release();
     });
+  }
+
+  /** The client is gone; its rights go with it, but not before its will was judged by them, nor as long as its messages are retained by them. */
+  #release(held: Held, client: GateClient): void {
+    if (held.judged?.judging.has(client) === true) held.judged.gone.add(client);
+    else if (this.publishers?.left(client) !== true) client.binding.release();
   }
 
   #cancel(timer: WheelTimer | null): void {
@@ -271,12 +289,6 @@ export class SessionRegistry {
     if (!this.#room.gate.hears(hook)) return;
     this.#room.gate.tell(hook, { clientId: session.clientId, tenant: session.tenant, owner: session.client.username });
   }
-}
-
-/** The client is gone; its rights go with it, but not before its will was judged by them. */
-function release(held: Held, client: GateClient): void {
-  if (held.judged?.judging.has(client) === true) held.judged.gone.add(client);
-  else client.binding.release();
 }
 
 /** A tenant's name cannot hold U+0000, nor can a client identifier: two pairs never share a key. */

@@ -38,7 +38,7 @@ export class Resending {
   }
 
   run(): void {
-    while (!this.#stopped && this.#pending === null) {
+    while (!this.#stopped && this.#pending === null && !this.#session.rechecking) {
       const item = this.#items[this.#position];
       if (item === undefined) {
         this.#stopped = true;
@@ -72,8 +72,12 @@ export class Resending {
   #next(id: number, delivery: Delivery): boolean {
     const session = this.#session;
     const entry = session.domain.topics.internBytes(delivery.message.topicBytes);
+    if (session.revocations?.covers(delivery.message.topic) === true) {
+      this.#send(id, delivery, false);
+      return true;
+    }
     if (!session.client.receiveAsks) {
-      this.#send(id, delivery, !session.rightsChanged(delivery) || session.client.mayReceive(entry, delivery.checks));
+      this.#send(id, delivery, !delivery.isOutdated(session.client) || session.client.mayReceive(entry, delivery.checks));
       return true;
     }
     let answered = false;
@@ -93,11 +97,17 @@ export class Resending {
   }
 
   #send(id: number, delivery: Delivery, allowed: boolean): void {
-    if (!allowed) this.#session.abandon(id, delivery, 'not-authorized');
+    if (!allowed) this.#abandon(id, delivery, 'not-authorized');
     else {
       const { message, qos, retain, subscriptionIds } = delivery;
-      if (!this.#outlet.sendMessage(message, qos, retain, true, id, subscriptionIds)) this.#session.abandon(id, delivery, 'too-large');
+      if (!this.#outlet.sendMessage(message, qos, retain, true, id, subscriptionIds)) this.#abandon(id, delivery, 'too-large');
       else this.#sent.add(id);
     }
+  }
+
+  /** Ends a message that was on its way: it is not sent again. */
+  #abandon(id: number, delivery: Delivery, reason: 'not-authorized' | 'too-large'): void {
+    this.#session.inFlight.free(id);
+    this.#session.settle(delivery, reason);
   }
 }

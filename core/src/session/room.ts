@@ -15,6 +15,8 @@ export interface SessionRoom {
   readonly custody: Custody;
   readonly wheel: TimerWheel;
   readonly turns: Turns;
+  /** Turns of whatever takes rights away: what waits here still gets what it may no longer have. */
+  readonly urgent: Turns;
   readonly limits: Limits;
   readonly stats: Stats;
   readonly log: Logger;

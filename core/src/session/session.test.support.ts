@@ -29,6 +29,8 @@ export class FakeOutlet implements Outlet {
   readonly sent: Sent[] = [];
   readonly runs: { count: number; qos: number }[] = [];
   readonly pubrels: number[] = [];
+  /** What the kernel has not taken. */
+  unsent: Sent[] = [];
   readonly ended: number[] = [];
   /** Takes no packet with more payload than this. */
   maxPayload = Number.POSITIVE_INFINITY;
@@ -51,6 +53,13 @@ export class FakeOutlet implements Outlet {
 
   sendPubrel(packetId: number): void {
     this.pubrels.push(packetId);
+  }
+
+  recall(may: (topic: string) => boolean, recalled: (topic: string, packetId: number, dup: boolean) => void): boolean {
+    const back = this.unsent.filter(({ topic }) => !may(topic));
+    this.unsent = this.unsent.filter((one) => !back.includes(one));
+    for (const { topic, packetId, dup } of back) recalled(topic, packetId, dup);
+    return true;
   }
 
   end(reasonCode: number): void {
@@ -95,6 +104,7 @@ export function sessionRig(given: { limits?: Partial<Limits>; sessionRules?: Par
     custody: stores.custody,
     wheel,
     turns: new Turns(wheel.clock, () => {}),
+    urgent: new Turns(wheel.clock, () => {}, 10),
     limits,
     stats,
     log: new Logger(() => {}),

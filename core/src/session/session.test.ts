@@ -17,7 +17,7 @@ function connected(rig: SessionRig, own: readonly string[] = ['+#'], info = {}):
 /** The client has other rights from now on. */
 function change(rig: SessionRig, session: Session, ...own: string[]): void {
   session.client.stand(rig.standing, clientOf(rules(...own), rig.standing).binding, ['rules']);
-  session.rejudge();
+  session.recheck('rules');
 }
 
 test('A copy has the lower of the two QoS, and is retained only as published.', () => {
@@ -201,7 +201,7 @@ test('A message that is larger than the client takes is done with, at any QoS, a
   assert.equal(rig.sessions.changes.filter(({ kind }) => kind === 'settled').length, 2);
 });
 
-test('A right that was lost while copies were queued holds them back.', () => {
+test('A right that was lost while copies were queued holds them back until its grace is over.', () => {
   const rig = sessionRig();
   const { session, outlet } = connected(rig);
   session.subscribe('#', OPTIONS);
@@ -211,7 +211,9 @@ test('A right that was lost while copies were queued holds them back.', () => {
   change(rig, session, '+b');
   outlet.congested = false;
   session.pump();
-  assert.deepEqual([outlet.payloads, rig.stats.droppedNotAuthorized], [['002'], 1]);
+  assert.deepEqual([outlet.payloads, rig.stats.copiesHeldBack, rig.stats.droppedNotAuthorized, rig.stats.messagesQueued], [['002'], 1, 0, 1]);
+  rig.clock.advance(60_100);
+  assert.deepEqual([outlet.payloads, rig.stats.droppedNotAuthorized, rig.stats.messagesQueued], [['002'], 1, 0]);
 });
 
 test('A queued copy must still be subscribed for, not only be receivable, after the rights changed.', () => {

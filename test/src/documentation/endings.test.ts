@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import type { Behaviour } from '../hooks/actor.js';
 import { Stage } from '../hooks/stage.js';
 import { writeFiles } from '../support/broker-process.js';
-import { publish } from '../support/packets.js';
+import { publish, subscribe } from '../support/packets.js';
 import type { WireClient } from '../support/wire-client.js';
 import { ROOT } from './sdk-source.js';
 
@@ -39,6 +39,7 @@ describe('the page about refusals says how an accepted connection ends:', () => 
         main: { authenticate: ['mind', 'brief'], authorize: ['mind'] },
         brief: { authenticate: ['brief', 'mind'], authorize: ['brief'] },
         gone: { authenticate: ['mind'], authorize: ['mind'] },
+        cut: { authenticate: ['brief'], authorize: ['brief'], onRevoked: 'disconnect' },
       },
       more: { limits: { maxWaitMs: 1000 } },
     });
@@ -49,6 +50,13 @@ describe('the page about refusals says how an accepted connection ends:', () => 
   function login(chain = 'main'): Promise<WireClient> {
     count += 1;
     return stage.login('5.0', { clientId: `c${count}` }, chain);
+  }
+
+  async function subscriber(chain: string): Promise<WireClient> {
+    const client = await login(chain);
+    client.send(subscribe({ packetId: 1, filters: [['t', 0]], properties: '' }));
+    await client.expect('90 04 00 01 00 00');
+    return client;
   }
 
   async function ended(client: WireClient, code: number): Promise<void> {
@@ -84,6 +92,19 @@ describe('the page about refusals says how an accepted connection ends:', () => 
       await stage.script('mind', {});
       const client = await login();
       await stage.script('mind', { loadPolicy: ['throw'] });
+      await stage.call('mind', 'policy.invalidate', 'all');
+      await ended(client, code);
+    },
+    'a subscription lost its right, where `onRevoked` is `"disconnect"`': async (code) => {
+      const client = await subscriber('cut');
+      await stage.script('brief', { loadPolicy: ['policy', { version: 2, rules: [] }] });
+      await stage.call('brief', 'policy.invalidate', 'all');
+      await ended(client, code);
+      await stage.script('brief', {});
+    },
+    'code could not say for `staleGraceMs` whether a subscription stands': async (code) => {
+      const client = await subscriber('main');
+      await stage.script('mind', { authorize: ['throw'] });
       await stage.call('mind', 'policy.invalidate', 'all');
       await ended(client, code);
     },

@@ -21,6 +21,8 @@ export interface MemoryBrokerOptions {
   readonly authorize: readonly string[];
   /** Topic filters that every plugin may publish to; none unless told. */
   readonly publishTo?: readonly string[];
+  /** The clock of the machine instead of one that stands still: for whoever measures. */
+  readonly systemClock?: boolean;
 }
 
 /**
@@ -38,7 +40,11 @@ export class MemoryBroker {
     const sink = (line: string): void => {
       if (this.log.length < 100_000) this.log.push(line);
     };
-    this.broker = new Broker({ ...composition(options), log: new Logger(sink, 'warn'), clock: this.clock });
+    this.broker = new Broker({
+      ...composition(options),
+      log: new Logger(sink, 'warn'),
+      ...(options.systemClock === true ? {} : { clock: this.clock }),
+    });
   }
 
   static async start(options: MemoryBrokerOptions): Promise<MemoryBroker> {
@@ -96,7 +102,14 @@ function composition(options: MemoryBrokerOptions): Pick<BrokerOptions, 'config'
   }));
   const { guards = [], authenticate, authorize } = options;
   const chain = { name: 'default', guards, authenticate, authorize, combine: 'deny-overrides', deadlineMs: 5000 } as const;
-  const answers = { denyPublish: 'acknowledge', publishFault: 'disconnect', partialSubscribe: 'filter', staleGraceMs: 0 } as const;
+  const answers = {
+    denyPublish: 'acknowledge',
+    publishFault: 'disconnect',
+    partialSubscribe: 'filter',
+    onRevoked: 'suspend',
+    revokedGraceSeconds: 60,
+    staleGraceMs: 0,
+  } as const;
   const config: Config = {
     file: '/nowhere/plugins.json',
     folder: '/nowhere',

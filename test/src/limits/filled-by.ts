@@ -111,6 +111,7 @@ export const FILLED_BY: Readonly<Record<string, readonly Filling[]>> = {
   newsQueue: [['core/src/hooks/news-queue.test.ts', 'news that wait are bounded for each plugin; further ones are dropped and counted']],
   decisionLogSources: [['core/src/gate/decision-log.test.ts', 'are bounded in what they tell apart']],
   decisionLogLines: [['core/src/gate/decision-log.test.ts', 'are bounded in lines: what comes beyond is summed up in one']],
+  maxPolicyLoads: [['core/src/rights-line.test.ts', 'Only so many clients are asked about at a time, the others in their order.']],
   pluginStartMs: [['core/src/hooks/host.test.ts', "a start that does not settle in time ends the broker's start"]],
   pluginDrainMs: [['core/src/hooks/host.test.ts', 'retire: whoever is not answered within pluginDrainMs gets a fault']],
   pluginTimers: [[services, 'timers call back on time, can be cancelled, survive what their callbacks throw, and end with the plugin']],

@@ -23,6 +23,7 @@ const core = async (module: string, name: string): Promise<Methods> => {
 const client = await core('gate/client.js', 'GateClient');
 const gate = await core('gate/gate.js', 'Gate');
 const registry = await core('session/registry.js', 'SessionRegistry');
+const retainedCheck = await core('retained-check.js', 'RetainedCheck');
 
 /** Frames that are looked at: enough for the whole way from a socket to a copy. */
 const FRAMES = 60;
@@ -125,6 +126,16 @@ export const REMOVALS: readonly Removal[] = [
   copy('which member of a shared group takes a message', ([caller]) => from(caller, '.accepts ')),
   copy('the message of a shared group', ([caller, ...others]) => from(caller, '.accepts ') || (from(caller, '.deliver ') && among(others, '#share'))),
   copy('a retained message', ([caller]) => from(caller, '#replayNext')),
+  {
+    what: 'what a publisher has retained that lost the right to it',
+    lanes: ['rules', 'code'],
+    remove: instead(
+      retainedCheck,
+      'check',
+      () => true,
+      () => {},
+    ),
+  },
   copy('a message that waited', ([caller]) => from(caller, '#sendNext')),
   copy('a message that is sent again', ([caller]) => from(caller, '/resending.js')),
   askedCopy('a copy that code or a guard is asked about', '/asked-copies.js'),

@@ -46,7 +46,7 @@ export function makeServices(options: ServicesOptions): HostServices {
       const code = refusalCode(reasonCode, 'disconnect');
       for (const session of sessions) session.outlet?.end(code, 'disconnected by a plugin');
       // Also those that are about to get a session: their authority has answered by what it knew before.
-      const isMeant = (clientId: string, username: string | null, tenant: string | null) => isSelected(selector, clientId, username, tenant);
+      const isMeant = (clientId: string, username: string | null, tenant: string | null) => isSelected(selector, clientId, username, tenant, false);
       const admissions = (options.parts()?.gate.admissions.all() ?? []).filter((admission) => admission.dismiss(isMeant, reasonCode));
       return sessions.length + admissions.length;
     },
@@ -89,11 +89,13 @@ export function makeServices(options: ServicesOptions): HostServices {
 }
 
 function isMeant(session: Session, selector: ClientSelector): boolean {
-  return isSelected(selector, session.clientId, session.client.username, session.tenant);
+  return isSelected(selector, session.clientId, session.client.username, session.tenant, session.connected);
 }
 
-function isSelected(selector: ClientSelector, clientId: string, username: string | null, tenant: string | null): boolean {
-  if (selector.clientId === undefined && selector.username === undefined && selector.tenant === undefined) return false;
+function isSelected(selector: ClientSelector, clientId: string, username: string | null, tenant: string | null, connected: boolean): boolean {
+  const { clientId: id, username: name, tenant: domain } = selector;
+  if (id === undefined && name === undefined && domain === undefined && selector.connected === undefined) return false;
+  if (selector.connected === true && !connected) return false;
   if (selector.clientId !== undefined && selector.clientId !== clientId) return false;
   if (selector.username !== undefined && selector.username !== username) return false;
   return selector.tenant === undefined || selector.tenant === tenant;

@@ -36,7 +36,12 @@ export function makeServices(options: ServicesOptions): HostServices {
   };
   const find = (selector: ClientSelector): Session[] => {
     const parts = options.parts();
-    return parts === null ? [] : [...parts.registry.sessions()].filter((session) => isMeant(session, selector));
+    if (parts === null) return [];
+    const { clientId, tenant } = selector;
+    // There is one at most, and a plugin may end many clients one by one.
+    const one = clientId === undefined || tenant === undefined ? undefined : [parts.registry.find(tenant, clientId)];
+    const all = one?.filter((session) => session !== undefined) ?? [...parts.registry.sessions()];
+    return all.filter((session) => isMeant(session, selector));
   };
   return {
     publish: (plugin, message) => publish(running(), plugin, options.publishTo.get(plugin) ?? [], message),

@@ -69,6 +69,18 @@ test('A login that nothing is heard of has failed, and what is heard after that 
   assert.equal(table.attempt('next', 'a', RULES, 60 * SECOND), 'rate');
 });
 
+test('A connection that tries again without an answer has failed before, and leaves nothing waiting.', () => {
+  const table = new FailedLogins(100);
+  const strict = { ...RULES, free: 1 };
+  assert.equal(table.attempt('same', 'a', strict, 0), 'pass');
+  assert.equal(table.attempt('same', 'b', strict, 0), 'pass');
+  assert.equal(table.attempt('x', 'a', strict, 0), 'rate');
+  assert.equal(table.attempt('x', 'a', strict, SECOND), 'pass');
+  table.withdrawn('x');
+  table.proved('same');
+  assert.equal(table.size, 1);
+});
+
 test('A pair that has not failed for long enough begins anew.', () => {
   const table = new FailedLogins(100);
   failTimes(table, 'a', 3, 0);

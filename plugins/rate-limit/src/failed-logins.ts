@@ -58,6 +58,8 @@ export class FailedLogins {
    */
   attempt(connection: string, pair: string, rules: FailedLoginRules, now: number): 'pass' | 'rate' | 'busy' {
     this.#settleOld(now);
+    // A connection that asks again has had no answer; its former attempt would otherwise wait for ever.
+    this.failed(connection, now);
     const known = this.#pairs.get(pair);
     if (known !== undefined && now - known.failedAt >= rules.forgetSeconds * 1000) this.#forget(pair, known);
     const failures = this.#pairs.get(pair)?.failures ?? 0;

@@ -185,7 +185,13 @@ export const LIMITS = {
     'count',
     'Subscriptions in all remembered routes of a tenant; the memory is emptied when full.',
   ),
-  hashConcurrency: limit(2, 1, 64, 'count', 'Password hashes that are computed at the same time.'),
+  hashConcurrency: limit(
+    2,
+    1,
+    64,
+    'count',
+    'Password hashes that are computed at the same time; on a machine of several processors one is left to everything else.',
+  ),
   hashQueue: limit(200, 0, 100_000, 'count', 'Password hashes that wait; further logins are refused as busy.'),
   verifiedPasswords: limit(
     10_000,

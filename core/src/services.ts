@@ -36,7 +36,12 @@ export function makeServices(options: ServicesOptions): HostServices {
   };
   const find = (selector: ClientSelector): Session[] => {
     const parts = options.parts();
-    return parts === null ? [] : [...parts.registry.sessions()].filter((session) => isMeant(session, selector));
+    if (parts === null) return [];
+    const { clientId, tenant } = selector;
+    // There is one at most, and a plugin may end many clients one by one.
+    const one = clientId === undefined || tenant === undefined ? undefined : [parts.registry.find(tenant, clientId)];
+    const all = one?.filter((session) => session !== undefined) ?? [...parts.registry.sessions()];
+    return all.filter((session) => isMeant(session, selector));
   };
   return {
     publish: (plugin, message) => publish(running(), plugin, options.publishTo.get(plugin) ?? [], message),
@@ -46,7 +51,7 @@ export function makeServices(options: ServicesOptions): HostServices {
       const code = refusalCode(reasonCode, 'disconnect');
       for (const session of sessions) session.outlet?.end(code, 'disconnected by a plugin');
       // Also those that are about to get a session: their authority has answered by what it knew before.
-      const isMeant = (clientId: string, username: string | null, tenant: string | null) => isSelected(selector, clientId, username, tenant);
+      const isMeant = (clientId: string, username: string | null, tenant: string | null) => isSelected(selector, clientId, username, tenant, true);
       const admissions = (options.parts()?.gate.admissions.all() ?? []).filter((admission) => admission.dismiss(isMeant, reasonCode));
       return sessions.length + admissions.length;
     },
@@ -87,15 +92,17 @@ export function makeServices(options: ServicesOptions): HostServices {
 }
 
 function isMeant(session: Session, selector: ClientSelector): boolean {
-  return isSelected(selector, session.clientId, session.client.username, session.tenant);
+  return isSelected(selector, session.clientId, session.client.username, session.tenant, session.connected);
 }
 
 function isClientMeant({ info, username, tenant }: GateClient, selector: ClientSelector): boolean {
-  return isSelected(selector, info.id, username, tenant);
+  return isSelected(selector, info.id, username, tenant, true);
 }
 
-function isSelected(selector: ClientSelector, clientId: string, username: string | null, tenant: string | null): boolean {
-  if (selector.clientId === undefined && selector.username === undefined && selector.tenant === undefined) return false;
+function isSelected(selector: ClientSelector, clientId: string, username: string | null, tenant: string | null, connected: boolean): boolean {
+  const { clientId: id, username: name, tenant: domain } = selector;
+  if (id === undefined && name === undefined && domain === undefined && selector.connected === undefined) return false;
+  if (selector.connected === true && !connected) return false;
   if (selector.clientId !== undefined && selector.clientId !== clientId) return false;
   if (selector.username !== undefined && selector.username !== username) return false;
   return selector.tenant === undefined || selector.tenant === tenant;

@@ -72,6 +72,7 @@ export class Admission {
 
   /** The client is gone: everybody who was asked hears of it, and nothing is done any more. */
   cancel(): void {
+    if (!this.#over) this.#gate.connectAbandoned(this.#info, this.#username);
     this.#end();
     this.#pending?.cancel();
     this.#pending = null;

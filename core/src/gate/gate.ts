@@ -351,9 +351,16 @@ export class Gate {
       const who = { client: id, username, address: connection.address, plugin: plugin ?? undefined, hook };
       this.decisions.write(level, { ...who, code: hex(reasonCode), sent, detail }, message);
     }
+    if (this.hears('connectDecided')) this.tell('connectDecided', { hook, plugin, outcome, client: info, username, reasonCode });
     if (!this.hears('decisionMade')) return;
     const news: DecisionNews = { hook, plugin, outcome, client: info, username, action: 'connect', topic: null, rule: null, reasonCode };
     this.tell('decisionMade', news);
+  }
+
+  /** The client of a CONNECT has gone before it was decided. */
+  connectAbandoned(client: ClientInfo, username: string | null): void {
+    if (!this.hears('connectDecided')) return;
+    this.tell('connectDecided', { hook: 'connect', plugin: null, outcome: 'abandoned', client, username, reasonCode: 0 });
   }
 
   /** Records a decision about a client that is known. `detail` is for the log. */

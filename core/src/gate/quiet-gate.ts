@@ -43,6 +43,10 @@ export class QuietGate extends Gate {
     this.#connectsCountAt?.connectDecided(hook, plugin, outcome, reasonCode, info, username, `${detail} (explain)`);
   }
 
+  override connectAbandoned(client: ClientInfo, username: string | null): void {
+    this.#connectsCountAt?.connectAbandoned(client, username);
+  }
+
   override decided(
     hook: string,
     plugin: string | null,

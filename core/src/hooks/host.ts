@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { TimerWheel } from '../clock.js';
 import { ERRORS, PortcullisError } from '../errors.js';
 import type { Limits } from '../limits.js';
@@ -40,6 +41,11 @@ export interface HostOptions {
   readonly changed?: () => void;
 }
 
+/** The event loop has a processor of its own, where there are two: whoever waits for a slice of one that is hashing waits for milliseconds. */
+export function hashesAtOnce(limit: number, processors = availableParallelism()): number {
+  return Math.max(1, Math.min(limit, processors - 1));
+}
+
 /** The plugins of one configuration generation and their hooks. A reload makes another host: a tap cannot be taken back. */
 export class PluginHost {
   readonly #options: HostOptions;
@@ -58,7 +64,7 @@ export class PluginHost {
     // Before any of their code runs with them.
     log.keepSecret(options.plugins.flatMap(({ spec }) => spec.secrets ?? []));
     const verified = new VerifiedCache(wheel.clock, limits.verifiedPasswords, limits.verifiedPasswordMs);
-    const hashes = new HashQueue(options.verify, verified, limits.hashConcurrency, limits.hashQueue);
+    const hashes = new HashQueue(options.verify, verified, hashesAtOnce(limits.hashConcurrency), limits.hashQueue);
     this.#tools = { log, stats, wheel, limits, hashes, faults: new FaultLog(log, stats, wheel) };
     this.#lives = options.plugins.map(({ spec, loaded }) => this.#makeLife(spec, loaded));
     this.#plugins = new Map(this.#lives.map((life) => [life.name, life.runtime]));

@@ -2,7 +2,7 @@ import type { Credentials, HookName } from '@portcullis/sdk';
 import { WheelTimer } from '../clock.js';
 import { formsOf, without } from '../secrets.js';
 import type { AskedPlugin, Handler, HostTools } from './asked-plugin.js';
-import { endCredentials, makeCredentials } from './credentials.js';
+import { endCredentials, hashedUntil, makeCredentials } from './credentials.js';
 import type { FaultKind } from './fault-log.js';
 import { fillView } from './frozen-view.js';
 import { type Failure, isFailure, judgeAnswer, judgeError } from './judge-answer.js';
@@ -182,7 +182,11 @@ export class Question implements Pending {
       return;
     }
     this.#isLate = true;
-    if (options.deadlineAt < this.#timeoutAt) this.#failed({ kind: 'overload', detail: 'the deadline of the chain came before the answer' }, true);
+    // The plugin waited for us. A flood of wrong passwords would otherwise open its breaker, and nobody could log in.
+    if (this.#credentials !== null && hashedUntil(this.#credentials) >= this.#dueAt)
+      this.#failed({ kind: 'overload', detail: 'the password was not compared in time: too many logins wait for their hashes' }, true);
+    else if (options.deadlineAt < this.#timeoutAt)
+      this.#failed({ kind: 'overload', detail: 'the deadline of the chain came before the answer' }, true);
     else this.#failed({ kind: 'timeout', detail: `no answer within ${plugin.timeoutMs} ms` }, true);
   }
 
@@ -222,7 +226,9 @@ export class Question implements Pending {
     // Plugins keep what belongs to one exchange under this very object.
     if ('exchange' in request) view.exchange = Object.freeze(request.exchange);
     if (hook === 'authenticate') {
-      this.#credentials = makeCredentials(options.password ?? NO_CREDENTIALS, plugin.name, plugin.mayExpose, this.#tools.hashes);
+      this.#credentials = makeCredentials(options.password ?? NO_CREDENTIALS, plugin.name, plugin.mayExpose, this.#tools.hashes, () =>
+        this.#tools.wheel.clock.now(),
+      );
       view.credentials = this.#credentials;
     }
     return Object.freeze(view);

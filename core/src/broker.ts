@@ -7,7 +7,7 @@ import { type Connection, type ConnectionRoom, Descriptors, Flusher, Scratch, St
 import { ERRORS, errorText, PortcullisError } from './errors.js';
 import { makeExplain } from './explain.js';
 import { Gate, type Message } from './gate/index.js';
-import { type Generation, type GenerationInput, standingsOf } from './generation.js';
+import { type Generation, type GenerationInput, standingsOf, tenancyOf } from './generation.js';
 import { PluginHost, type StartProblem } from './hooks/index.js';
 import { Doorkeeper, type Listener, type ListenerOptions, type ListenerRoom, listenAll, RawDoor, type RawSockets } from './listeners/index.js';
 import type { Logger } from './log.js';
@@ -304,7 +304,10 @@ export class Broker {
 
   #install(generation: Generation): void {
     this.#generation = generation;
-    this.#parts?.gate.stand(standingsOf(generation), generation.host.global, generation.config.sessions, generation.config.logAllowedEvery);
+    const { config, host } = generation;
+    const tenancy = tenancyOf(generation);
+    this.#parts?.gate.stand(standingsOf(generation), host.global, config.sessions, config.logAllowedEvery, tenancy);
+    this.#parts?.router.adopt(tenancy.tenants);
   }
 
   /** A plugin that was down is there: what each client must be asked for is looked at anew. */
@@ -351,8 +354,9 @@ export class Broker {
     this.#listeners = listeners;
     for (const options of generation.config.listeners) listeners.get(options.name)?.adopt(options);
     this.#since = this.#wheel.clock.wall();
+    const before = this.#parts.gate.tenancy;
     this.#install(generation);
-    this.#parts.rechecks.newGeneration(standingsOf(generation), new Map(generation.config.listeners.map(({ name, chain }) => [name, chain])));
+    this.#parts.rechecks.newGeneration(before);
     // Not awaited: `close` waits for connections that stay.
     for (const listener of gone) void listener.close();
     this.#retiring = old.host;

@@ -1,5 +1,6 @@
 import type { ConnectionRoom } from './connection/index.js';
-import { type GateClient, loadPolicy, type Standing } from './gate/index.js';
+import { type GateClient, loadPolicy, type Standing, type Tenancy } from './gate/index.js';
+import type { Domain } from './router/index.js';
 import type { Session } from './session/index.js';
 
 /** Takes changes of rights to the sessions that they concern, connected or not. */
@@ -31,15 +32,43 @@ export class Rechecks {
     }
   }
 
+  /** What is kept for tenants that are none any more: messages are forgotten in slices. Who has such a name later begins with nothing. */
+  #lostTenants(before: Tenancy): Domain[] {
+    const { gate, router, turns } = this.#room;
+    const lost = router.tenants.filter(({ tenant }) => tenant !== '' && gate.tenancy.hasLost(tenant, before));
+    for (const domain of lost) {
+      const steps = router.clear(domain);
+      const slice = (): void => {
+        const until = turns.begin(domain);
+        for (;;) {
+          if (steps.next().done === true) return;
+          if (turns.over(until)) return turns.later(slice);
+        }
+      };
+      turns.later(slice);
+    }
+    return lost;
+  }
+
+  /** Its tenant is gone: the connection ends, the session with it, and nothing is published in its name any more. */
+  #endTenantless(session: Session): void {
+    session.client.barred = true;
+    session.outlet?.end(0x98, 'its tenant is no longer in the configuration');
+    this.#room.registry.end(session);
+  }
+
   /** Every session comes to stand under the new generation; until its rights are loaded, the old ones are in force. */
-  newGeneration(standings: ReadonlyMap<string, Standing>, chains: ReadonlyMap<string, string>): void {
-    for (const session of [...this.#room.registry.sessions()]) {
-      const { client } = session;
-      // A listener may have got another chain; the clients of one that is gone stay under theirs.
-      const standing = standings.get(chains.get(client.info.connection.listener) ?? client.standing.chain.name);
-      if (standing === undefined) {
+  newGeneration(before: Tenancy): void {
+    const { gate, registry } = this.#room;
+    const lost = new Set(this.#lostTenants(before));
+    for (const session of [...registry.sessions()]) {
+      const { client, tenant } = session;
+      // A listener or a tenant may have got another chain; the clients of a listener that is gone stay under theirs.
+      const standing = gate.standingAt(client.info.connection.listener, tenant, client.standing.chain.name);
+      if (lost.has(session.domain)) this.#endTenantless(session);
+      else if (standing === undefined) {
         client.barred = true;
-        session.outlet?.end(0x98, 'its chain is no longer in the configuration');
+        session.outlet?.end(0x98, 'its chain is no longer in the configuration, or its tenant not admitted there any more');
       } else if (session.leases !== null) session.leases.renew(standing);
       else {
         // Whoever comes back is asked for credentials. What is done in its name meanwhile has nobody who stands for it.

@@ -4,8 +4,9 @@ import { encodePublishProperties, publishPropertiesFault } from './codec/index.j
 import { type Gate, Message, refusalCode } from './gate/index.js';
 import type { HostServices, TemplateChange } from './hooks/index.js';
 import { CompiledRules, type PolicyEngine } from './policy/index.js';
-import type { Router } from './router/index.js';
+import { exportMessage, type Router } from './router/index.js';
 import type { Session, SessionRegistry } from './session/index.js';
+import type { Stats } from './stats.js';
 import type { Custody } from './store/index.js';
 
 /** What the broker's running parts are to plugins; null while they are not there yet. */
@@ -14,6 +15,7 @@ export interface RunningParts {
   readonly router: Router;
   readonly registry: SessionRegistry;
   readonly custody: Custody;
+  readonly stats: Stats;
 }
 
 export interface ServicesOptions {
@@ -147,6 +149,7 @@ async function publish(parts: RunningParts, plugin: string, granted: readonly st
   if (approved.retain) router.retain(domain, made);
   router.route(domain, gate.run(approved, domain.topics, null));
   gate.tellPublished(made, tenant ?? null);
+  exportMessage(parts, domain, approved);
   const mark = custody.end();
   if (mark === null) throw new Error('publish: the store cannot take the message');
   if (!custody.settled(mark)) await new Promise<void>((resolve, reject) => waitFor(custody, mark, resolve, reject));

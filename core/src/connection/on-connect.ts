@@ -12,9 +12,12 @@ export function onConnect(connection: Connection, packet: ConnectPacket): void {
   connection.authenticationMethod = packet.authenticationMethod;
   connection.outlet.maxPacketBytes = packet.maximumPacketSize;
   // A limit was reached already when its socket came.
+  const mount = room.gate.tenancy.mountOf(transport.info.listener);
+  connection.outlet.mount = mount;
   if (connection.stranger.refusal !== 0) return connection.refuse(connection.stranger.refusal);
   const request: ConnectRequest = {
     connection: transport.info,
+    mountpoint: mount?.text ?? '',
     tls: transport.tls,
     protocolVersion: packet.protocolVersion,
     clientId: packet.clientId,
@@ -26,7 +29,7 @@ export function onConnect(connection: Connection, packet: ConnectPacket): void {
     authenticationMethod: packet.authenticationMethod,
     authenticationData: packet.authenticationData,
     userProperties: packet.userProperties,
-    will: packet.will,
+    will: packet.will === null || mount === null ? packet.will : { ...packet.will, topic: mount.topic(packet.will.topic) },
   };
   const admission = room.gate.admit(connection.chain, request, (result) => admitted(connection, packet, result));
   connection.admission = admission;
@@ -54,7 +57,7 @@ function admitted(connection: Connection, packet: ConnectPacket, result: Admissi
 function open(connection: Connection, packet: ConnectPacket, result: AdmissionResult & { readonly kind: 'accepted' }): void {
   const { room } = connection;
   const { client } = result;
-  const standing = room.gate.standing(connection.chain);
+  const standing = room.gate.standingAt(connection.transport.info.listener, client.tenant, connection.chain);
   // A generation was switched while this CONNECT was on its way: the next one is asked by the rules that are in force now.
   if (standing === undefined || !standing.chain.authenticate.includes(client.authority)) {
     client.binding.release();

@@ -5,6 +5,10 @@ import type { Message } from './message.js';
 /** A CONNECT as the gate needs it. */
 export interface ConnectRequest {
   readonly connection: ConnectionInfo;
+  /** Where the client's topics lie; the will's topic is a whole name already. Empty unless told. */
+  readonly mountpoint?: string;
+  /** The tenant, where it is taken as given: nobody is asked for it, and the username is the client's alone. */
+  readonly tenant?: string;
   readonly tls: TlsEvidence | null;
   readonly protocolVersion: 3 | 4 | 5;
   readonly clientId: string;

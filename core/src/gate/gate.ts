@@ -17,6 +17,7 @@ import type { Message } from './message.js';
 import type { SessionRules } from './options.js';
 import { type ApprovedMessage, type PropertyCodec, PublishGate, type PublishVerdict } from './publish-gate.js';
 import { judgeSubscribe, type SubscribeQuestion, type SubscribeVerdict } from './subscribe-gate.js';
+import { Tenancy } from './tenancy.js';
 import type { TopicEntry, TopicTable } from './topic-table.js';
 import { hex, wireAnswer } from './wire-answers.js';
 
@@ -47,6 +48,8 @@ export class Gate {
   readonly #publish: PublishGate;
   #standings: ReadonlyMap<string, Standing> = new Map();
   #global: GlobalHooks | null = null;
+  /** The tenants of the generation that is in force. */
+  tenancy = new Tenancy();
   /** CONNECTs that are on their way. */
   readonly admissions = new Roster<Admission>();
   /** Grows when rights are invalidated: a CONNECT whose rights were loaded before then has to load them again. */
@@ -73,7 +76,14 @@ export class Gate {
   }
 
   /** Puts a configuration generation in force, whole: what each chain stands for. Of so many allowed decisions one is logged, with 0 none. */
-  stand(standings: ReadonlyMap<string, Standing>, global: GlobalHooks, sessionRules: SessionRules, logAllowedEvery = 0): void {
+  stand(
+    standings: ReadonlyMap<string, Standing>,
+    global: GlobalHooks,
+    sessionRules: SessionRules,
+    logAllowedEvery = 0,
+    tenancy: Tenancy = new Tenancy(),
+  ): void {
+    this.tenancy = tenancy;
     this.decisions.allowedEvery = logAllowedEvery;
     this.#standings = standings;
     this.#global = global;
@@ -84,6 +94,12 @@ export class Gate {
 
   standing(chain: string): Standing | undefined {
     return this.#standings.get(chain);
+  }
+
+  /** What judges clients of a tenant that come by a listener of this chain; undefined when they are not let in there. */
+  standingAt(listener: string, tenant: string | null, chain: string): Standing | undefined {
+    const place = this.tenancy.place(listener, tenant, chain);
+    return 'refused' in place ? undefined : this.standing(place.chain);
   }
 
   /** Takes a CONNECT through the gate of a chain. */

@@ -87,10 +87,12 @@ export class SessionRegistry {
     if (held !== undefined) {
       this.#takeOver(held);
       const kept = this.#held.get(key);
-      if (kept !== undefined && !cleanStart) return this.#resume(kept, client, outlet, will);
+      // Below another mountpoint its filters and messages have other names: there, it is another client's.
+      const isSame = kept?.session.client.mountpoint === client.mountpoint;
+      if (kept !== undefined && isSame && !cleanStart) return this.#resume(kept, client, outlet, will);
       // [MQTT-3.1.2-4] Clean Start throws the old session away.
       if (kept !== undefined) this.end(kept.session);
-      if (this.#isFull(this.#ownerOf(client))) return this.#refuse('sessions');
+      if (this.#isFull(client)) return this.#refuse('sessions');
     }
     return this.#create(key, client, outlet, will);
   }
@@ -104,11 +106,14 @@ export class SessionRegistry {
     const owner = this.#ownerOf(client);
     const makesRoom = held !== undefined && held.session.outlet !== null && this.#ownerOf(held.session.client) === owner;
     if (owner !== null && owner.connected - (makesRoom ? 1 : 0) >= this.#room.limits.maxConnectionsPerUser) return 'user';
-    return held === undefined && this.#isFull(owner) ? 'sessions' : null;
+    return held === undefined && this.#isFull(client) ? 'sessions' : null;
   }
 
-  #isFull(owner: Owner | null): boolean {
-    return this.#held.size >= this.#room.limits.maxSessions || (owner?.sessions ?? 0) >= this.#room.gate.sessionRules.perPrincipal;
+  #isFull(client: GateClient): boolean {
+    const { limits, gate, router } = this.#room;
+    const { quota } = router.domain(client.tenant);
+    if (quota.sessions >= quota.limits.sessions) return true;
+    return this.#held.size >= limits.maxSessions || (this.#ownerOf(client)?.sessions ?? 0) >= gate.sessionRules.perPrincipal;
   }
 
   #refuse(refusal: SessionRefusal): OpenResult {
@@ -156,6 +161,7 @@ export class SessionRegistry {
     const held = this.#held.get(key);
     if (held === undefined || held.session !== session) return;
     this.#held.delete(key);
+    session.domain.quota.sessions -= 1;
     this.#cancel(held.expiryTimer);
     this.#fireWill(held);
     if (session.durable) this.#room.custody.session({ kind: 'removed', session: session.key });
@@ -205,6 +211,7 @@ export class SessionRegistry {
     session.outlet = outlet;
     this.#held.set(key, { session, will, willTimer: null, expiryTimer: null, judged: null });
     this.#count(client, 1, 1);
+    session.domain.quota.sessions += 1;
     this.#room.stats.sessions = this.#held.size;
     this.#opened(session);
     this.#tell('sessionOpened', session);

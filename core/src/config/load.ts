@@ -103,7 +103,7 @@ function explain(error: ErrorObject, segments: readonly Segment[]): Explanation 
     const bound = error.keyword === 'minimum' ? 'least' : 'most';
     return { message: `must be at ${bound} ${String(error.params.limit)}`, hint: 'this bound can be tightened, but not switched off' };
   }
-  if (error.keyword === 'minProperties' && segments[0] === 'listeners') {
+  if (error.keyword === 'minProperties' && segments[0] === 'listeners' && segments.length === 1) {
     return { message: 'must have at least one listener', hint: 'for example "local": { "url": "mqtt://127.0.0.1:1883", "chain": "default" }' };
   }
   return null;

@@ -13,19 +13,19 @@ describe('a mistake about tenants is named with its place:', () => {
     [
       'a listener for a tenant where there are none',
       changed(LOCAL, local('"tenant": "acme"')),
-      ['4:79 listeners.local.tenant: there is no tenant "acme" — name it under "tenants"'],
+      ['4:78 listeners.local.tenant: there is no tenant "acme" — name it under "tenants"'],
     ],
     [
       'a listener for a tenant that is misspelt',
       withTenants(ACME, local('"tenant": "amce"')),
-      ['4:79 listeners.local.tenant: there is no tenant "amce" — did you mean "acme"?'],
+      ['4:78 listeners.local.tenant: there is no tenant "amce" — did you mean "acme"?'],
     ],
     [
       'a name that cannot be one',
       withTenants(ACME, local('"tenant": "a/b"')),
       [
-        '4:79 listeners.local.tenant: is not allowed — names begin with a letter; letters, digits, ".", "_" and "-" may follow, 64 characters in all',
-        '4:79 listeners.local.tenant: there is no tenant "a/b" — known: "acme"',
+        '4:78 listeners.local.tenant: is not allowed — names begin with a letter; letters, digits, ".", "_" and "-" may follow, 64 characters in all',
+        '4:78 listeners.local.tenant: there is no tenant "a/b" — known: "acme"',
       ],
     ],
     [
@@ -38,20 +38,20 @@ describe('a mistake about tenants is named with its place:', () => {
     [
       'a way that is misspelt',
       withTenants(ACME, local('"tenant": { "usrname": "<tenant>/<user>" }')),
-      ['4:81 listeners.local.tenant.usrname: unknown key "usrname" — did you mean "username"?'],
+      ['4:80 listeners.local.tenant.usrname: unknown key "usrname" — did you mean "username"?'],
     ],
     [
       'two ways at once',
       withTenants(ACME, local('"tenant": { "username": "<tenant>/<user>", "certificate": "O" }')),
       [
-        '4:79 listeners.local.tenant: must have at most 1 entries',
-        '4:112 listeners.local.tenant.certificate: clients of this listener are asked for no certificate — set "clientCertificate" in its "tls" to "required"',
+        '4:78 listeners.local.tenant: must have at most 1 entries',
+        '4:111 listeners.local.tenant.certificate: clients of this listener are asked for no certificate — set "clientCertificate" in its "tls" to "required"',
       ],
     ],
     [
       'no way at all',
       withTenants(ACME, local('"tenant": {}')),
-      ['4:79 listeners.local.tenant: must not be empty — How the tenant of a client is known'],
+      ['4:78 listeners.local.tenant: must not be empty — How the tenant of a client is known'],
     ],
     ...['<tenant><user>', '<tenant>-<user>', '<tenant>/', 'x<tenant>/<user>', '<tenant>/<user>/<tenant>', '/'].map(
       (form) =>
@@ -59,32 +59,32 @@ describe('a mistake about tenants is named with its place:', () => {
           `a form of usernames that says nothing: ${form}`,
           withTenants(ACME, local(`"tenant": { "username": "${form}" }`)),
           [
-            '4:93 listeners.local.tenant.username: does not say where the tenant stands in the username — "<tenant>/<user>" or "<user>@<tenant>"; between them something that no name holds',
+            '4:92 listeners.local.tenant.username: does not say where the tenant stands in the username — "<tenant>/<user>" or "<user>@<tenant>"; between them something that no name holds',
           ],
         ] as const,
     ),
     [
       'usernames that name tenants where there are none',
       changed(LOCAL, local('"tenant": { "username": "<tenant>/<user>" }')),
-      ['4:69 listeners.local.tenant: there are no tenants — name them under "tenants"; a client of any other is refused'],
+      ['4:68 listeners.local.tenant: there are no tenants — name them under "tenants"; a client of any other is refused'],
     ],
     [
       'server names without TLS',
       withTenants(ACME, local('"tenant": { "sni": { "a.example": "acme" } }')),
-      ['4:81 listeners.local.tenant.sni: clients of this listener ask for no server name — it is for mqtts:// and wss:// listeners'],
+      ['4:80 listeners.local.tenant.sni: clients of this listener ask for no server name — it is for mqtts:// and wss:// listeners'],
     ],
     [
       'a field that certificates do not have',
       withTenants(ACME, local('"tenant": { "certificate": "o" }')),
       [
-        '4:81 listeners.local.tenant.certificate: clients of this listener are asked for no certificate — set "clientCertificate" in its "tls" to "required"',
-        '4:96 listeners.local.tenant.certificate: must be one of "O", "OU", "CN" — did you mean "O"?',
+        '4:80 listeners.local.tenant.certificate: clients of this listener are asked for no certificate — set "clientCertificate" in its "tls" to "required"',
+        '4:95 listeners.local.tenant.certificate: must be one of "O", "OU", "CN" — did you mean "O"?',
       ],
     ],
     [
       'a listener that leads to a tenant which is not admitted there',
       withTenants('{ "acme": { "listeners": ["web"] } }', local('"tenant": "acme"')),
-      ['4:79 listeners.local.tenant: the tenant "acme" is not admitted on this listener — add "local" to the "listeners" of the tenant'],
+      ['4:78 listeners.local.tenant: the tenant "acme" is not admitted on this listener — add "local" to the "listeners" of the tenant'],
     ],
     [
       'a chain that is not there',
@@ -142,14 +142,14 @@ describe('a mistake about tenants is named with its place:', () => {
     [
       'a mountpoint without a slash at its end',
       changed(LOCAL, local('"mountpoint": "acme"')),
-      ['4:83 listeners.local.mountpoint: must end with a slash — write "acme/": else its clients would share a level with others'],
+      ['4:82 listeners.local.mountpoint: must end with a slash — write "acme/": else its clients would share a level with others'],
     ],
     ...['', '+/', 'a/#/', '$SYS/', '$share/g/'].map(
       (mountpoint) =>
         [
           `a mountpoint that is no topic: "${mountpoint}"`,
           changed(LOCAL, local(`"mountpoint": "${mountpoint}"`)),
-          ['4:83 listeners.local.mountpoint: topics cannot lie below it — levels without wildcards, not beginning with "$": "acme/"'],
+          ['4:82 listeners.local.mountpoint: topics cannot lie below it — levels without wildcards, not beginning with "$": "acme/"'],
         ] as const,
     ),
   ];
@@ -164,7 +164,7 @@ test('what is sound is read with its defaults, and without any of it there are n
   const { config, problems } = validateDocument(documentOf(text), {});
   assert.deepEqual(problems, []);
   const [listener] = config?.listeners ?? [];
-  assert.deepEqual([listener?.mountpoint, listener?.tenant], ['m/', { by: 'username', separator: '@@', tenantFirst: false }]);
+  assert.deepEqual([listener?.mountpoint, { ...listener?.tenant }], ['m/', { by: 'username', separator: '@@', tenantFirst: false }]);
   const acme = config?.tenants?.get('acme');
   assert.deepEqual([acme?.chain, acme?.listeners, acme?.limits.sessions, acme?.limits.queuedBytes], ['default', null, 5, Number.POSITIVE_INFINITY]);
   assert.deepEqual({ ...acme?.exports[0] }, { to: 'beta', topics: ['a/#'], under: '', retain: false });

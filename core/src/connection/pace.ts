@@ -1,5 +1,5 @@
 import type { Session } from '../session/index.js';
-import type { Connection } from './connection.js';
+import { type Connection, Phase } from './connection.js';
 
 /** Messages that are handled at once where nothing bounds them. */
 const UNBOUNDED = Number.POSITIVE_INFINITY;
@@ -18,8 +18,8 @@ export function paceRoom(connection: Connection, session: Session): number {
   const token = { cancel() {} };
   connection.hold(token);
   pace.wait(wheel, () => {
-    // The connection may have ended meanwhile, and only an end takes the token away before its turn.
-    const waits = connection.pending === token && connection.held;
+    // It may have ended meanwhile; then its turn is the next one's.
+    const waits = connection.pending === token && connection.held && connection.phase !== Phase.CLOSED;
     if (waits) connection.release();
     return waits;
   });

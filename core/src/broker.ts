@@ -150,7 +150,7 @@ export class Broker {
   /** What it is doing at this moment, for people; null while it starts. */
   status(): BrokerStatus | null {
     const generation = this.#generation;
-    return generation === null ? null : statusOf(generation, this.#since, this.#listeners.values(), this.stats);
+    return generation === null ? null : statusOf(generation, this.#since, this.#listeners.values(), this.stats, this.#parts?.router);
   }
 
   /** Tells clients, closes everything and ends the plugins. */

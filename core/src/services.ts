@@ -127,6 +127,8 @@ async function publish(parts: RunningParts, plugin: string, granted: readonly st
   if (!granted.some((filter) => isTopicFilter(filter) && matches(filter, topic))) {
     throw new Error(`publish: the entry's "publishTo" in plugins.json does not grant ${JSON.stringify(topic)}`);
   }
+  // What is retained for a name that nobody has would be there for whoever gets it.
+  if (tenant !== undefined && !parts.gate.tenancy.knows(tenant)) throw new Error(`publish: there is no tenant ${JSON.stringify(tenant)}`);
   const fault = publishPropertiesFault(properties);
   if (fault !== null) throw new Error(`publish: ${fault}`);
   const { messageExpirySeconds, ...travelling } = properties;

@@ -75,3 +75,14 @@ export function isUtf8Text(value: unknown): value is string {
 function isWellFormed(text: string): boolean {
   return !/\p{Surrogate}/u.test(text);
 }
+
+/** Whether a username has more bytes than it may. */
+export function isTooLong(username: string | null, maxBytes: number): boolean {
+  // A character has at least one byte: most names need not be counted.
+  return username !== null && username.length * 3 > maxBytes && Buffer.byteLength(username) > maxBytes;
+}
+
+/** Whether something is a whole number from 0 to a maximum. */
+export function isWhole(value: unknown, maximum: number): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= maximum;
+}

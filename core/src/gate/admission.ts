@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto';
 import type { ClientInfo, ConnectPatch, Identity, IdentityGrant, NormalizeConnectRequest, TenantGrant } from '@portcullis/sdk';
 import { isTopicName, ReasonCode } from '@portcullis/sdk';
 import type { AskOptions, Outcome, Pending } from '../hooks/index.js';
-import { type AdmissionResult, type ConnectRequest, changedInfo, clientInfo, isUtf8Text } from './admission-types.js';
+import { type AdmissionResult, type ConnectRequest, changedInfo, clientInfo, isTooLong, isUtf8Text, isWhole } from './admission-types.js';
 import { GateClient, NONE_KNOWN, type Standing } from './client.js';
 import { FAULT_CODE, OVERLOAD_CODE, refusalCode } from './codes.js';
 import type { Gate } from './gate.js';
 import { Message } from './message.js';
 import { loadPolicy } from './policy-loader.js';
+import type { Tenancy } from './tenancy.js';
 
 const TENANT = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
 
@@ -22,6 +23,9 @@ export class Admission {
   #standing: Standing;
   readonly #request: ConnectRequest;
   readonly #done: (result: AdmissionResult) => void;
+  /** Of its own generation, as the standing is. */
+  readonly #tenancy: Tenancy;
+  readonly #standingOf: (chain: string) => Standing | undefined;
   readonly #beganAt: number;
   #deadlineAt: number;
   readonly #exchange = {};
@@ -41,6 +45,8 @@ export class Admission {
     this.#standing = standing;
     this.#request = request;
     this.#done = done;
+    this.#tenancy = gate.tenancy;
+    this.#standingOf = gate.standings();
     this.#beganAt = gate.now();
     this.#deadlineAt = this.#beganAt + standing.chain.deadlineMs;
     this.#username = request.username;
@@ -74,7 +80,7 @@ export class Admission {
 
   /** No plugin has given a tenant: it is by its listener's rule that the client has one. */
   #ofListener(): void {
-    const found = this.#gate.tenancy.resolve(this.#info.connection.listener, this.#username, this.#request.tls);
+    const found = this.#tenancy.resolve(this.#info.connection.listener, this.#username, this.#request.tls);
     if ('refused' in found) return this.#refuseTenant(null, found.refused);
     this.#username = found.username;
     this.#enter(found.tenant, null);
@@ -83,10 +89,10 @@ export class Admission {
   /** The tenant is known; from here on its own chain judges the client, if it has one. */
   #enter(tenant: string | null, plugin: string | null): void {
     this.#tenant = tenant;
-    const place = this.#gate.tenancy.place(this.#info.connection.listener, tenant, this.#standing.chain.name);
+    const place = this.#tenancy.place(this.#info.connection.listener, tenant, this.#standing.chain.name);
     if ('refused' in place) return this.#refuseTenant(plugin, place.refused);
     if (place.chain !== this.#standing.chain.name) {
-      const standing = this.#gate.standing(place.chain);
+      const standing = this.#standingOf(place.chain);
       if (standing === undefined) return this.#fault('resolveTenant', plugin, false, 'the chain of the tenant is not in the configuration');
       this.#standing = standing;
       this.#deadlineAt = this.#beganAt + standing.chain.deadlineMs;
@@ -386,13 +392,4 @@ export class Admission {
     this.#gate.connectDecided(hook, plugin, outcome, reasonCode, this.#info, this.#username, detail);
     this.#done({ kind: 'refused', reasonCode });
   }
-}
-
-function isTooLong(username: string | null, maxBytes: number): boolean {
-  // A character has at least one byte: most names need not be counted.
-  return username !== null && username.length * 3 > maxBytes && Buffer.byteLength(username) > maxBytes;
-}
-
-function isWhole(value: unknown, maximum: number): boolean {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= maximum;
 }

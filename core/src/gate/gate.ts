@@ -96,6 +96,12 @@ export class Gate {
     return this.#standings.get(chain);
   }
 
+  /** The same of the generation that is in force now, also when it is not any more. */
+  standings(): (chain: string) => Standing | undefined {
+    const standings = this.#standings;
+    return (chain) => standings.get(chain);
+  }
+
   /** What judges clients of a tenant that come by a listener of this chain; undefined when they are not let in there. */
   standingAt(listener: string, tenant: string | null, chain: string): Standing | undefined {
     const place = this.tenancy.place(listener, tenant, chain);
@@ -368,7 +374,7 @@ export class Gate {
     const said = Object.entries(fields).filter(([, value]) => value !== null && value !== '');
     this.decisions.write(
       level,
-      { client: id, username: client.username, address: connection.address, protocol, ...Object.fromEntries(said) },
+      { client: id, username: client.username, tenant: client.tenant ?? undefined, address: connection.address, protocol, ...Object.fromEntries(said) },
       message,
     );
   }

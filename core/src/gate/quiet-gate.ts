@@ -44,6 +44,10 @@ export class QuietGate extends Gate {
     return super.standing(chain) ?? this.#others(chain);
   }
 
+  override standings(): (chain: string) => Standing | undefined {
+    return (chain) => this.standing(chain);
+  }
+
   override connectDecided(
     hook: string,
     plugin: string | null,

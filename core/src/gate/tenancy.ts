@@ -109,6 +109,11 @@ export class Tenancy {
     return { chain: rules.chain ?? own };
   }
 
+  /** Whether there is such a tenant; where none are configured, there is every one that a plugin names. */
+  knows(tenant: string): boolean {
+    return this.tenants === null || this.tenants.has(tenant);
+  }
+
   /** Whether a tenant that `before` had, or that anybody could name, is none any more. */
   hasLost(tenant: string, before: Tenancy): boolean {
     return this.tenants === null ? before.tenants?.has(tenant) === true : !this.tenants.has(tenant);

@@ -94,6 +94,11 @@ export class Router {
     domain.exports = rules === undefined || rules.exports.length === 0 ? null : rules.exports;
   }
 
+  /** A tenant that something is kept for. */
+  known(tenant: string): Domain | undefined {
+    return this.#domains.get(tenant);
+  }
+
   /** The tenants that something is kept for, '' for none. */
   get tenants(): readonly Domain[] {
     return [...this.#domains.values()];

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { TestBroker } from '@portcullis/testing';
 import { Guest, startTenants, VERSIONS } from './scene.js';
@@ -81,9 +82,13 @@ describe('exports between tenants', () => {
       await beta.subscribe('from/#');
       const heard = await acme.publish('public/1', 'y');
       await beta.receives(['from/acme/public/1', 'y']);
-      if (alone !== heard) throw new Error(`${alone} became ${heard}`);
+      assert.equal(alone, heard);
     });
   }
+
+  it('and everything else need a tenant that there is: a plugin cannot publish to another', async () => {
+    await assert.rejects(broker.publish({ topic: 't', payload: Buffer.from('p'), tenant: 'nobody', retain: true }), /there is no tenant "nobody"/);
+  });
 
   it('take what a plugin publishes in a tenant, too, and a client of one identifier is not taken for the publisher', async () => {
     const beta = await Guest.join(broker, 'beta', '5.0', { clientId: 'c' });

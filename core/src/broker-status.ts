@@ -1,7 +1,7 @@
 import type { Generation } from './generation.js';
 import type { PluginStanding } from './hooks/index.js';
-import type { Listener } from './listeners/index.js';
 import type { TenantLimitName, TenantLimits } from './limits.js';
+import type { Listener } from './listeners/index.js';
 import type { Router } from './router/index.js';
 import type { PluginCounts, Stats } from './stats.js';
 

@@ -1,8 +1,8 @@
 import type { Session } from '../session/index.js';
 import { type Connection, Phase } from './connection.js';
 
-/** Messages that are handled at once where nothing bounds them. */
-const UNBOUNDED = Number.POSITIVE_INFINITY;
+/** More than are ever handled at once; a small integer, as it is looked at for every message. */
+const UNBOUNDED = 0x3fff_ffff;
 
 /**
  * How many messages the client's tenant may publish at this moment. With 0 the connection has been stopped until there is room: its packets stay

@@ -374,7 +374,14 @@ export class Gate {
     const said = Object.entries(fields).filter(([, value]) => value !== null && value !== '');
     this.decisions.write(
       level,
-      { client: id, username: client.username, tenant: client.tenant ?? undefined, address: connection.address, protocol, ...Object.fromEntries(said) },
+      {
+        client: id,
+        username: client.username,
+        tenant: client.tenant ?? undefined,
+        address: connection.address,
+        protocol,
+        ...Object.fromEntries(said),
+      },
       message,
     );
   }

@@ -7,7 +7,7 @@ import { type Connection, type ConnectionRoom, Descriptors, Flusher, Scratch, St
 import { ERRORS, errorText, PortcullisError } from './errors.js';
 import { makeExplain } from './explain.js';
 import { Gate, type Message } from './gate/index.js';
-import { type Generation, type GenerationInput, standingsOf, tenancyOf } from './generation.js';
+import { chainsOf, type Generation, type GenerationInput, standingsOf, tenancyOf } from './generation.js';
 import { PluginHost, type StartProblem } from './hooks/index.js';
 import { Doorkeeper, type Listener, type ListenerOptions, type ListenerRoom, listenAll, RawDoor, type RawSockets } from './listeners/index.js';
 import type { Logger } from './log.js';
@@ -18,6 +18,7 @@ import { Roster } from './roster.js';
 import { Router } from './router/index.js';
 import { makeServices, type RunningParts } from './services.js';
 import { countDrop, type Session, SessionRegistry } from './session/index.js';
+import { SessionAdmin } from './session-admin.js';
 import { Stats } from './stats.js';
 import { Custody, MemoryRetainedStore, MemorySessionStore } from './store/index.js';
 import { Turns } from './turns.js';
@@ -58,6 +59,8 @@ export class Broker {
   #awaited: PluginHost | null = null;
   /** Plugins of the configuration before, which answer what they were asked. */
   #retiring: PluginHost | null = null;
+  /** For administrators. */
+  readonly sessions = new SessionAdmin(() => this.#parts?.room);
   /** How a question that nobody has put would end at this moment; null while it starts. */
   readonly explain = makeExplain(() => ({ parts: this.#parts, config: this.#generation?.config }));
 
@@ -306,7 +309,7 @@ export class Broker {
     this.#generation = generation;
     const { config, host } = generation;
     const tenancy = tenancyOf(generation);
-    this.#parts?.gate.stand(standingsOf(generation), host.global, config.sessions, config.logAllowedEvery, tenancy);
+    this.#parts?.gate.stand(standingsOf(generation), host.global, config.sessions, config.logAllowedEvery, chainsOf(config), tenancy);
     this.#parts?.router.adopt(tenancy.tenants);
   }
 
@@ -356,7 +359,7 @@ export class Broker {
     this.#since = this.#wheel.clock.wall();
     const before = this.#parts.gate.tenancy;
     this.#install(generation);
-    this.#parts.rechecks.newGeneration(before);
+    this.#parts.rechecks.newGeneration(chainsOf(generation.config), before);
     // Not awaited: `close` waits for connections that stay.
     for (const listener of gone) void listener.close();
     this.#retiring = old.host;

@@ -58,13 +58,14 @@ export class Rechecks {
   }
 
   /** Every session comes to stand under the new generation; until its rights are loaded, the old ones are in force. */
-  newGeneration(before: Tenancy): void {
+  newGeneration(chains: ReadonlyMap<string, string>, before: Tenancy): void {
     const { gate, registry } = this.#room;
     const lost = new Set(this.#lostTenants(before));
     for (const session of [...registry.sessions()]) {
       const { client, tenant } = session;
       // A listener or a tenant may have got another chain; the clients of a listener that is gone stay under theirs.
-      const standing = gate.standingAt(client.info.connection.listener, tenant, client.standing.chain.name);
+      const { listener } = client.info.connection;
+      const standing = gate.standingAt(listener, tenant, chains.get(listener) ?? client.standing.chain.name);
       if (lost.has(session.domain)) this.#endTenantless(session);
       else if (standing === undefined) {
         client.barred = true;

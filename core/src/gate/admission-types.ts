@@ -1,6 +1,7 @@
 import type { ClientInfo, ConnectionInfo, ProtocolName, TlsEvidence, UserProperties } from '@portcullis/sdk';
 import type { GateClient } from './client.js';
 import type { Message } from './message.js';
+import type { Tenancy } from './tenancy.js';
 
 /** A CONNECT as the gate needs it. */
 export interface ConnectRequest {
@@ -39,6 +40,8 @@ export type AdmissionResult =
       readonly assignedClientId: string | null;
       /** Data of the last step of enhanced authentication, or null. */
       readonly authData: Buffer | null;
+      /** By which its tenant and its mountpoint were found. */
+      readonly tenancy: Tenancy;
       /** Whether rights were invalidated since these were loaded. */
       readonly outdated: boolean;
     }

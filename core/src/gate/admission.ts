@@ -342,6 +342,7 @@ export class Admission {
       will,
       assignedClientId: this.#assignedClientId,
       authData: this.#authData,
+      tenancy: this.#tenancy,
       outdated: this.#invalidationsSeen !== this.#gate.invalidations,
     });
   }

@@ -11,6 +11,7 @@ import { type AuthorizedRun, MAX_RUN, RunDraft } from './authorized-run.js';
 import type { GateClient, Standing } from './client.js';
 import { FAULT_CODE, refusalCode } from './codes.js';
 import { type DecisionLevel, DecisionLog } from './decision-log.js';
+import { MESSAGES, NO_CHAIN, refusingRule } from './decision-words.js';
 import { type DeliveryReason, type DeliveryVerdict, judgeDelivery } from './delivery-gate.js';
 import type { Judgement } from './fold.js';
 import type { Message } from './message.js';
@@ -50,6 +51,9 @@ export class Gate {
   #global: GlobalHooks | null = null;
   /** The tenants of the generation that is in force. */
   tenancy = new Tenancy();
+  /** Chains by listener, and since when, in monotonic milliseconds. */
+  #chains: ReadonlyMap<string, string> = new Map();
+  #standsSince = 0;
   /** CONNECTs that are on their way. */
   readonly admissions = new Roster<Admission>();
   /** Grows when rights are invalidated: a CONNECT whose rights were loaded before then has to load them again. */
@@ -75,18 +79,24 @@ export class Gate {
     return this.wheel.clock.now();
   }
 
-  /** Puts a configuration generation in force, whole: what each chain stands for. Of so many allowed decisions one is logged, with 0 none. */
+  /**
+   * Puts a configuration generation in force, whole: what each chain stands for, and which one each listener leads to. Of so many allowed decisions
+   * one is logged, with 0 none.
+   */
   stand(
     standings: ReadonlyMap<string, Standing>,
     global: GlobalHooks,
     sessionRules: SessionRules,
     logAllowedEvery = 0,
+    chains: ReadonlyMap<string, string> = new Map(),
     tenancy: Tenancy = new Tenancy(),
   ): void {
     this.tenancy = tenancy;
     this.decisions.allowedEvery = logAllowedEvery;
     this.#standings = standings;
     this.#global = global;
+    this.#chains = chains;
+    this.#standsSince = this.now();
     this.sessionRules = sessionRules;
     this.tellsDeliveries = this.hears('messageDelivered');
     this.tellsPublishes = this.hears('messagePublished');
@@ -106,6 +116,15 @@ export class Gate {
   standingAt(listener: string, tenant: string | null, chain: string): Standing | undefined {
     const place = this.tenancy.place(listener, tenant, chain);
     return 'refused' in place ? undefined : this.standing(place.chain);
+  }
+
+  /**
+   * The chain that judges a socket now. One that was accepted for `chain` before the last switch of generations goes by the chain that its listener
+   * leads to since: else sockets that are opened in time would come in by a door that has been shut. One that was accepted after it, by a listener
+   * of a generation that is not in force yet, goes by its own.
+   */
+  chainNow(listener: string, chain: string, acceptedAt: number): string {
+    return acceptedAt <= this.#standsSince ? (this.#chains.get(listener) ?? chain) : chain;
   }
 
   /** Takes a CONNECT through the gate of a chain. */
@@ -285,15 +304,8 @@ export class Gate {
     const level = verdict === 'fault' ? 'warn' : 'debug';
     const message = verdict === 'fault' ? 'receive not judged: unavailable' : 'receive denied';
     if (!this.decisions.takes(level, client, message, count)) return;
-    const { plugin, rule, detail } = why ?? this.#refusingRule(client, topic);
+    const { plugin, rule, detail } = why ?? refusingRule(client, topic);
     this.#write(level, message, client, { hook: why?.hook ?? 'authorize', topic, plugin, rule, detail });
-  }
-
-  #refusingRule(client: GateClient, topic: string): DeliveryReason {
-    // Who may receive it may have lost the right to subscribe to it.
-    if (client.rules('receive', topic, 0, false) === 1) client.rules('subscribe', topic, 0, false);
-    const { plugin = null, from = null } = client.binding.lastRule ?? {};
-    return { plugin, rule: from, detail: '' };
   }
 
   /** Tells of a message that was refused, and so reaches nobody. */
@@ -386,13 +398,3 @@ export class Gate {
     );
   }
 }
-
-const MESSAGES = {
-  publish: { allow: 'publish allowed', deny: 'publish denied', fault: 'publish not judged: unavailable' },
-  subscribe: { allow: 'subscription allowed', deny: 'subscription denied', fault: 'subscription not judged: unavailable' },
-  receive: { allow: 'receive allowed', deny: 'receive denied', fault: 'receive not judged: unavailable' },
-  refresh: { allow: 'client confirmed', deny: 'client no longer allowed', fault: 'client not confirmed: unavailable' },
-} as const;
-
-/** What a CONNECT is answered does not depend on its chain. */
-const NO_CHAIN = { denyPublish: 'acknowledge', publishFault: 'disconnect' } as const;

@@ -37,7 +37,7 @@ export class QuietGate extends Gate {
     super({ ...options, log: new Logger(() => {}, 'silent'), stats: new Stats() });
     this.#connectsCountAt = connectsCountAt;
     this.#others = others;
-    this.stand(new Map([[standing.chain.name, standing]]), standing.global, options.sessionRules, 0, tenancy);
+    this.stand(new Map([[standing.chain.name, standing]]), standing.global, options.sessionRules, 0, new Map(), tenancy);
   }
 
   override standing(chain: string): Standing | undefined {

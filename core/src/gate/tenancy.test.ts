@@ -12,7 +12,7 @@ function tenant(name: string, given: Partial<TenantRules> = {}): readonly [strin
 }
 
 function tenancy(rule: TenantRule | null = null, ...tenants: (readonly [string, TenantRules])[]): Tenancy {
-  return new Tenancy([{ name: 'local', chain: 'default', tenant: rule }], tenants.length === 0 ? null : new Map(tenants));
+  return new Tenancy([{ name: 'local', tenant: rule }], tenants.length === 0 ? null : new Map(tenants));
 }
 
 function certified(subject: string): TlsEvidence {
@@ -52,21 +52,26 @@ test('A field of a subject is its whole value, never a piece of another, and cou
   assert.ok('refused' in rule.resolve('local', 'u', null));
 });
 
-test('A listener without a rule, or that is in no configuration any more, has clients without a tenant.', () => {
+test('A listener without a rule has clients without a tenant; one that is not in the configuration has none where that matters.', () => {
   assert.deepEqual(tenancy().resolve('local', 'u', null), { tenant: null, username: 'u' });
   assert.deepEqual(tenancy().resolve('gone', 'u', null), { tenant: null, username: 'u' });
-  assert.deepEqual(tenancy().place('gone', null, 'other'), { chain: 'other' });
+  assert.ok('refused' in tenancy(null, tenant('a')).resolve('gone', 'u', null));
+  const mounted = new Tenancy([{ name: 'local', mountpoint: 'm/' }]);
+  assert.ok('refused' in mounted.resolve('gone', 'u', null));
+  const all = [tenancy(), tenancy({ by: 'name', name: 'a' }, tenant('a')), mounted];
+  for (const one of all) for (const other of all) assert.equal(one.agrees(other, 'local'), one === other);
+  assert.ok(all[1]?.agrees(tenancy({ by: 'name', name: 'a' }, tenant('a'), tenant('b')), 'local'));
 });
 
 test('A tenant has its place where it is admitted, under its own chain or that of the listener; one that is not there has none.', () => {
   const some = tenancy(null, tenant('a'), tenant('b', { chain: 'own' }), tenant('c', { listeners: ['other'] }));
-  assert.deepEqual(some.place('local', 'a', 'x'), { chain: 'default' });
+  assert.deepEqual(some.place('local', 'a', 'x'), { chain: 'x' });
   assert.deepEqual(some.place('local', 'b', 'x'), { chain: 'own' });
   assert.deepEqual(some.place('local', 'c', 'x'), { refused: 'the tenant is not admitted on this listener' });
   assert.deepEqual(some.place('local', 'd', 'x'), { refused: 'there is no such tenant' });
-  assert.deepEqual(some.place('local', null, 'x'), { chain: 'default' });
+  assert.deepEqual(some.place('local', null, 'x'), { chain: 'x' });
   // Where none are configured, those that plugins name are there.
-  assert.deepEqual(tenancy().place('local', 'd', 'x'), { chain: 'default' });
+  assert.deepEqual(tenancy().place('local', 'd', 'x'), { chain: 'x' });
   assert.deepEqual([some.knows('a'), some.knows('d'), tenancy().knows('d')], [true, false, true]);
 });
 
@@ -84,11 +89,11 @@ test('A CONNECT keeps to the tenants and chains of the configuration by which it
     ['default', standing],
     ['own', own],
   ]);
-  gate.stand(chains, standing.global, SESSION_RULES, 0, tenancy(null, tenant('a', { chain: 'own' })));
+  gate.stand(chains, standing.global, SESSION_RULES, 0, new Map(), tenancy(null, tenant('a', { chain: 'own' })));
   standing.global.script.delete('resolveTenant');
   const results: AdmissionResult[] = [];
   gate.admit('default', connectRequest(), (result) => results.push(result))?.start();
-  gate.stand(new Map([['default', standingOf()]]), standing.global, SESSION_RULES, 0, tenancy(null, tenant('b')));
+  gate.stand(new Map([['default', standingOf()]]), standing.global, SESSION_RULES, 0, new Map(), tenancy(null, tenant('b')));
   standing.global.asked[0]?.answer({ kind: 'given', plugin: 't', value: { name: 'a' } });
   const [result] = results;
   assert.ok(result?.kind === 'accepted');
@@ -108,6 +113,7 @@ test('The chain of the tenant has its own deadline, from the same beginning.', (
     standing.global,
     SESSION_RULES,
     0,
+    new Map(),
     tenancy({ by: 'name', name: 'a' }, tenant('a', { chain: 'own' })),
   );
   const began = clock.now();

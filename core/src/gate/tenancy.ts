@@ -37,13 +37,11 @@ export interface TenantRules {
 /** A listener as tenants see it. */
 export interface DoorRules {
   readonly name: string;
-  readonly chain: string;
   readonly tenant?: TenantRule | null;
   readonly mountpoint?: string;
 }
 
 interface Door {
-  readonly chain: string;
   readonly tenant: TenantRule | null;
   readonly mount: Mount | null;
 }
@@ -62,15 +60,15 @@ export class Tenancy {
   /** Null where none are configured: then every name counts that a plugin gives. */
   readonly tenants: ReadonlyMap<string, TenantRules> | null;
   readonly #doors: ReadonlyMap<string, Door>;
+  /** Whether it makes a difference by which listener a client comes. */
+  readonly #matters: boolean;
 
   constructor(listeners: readonly DoorRules[] = [], tenants: ReadonlyMap<string, TenantRules> | null = null) {
     this.tenants = tenants;
     this.#doors = new Map(
-      listeners.map(({ name, chain, tenant = null, mountpoint = '' }) => [
-        name,
-        { chain, tenant, mount: mountpoint === '' ? null : new Mount(mountpoint) },
-      ]),
+      listeners.map(({ name, tenant = null, mountpoint = '' }) => [name, { tenant, mount: mountpoint === '' ? null : new Mount(mountpoint) }]),
     );
+    this.#matters = tenants !== null || [...this.#doors.values()].some(({ mount }) => mount !== null);
   }
 
   /** Where the topics of a listener's clients lie; null for a listener that shows them as they are. */
@@ -80,7 +78,10 @@ export class Tenancy {
 
   /** The tenant of a client by its listener's rule, or why it has none though the listener wants one. */
   resolve(listener: string, username: string | null, tls: TlsEvidence | null): Resolved | { readonly refused: string } {
-    const rule = this.#doors.get(listener)?.tenant ?? null;
+    const door = this.#doors.get(listener);
+    // Bound for a configuration that is not in force yet, or no longer is: nobody knows whom it leads to.
+    if (door === undefined && this.#matters) return { refused: 'the listener is not in the configuration' };
+    const rule = door?.tenant ?? null;
     if (rule === null) return { tenant: null, username };
     switch (rule.by) {
       case 'name':
@@ -99,14 +100,19 @@ export class Tenancy {
     }
   }
 
-  /** The chain that judges clients of a tenant at a listener. `chain`: that of a listener which is in no configuration any more. */
+  /** The chain that judges clients of a tenant at a listener that leads to `chain`. */
   place(listener: string, tenant: string | null, chain: string): Place {
-    const own = this.#doors.get(listener)?.chain ?? chain;
-    if (tenant === null || this.tenants === null) return { chain: own };
+    if (tenant === null || this.tenants === null) return { chain };
     const rules = this.tenants.get(tenant);
     if (rules === undefined) return { refused: 'there is no such tenant' };
     if (rules.listeners !== null && !rules.listeners.includes(listener)) return { refused: 'the tenant is not admitted on this listener' };
-    return { chain: rules.chain ?? own };
+    return { chain: rules.chain ?? chain };
+  }
+
+  /** Whether a listener still means for its clients what it meant in another configuration. */
+  agrees(other: Tenancy, listener: string): boolean {
+    const meaning = (door: Door | undefined): string => JSON.stringify([door?.tenant ?? null, door?.mount?.text ?? '']);
+    return other === this || meaning(this.#doors.get(listener)) === meaning(other.#doors.get(listener));
   }
 
   /** Whether there is such a tenant; where none are configured, there is every one that a plugin names. */

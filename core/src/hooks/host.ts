@@ -171,7 +171,8 @@ export class PluginHost {
     const tools = this.#tools;
     const adopt = (life: PluginLife) => this.#adopt(life);
     if (workerFile === undefined) return new PluginLife({ spec, definition: manifest, baseFolder, services, tools }, adopt);
-    const definition = workerDefinition({ manifest, file: workerFile, spec, tools, lost: (cause) => life.lost(cause) });
+    const withdraw = (templates: readonly string[]) => services.withdrawGrants(spec.name, templates);
+    const definition = workerDefinition({ manifest, file: workerFile, spec, tools, lost: (cause) => life.lost(cause), withdraw });
     const life = new PluginLife({ spec, definition, baseFolder, services, tools }, adopt);
     return life;
   }

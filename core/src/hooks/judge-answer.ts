@@ -71,10 +71,14 @@ function toOutcome(answer: Exclude<Answer, { verb: 'malformed' }>, plugin: strin
   }
 }
 
-/** What a throw or a rejection amounts to: always a failure. */
+/** What a throw or a rejection amounts to: always a failure. Never throws itself: what was thrown may be a Proxy, whose traps are the plugin's. */
 export function judgeError(error: unknown): Failure {
-  if (error instanceof AskedFailure) return { kind: error.kind, detail: error.message };
-  if (error instanceof HashQueueFull) return { kind: 'overload', detail: error.message };
+  try {
+    if (error instanceof AskedFailure) return { kind: error.kind, detail: error.message };
+    if (error instanceof HashQueueFull) return { kind: 'overload', detail: error.message };
+  } catch {
+    return { kind: 'threw', detail: errorText(error) };
+  }
   return { kind: isBackendUnavailable(error) ? 'unavailable' : 'threw', detail: errorText(error) };
 }
 

@@ -89,10 +89,9 @@ export class SessionRegistry {
       const kept = this.#held.get(key);
       // Below another mountpoint its filters and messages have other names: there, it is another client's.
       const isSame = kept?.session.client.mountpoint === client.mountpoint;
-      if (kept !== undefined && isSame && !cleanStart) return this.#resume(kept, client, outlet, will);
+      if (kept !== undefined && isSame && !cleanStart && this.#mayResume(client)) return this.#resume(kept, client, outlet, will);
       // [MQTT-3.1.2-4] Clean Start throws the old session away.
       if (kept !== undefined) this.end(kept.session);
-      if (this.#isFull(client)) return this.#refuse('sessions');
     }
     return this.#create(key, client, outlet, will);
   }
@@ -100,20 +99,28 @@ export class SessionRegistry {
   /** Why an accepted client would get no session, or null. Changes nothing. */
   refusalOf(client: GateClient): SessionRefusal | null {
     const held = this.#held.get(keyOf(client.tenant, client.info.id));
-    const { clientIdOwnership } = this.#room.gate.sessionRules;
+    const { clientIdOwnership, perPrincipal } = this.#room.gate.sessionRules;
     if (held !== undefined && clientIdOwnership === 'principal' && held.session.client.username !== client.username) return 'owner';
     // A connection that is taken over makes room for this one.
     const owner = this.#ownerOf(client);
-    const makesRoom = held !== undefined && held.session.outlet !== null && this.#ownerOf(held.session.client) === owner;
+    const isOwn = held !== undefined && this.#ownerOf(held.session.client) === owner;
+    const makesRoom = isOwn && held.session.outlet !== null;
     if (owner !== null && owner.connected - (makesRoom ? 1 : 0) >= this.#room.limits.maxConnectionsPerUser) return 'user';
+    // Nothing is thrown out to make room. A session that is taken over from somebody else counts as one more.
+    if (owner !== null && !isOwn && owner.sessions >= perPrincipal) return 'sessions';
     return held === undefined && this.#isFull(client) ? 'sessions' : null;
   }
 
+  /** Whether there are as many sessions as there may be, of all clients or of the client's tenant. */
   #isFull(client: GateClient): boolean {
-    const { limits, gate, router } = this.#room;
+    const { limits, router } = this.#room;
     const { quota } = router.domain(client.tenant);
-    if (quota.sessions >= quota.limits.sessions) return true;
-    return this.#held.size >= limits.maxSessions || (this.#ownerOf(client)?.sessions ?? 0) >= gate.sessionRules.perPrincipal;
+    return this.#held.size >= limits.maxSessions || quota.sessions >= quota.limits.sessions;
+  }
+
+  /** An anonymous session lasts only where identifiers are shared: one that is left from such a time is nobody's to come back to. */
+  #mayResume(client: GateClient): boolean {
+    return client.username !== null || this.#room.gate.sessionRules.clientIdOwnership === 'shared';
   }
 
   #refuse(refusal: SessionRefusal): OpenResult {
@@ -153,6 +160,14 @@ export class SessionRegistry {
         this.#room.wheel.schedule(held.willTimer, held.will.delaySeconds * 1000);
       }
     }
+  }
+
+  /** Seconds until the end of a session: from now on when its client is gone, from when it goes on while it is there; null for one without an end. */
+  secondsLeft(session: Session): number | null {
+    if (session.expirySeconds === 0xffffffff) return null;
+    const timer = this.#held.get(session.registryKey)?.expiryTimer ?? null;
+    if (session.connected || timer === null) return session.expirySeconds;
+    return Math.max(0, Math.ceil((timer.dueAt - this.#room.wheel.clock.now()) / 1000));
   }
 
   /** Ends a session for good. Its will, if it still waits, is published now. */

@@ -41,6 +41,7 @@ const TOP_FILES = new Set([
   'rechecks',
   'retirement',
   'services',
+  'session-admin',
   'testing',
   'wills',
 ]);

@@ -68,7 +68,7 @@ export class ThreadQuestion {
   fail({ kind, detail }: Failure): void {
     this.#settled = true;
     this.#ended(false);
-    this.#link.post({ t: 'fault', id: this.#message.id, kind, detail: detail.slice(0, MAX_TEXT) });
+    this.#link.answer({ t: 'fault', id: this.#message.id, kind, detail: detail.slice(0, MAX_TEXT) });
   }
 
   #view(exchange: object | null): object {
@@ -94,7 +94,7 @@ export class ThreadQuestion {
     if (isFailure(judged)) return this.fail(judged);
     this.#ended(judged.kind === 'continue');
     const answer = wireAnswer(judged);
-    this.#link.post({ t: 'answer', id: this.#message.id, answer });
+    this.#link.answer({ t: 'answer', id: this.#message.id, answer });
   }
 }
 

@@ -4,8 +4,9 @@ import { encodePublishProperties, publishPropertiesFault } from './codec/index.j
 import { type Gate, type GateClient, Message, refusalCode } from './gate/index.js';
 import type { HostServices, TemplateChange } from './hooks/index.js';
 import { CompiledRules, type PolicyEngine } from './policy/index.js';
-import type { Router } from './router/index.js';
+import { exportMessage, type Router } from './router/index.js';
 import type { Session, SessionRegistry } from './session/index.js';
+import type { Stats } from './stats.js';
 import type { Custody } from './store/index.js';
 
 /** What the broker's running parts are to plugins; null while they are not there yet. */
@@ -14,6 +15,7 @@ export interface RunningParts {
   readonly router: Router;
   readonly registry: SessionRegistry;
   readonly custody: Custody;
+  readonly stats: Stats;
 }
 
 export interface ServicesOptions {
@@ -134,6 +136,8 @@ async function publish(parts: RunningParts, plugin: string, granted: readonly st
   if (!granted.some((filter) => isTopicFilter(filter) && matches(filter, topic))) {
     throw new Error(`publish: the entry's "publishTo" in plugins.json does not grant ${JSON.stringify(topic)}`);
   }
+  // What is retained for a name that nobody has would be there for whoever gets it.
+  if (tenant !== undefined && !parts.gate.tenancy.knows(tenant)) throw new Error(`publish: there is no tenant ${JSON.stringify(tenant)}`);
   const fault = publishPropertiesFault(properties);
   if (fault !== null) throw new Error(`publish: ${fault}`);
   const { messageExpirySeconds, ...travelling } = properties;
@@ -156,6 +160,7 @@ async function publish(parts: RunningParts, plugin: string, granted: readonly st
   if (approved.retain) router.retain(domain, made);
   router.route(domain, gate.run(approved, domain.topics, null));
   gate.tellPublished(made, tenant ?? null);
+  exportMessage(parts, domain, approved);
   const mark = custody.end();
   if (mark === null) throw new Error('publish: the store cannot take the message');
   if (!custody.settled(mark)) await new Promise<void>((resolve, reject) => waitFor(custody, mark, resolve, reject));

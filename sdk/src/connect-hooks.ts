@@ -56,9 +56,11 @@ export interface ConnectHooks {
    * Asked of every plugin, in the order of the file, when a CONNECT was parsed and TLS evidence is known, before anything else is asked about it.
    *
    * Tenant: it counts, and nobody further is asked; sessions, topics, retained messages and shared groups of different tenants never meet.
-   * Nothing: the next one is asked.
+   * Where plugins.json has `tenants`, one that it does not have, or not for this listener, is refused as bad credentials: CONNACK 4 / 0x86. Its
+   * chain judges the client from here on. Nothing: the next one is asked.
    *
-   * Nobody answers: the client belongs to no tenant.
+   * Nobody answers: the `tenant` of the listener says it, and a client that has none by it is refused as above; without one, the client belongs
+   * to no tenant.
    *
    * Units: `timeoutMs` and `deadlineMs` in milliseconds; a name has at most 64 characters.
    *

@@ -1,22 +1,7 @@
-import type { ConfigSchema } from '@portcullis/sdk';
 import { LIMITS } from '../limits.js';
+import { closed, type DocumentSchema, named, UNITS } from './schema-parts.js';
+import { MOUNTPOINT, TENANT_RULE, TENANTS } from './tenant-schema.js';
 
-/** What the file's own schema uses beyond what plugins may. */
-export interface DocumentSchema extends Omit<ConfigSchema, 'properties' | 'additionalProperties' | 'items' | 'propertyNames' | 'anyOf'> {
-  readonly $schema?: string;
-  readonly properties?: Readonly<Record<string, DocumentSchema>>;
-  readonly additionalProperties?: boolean | DocumentSchema;
-  readonly propertyNames?: DocumentSchema;
-  readonly items?: DocumentSchema;
-  readonly minProperties?: number;
-  readonly anyOf?: readonly DocumentSchema[];
-  readonly allOf?: readonly DocumentSchema[];
-  readonly if?: DocumentSchema;
-  readonly then?: DocumentSchema;
-  readonly else?: DocumentSchema;
-}
-
-export const NAME_PATTERN = '^[A-Za-z][A-Za-z0-9._-]{0,63}$';
 /** Plugins that ship with Portcullis run in process without being told to. */
 export const SHIPPED_PATTERN = '^@portcullis/plugin-[a-z0-9-]+$';
 
@@ -37,21 +22,6 @@ export const BUDGETS: ReadonlySet<unknown> = new Set(['timeoutMs', 'maxConcurren
 export const DEFAULT_BUDGETS = { timeoutMs: 2000, deadlineMs: 5000 } as const;
 
 const choice = (values: readonly string[], description: string): DocumentSchema => ({ enum: values, default: values[0], description });
-
-const closed = (description: string, properties: Readonly<Record<string, DocumentSchema>>, required: readonly string[] = []): DocumentSchema => ({
-  type: 'object',
-  description,
-  additionalProperties: false,
-  required,
-  properties,
-});
-
-const named = (description: string, entry: DocumentSchema): DocumentSchema => ({
-  type: 'object',
-  description,
-  propertyNames: { pattern: NAME_PATTERN },
-  additionalProperties: entry,
-});
 
 const pluginNames = (description: string): DocumentSchema => ({ type: 'array', items: { type: 'string' }, uniqueItems: true, description });
 
@@ -118,6 +88,8 @@ const listener = closed(
       examples: ['mqtt://127.0.0.1:1883', 'mqtts://0.0.0.0:8883', 'ws://127.0.0.1:8083/mqtt', 'wss://0.0.0.0:8084/mqtt', 'unix:data/mqtt.sock'],
     },
     chain: { type: 'string', description: 'The chain that clients of this listener go through.' },
+    tenant: TENANT_RULE,
+    mountpoint: MOUNTPOINT,
     maxConnections: {
       type: 'integer',
       minimum: 1,
@@ -229,8 +201,6 @@ const sessions: DocumentSchema = {
   default: {},
 };
 
-const UNITS = { bytes: ' In bytes.', milliseconds: ' In milliseconds.', seconds: ' In seconds.', count: '' } as const;
-
 const limits: DocumentSchema = {
   ...closed(
     'Bounds of everything that could grow.',
@@ -266,6 +236,7 @@ export const CONFIG_SCHEMA: DocumentSchema = {
       listeners: { ...named('Addresses at which clients connect.', listener), minProperties: 1 },
       plugins: named('Plugins, in the order of asking.', plugin),
       chains: named('Chains of plugins, by name.', chain),
+      tenants: TENANTS,
       sessions,
       control,
       limits,

@@ -3,6 +3,7 @@ import { Logger } from '../log.js';
 import { Stats } from '../stats.js';
 import type { GateClient, Standing } from './client.js';
 import { Gate, type GateOptions } from './gate.js';
+import type { Tenancy } from './tenancy.js';
 
 /** What a gate has recorded of a decision. */
 export interface RecordedDecision {
@@ -23,11 +24,28 @@ export class QuietGate extends Gate {
   last: RecordedDecision | null = null;
   /** Who hears of the decision about a CONNECT all the same; null for nobody. */
   readonly #connectsCountAt: Gate | null;
+  /** What stands for chains that questions come to on their way. */
+  readonly #others: (chain: string) => Standing | undefined;
 
-  constructor(options: GateOptions, standing: Standing, connectsCountAt: Gate | null) {
+  constructor(
+    options: GateOptions,
+    standing: Standing,
+    tenancy: Tenancy,
+    others: (chain: string) => Standing | undefined,
+    connectsCountAt: Gate | null,
+  ) {
     super({ ...options, log: new Logger(() => {}, 'silent'), stats: new Stats() });
     this.#connectsCountAt = connectsCountAt;
-    this.stand(new Map([[standing.chain.name, standing]]), standing.global, options.sessionRules);
+    this.#others = others;
+    this.stand(new Map([[standing.chain.name, standing]]), standing.global, options.sessionRules, 0, new Map(), tenancy);
+  }
+
+  override standing(chain: string): Standing | undefined {
+    return super.standing(chain) ?? this.#others(chain);
+  }
+
+  override standings(): (chain: string) => Standing | undefined {
+    return (chain) => this.standing(chain);
   }
 
   override connectDecided(

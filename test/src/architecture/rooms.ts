@@ -35,6 +35,7 @@ const TOP_FILES = new Set([
   'explain',
   'explain-identity',
   'explain-rules',
+  'explain-tenant',
   'generation',
   'index',
   'rechecks',

@@ -68,7 +68,16 @@ export class ConnectionOutlet implements Outlet {
 
   recall(may: (topic: string) => boolean, recalled: (topic: string, packetId: number, dup: boolean) => void): boolean {
     const { out, transport } = this.#owner;
-    if (out.recall({ may, recalled })) return true;
+    const { mount } = this;
+    // What stands in the buffer is what the client sees: rights speak of whole names.
+    const rules =
+      mount === null
+        ? { may, recalled }
+        : {
+            may: (topic: string) => may(mount.topic(topic)),
+            recalled: (topic: string, packetId: number, dup: boolean) => recalled(mount.topic(topic), packetId, dup),
+          };
+    if (out.recall(rules)) return true;
     // Better no stream at all than one that carries it; what was not acknowledged is sent again when the client is back.
     out.close();
     this.#owner.end(0x87, 'a message that may no longer be received could not be taken back');

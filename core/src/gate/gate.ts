@@ -33,9 +33,6 @@ export interface GateOptions {
   readonly random?: () => number;
 }
 
-/** How much of a lease may be left when it is renewed. */
-const EARLIEST = 0.2;
-
 /** The one place that decides. It folds rules and code, and is the only maker of what the router accepts. */
 export class Gate {
   readonly wheel: TimerWheel;
@@ -65,11 +62,9 @@ export class Gate {
   invalidations = 0;
   /** Whether rights of a client whose load began after so many invalidations were invalidated by a later one that is yet to reach it. */
   isSuperseded: (client: GateClient, invalidations: number) => boolean = () => false;
-  readonly #random: () => number;
 
   constructor(options: GateOptions) {
     this.options = options;
-    this.#random = options.random ?? Math.random;
     this.decisions = new DecisionLog(options.log, options.wheel, options.limits);
     this.wheel = options.wheel;
     this.limits = options.limits;
@@ -82,11 +77,6 @@ export class Gate {
       maxTopicLevels: options.limits.maxTopicLevels,
       maxPacketBytes: options.limits.maxPacketBytes,
     });
-  }
-
-  /** The part of a lease after which its end is seen to: clients that came together must not all be asked about at the same moment. */
-  early(): number {
-    return 1 - EARLIEST * this.#random();
   }
 
   now(): number {
@@ -234,21 +224,6 @@ export class Gate {
       }
       done(verdict);
     });
-  }
-
-  /** Asks rules and code whether a subscription that was granted may go on; guards are not asked again. */
-  rejudgeSubscribe(client: GateClient, question: SubscribeQuestion, done: (verdict: SubscribeVerdict) => void): Pending | null {
-    const deadlineAt = this.now() + client.standing.chain.deadlineMs;
-    const { filter } = question;
-    const ended = (verdict: SubscribeVerdict): void => {
-      if (verdict.outcome === 'deny') {
-        this.decided(verdict.hook, verdict.plugin, 'deny', refusalCode(verdict.reason, 'suback'), client, 'subscribe', filter, verdict.rule);
-      } else if (verdict.outcome === 'fault') {
-        this.decided(verdict.hook, verdict.plugin, 'fault', FAULT_CODE.suback, client, 'subscribe', filter, null, verdict.detail);
-      }
-      done(verdict);
-    };
-    return judgeSubscribe(client, question, deadlineAt, ended, false);
   }
 
   /** Judges one copy for a receiver whose chain has code for it. */

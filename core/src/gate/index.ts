@@ -14,6 +14,7 @@ export { Mount } from './mount.js';
 export type { GateChain, SessionRules } from './options.js';
 export { loadPolicy } from './policy-loader.js';
 export type { ApprovedMessage, PropertyCodec, PublishVerdict } from './publish-gate.js';
+export { rejudgeSubscribe } from './rejudge-subscribe.js';
 export { deliveryChecks, grantedQos, type SubscribeQuestion, type SubscribeVerdict } from './subscribe-gate.js';
 export { Tenancy, type TenantExport, type TenantRules } from './tenancy.js';
 export { sameBytes, type TopicEntry, TopicTable } from './topic-table.js';

@@ -8,6 +8,14 @@ import { loadPolicy } from './policy-loader.js';
 /** How long after a fault a lease is tried again, in milliseconds. */
 export const REFRESH_RETRY_MS = 500;
 
+/** How much of a lease may be left when it is renewed. */
+const EARLIEST = 0.2;
+
+/** The part of a lease after which its end is seen to: clients that came together must not all be asked about at the same moment. */
+function early({ options: { random = Math.random } }: Gate): number {
+  return 1 - EARLIEST * random();
+}
+
 /**
  * Keeps the identity and the rights of one connected client fresh: asks again when a lease ends or the rights were invalidated, and ends the
  * connection when they are refused, or cannot be confirmed in time. Nothing is extended in silence.
@@ -93,14 +101,14 @@ export class LeaseKeeper {
   #armIdentity(): void {
     const { leaseSeconds } = this.#client;
     if (leaseSeconds === null) this.#cancel(this.#identityTimer);
-    else this.#refreshIn(leaseSeconds * 1000 * (this.#canRefresh ? this.#gate.early() : 1));
+    else this.#refreshIn(leaseSeconds * 1000 * (this.#canRefresh ? early(this.#gate) : 1));
   }
 
   #armPolicy(): void {
     const { policyLeaseSeconds } = this.#client;
     this.#client.rightsEndAt = policyLeaseSeconds === null ? Number.POSITIVE_INFINITY : this.#gate.now() + policyLeaseSeconds * 1000;
     if (policyLeaseSeconds === null) this.#cancel(this.#policyTimer);
-    else this.#reloadIn(policyLeaseSeconds * 1000 * this.#gate.early());
+    else this.#reloadIn(policyLeaseSeconds * 1000 * early(this.#gate));
   }
 
   #refreshIn(milliseconds: number): void {

@@ -1,5 +1,5 @@
 import { WheelTimer } from '../clock.js';
-import { grantedQos, REFRESH_RETRY_MS } from '../gate/index.js';
+import { grantedQos, REFRESH_RETRY_MS, rejudgeSubscribe } from '../gate/index.js';
 import type { Pending } from '../hooks/index.js';
 import type { Subscription } from '../router/index.js';
 import { Awaited } from './in-flight.js';
@@ -119,7 +119,7 @@ export class Recheck {
     const { client } = this.#session;
     const { filter, shareName, granted } = subscription;
     let answered = false;
-    const pending = gate.rejudgeSubscribe(client, { filter, shareName, qos: granted }, (verdict) => {
+    const pending = rejudgeSubscribe(gate, client, { filter, shareName, qos: granted }, (verdict) => {
       answered = true;
       const waited = this.#pending !== null;
       this.#pending = null;

@@ -39,6 +39,8 @@ const TOP_FILES = new Set([
   'generation',
   'index',
   'rechecks',
+  'retained-check',
+  'rights-line',
   'retirement',
   'services',
   'session-admin',

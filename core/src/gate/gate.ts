@@ -13,23 +13,14 @@ import { FAULT_CODE, refusalCode } from './codes.js';
 import { type DecisionLevel, DecisionLog } from './decision-log.js';
 import { type DeliveryReason, type DeliveryVerdict, judgeDelivery } from './delivery-gate.js';
 import type { Judgement } from './fold.js';
+import { MESSAGES, NO_CHAIN } from './gate-messages.js';
+import type { GateOptions } from './gate-options.js';
 import type { Message } from './message.js';
 import type { SessionRules } from './options.js';
-import { type ApprovedMessage, type PropertyCodec, PublishGate, type PublishVerdict } from './publish-gate.js';
+import { type ApprovedMessage, PublishGate, type PublishVerdict } from './publish-gate.js';
 import { judgeSubscribe, type SubscribeQuestion, type SubscribeVerdict } from './subscribe-gate.js';
 import type { TopicEntry, TopicTable } from './topic-table.js';
 import { hex, wireAnswer } from './wire-answers.js';
-
-export interface GateOptions {
-  readonly wheel: TimerWheel;
-  readonly limits: Limits;
-  readonly log: Logger;
-  readonly stats: Stats;
-  readonly properties: PropertyCodec;
-  readonly sessionRules: SessionRules;
-  /** From 0 to below 1, for spreading out what would fall due together. */
-  readonly random?: () => number;
-}
 
 /** How much of a lease may be left when it is renewed. */
 const EARLIEST = 0.2;
@@ -61,11 +52,9 @@ export class Gate {
   invalidations = 0;
   /** Whether rights of a client whose load began after so many invalidations were invalidated by a later one that is yet to reach it. */
   isSuperseded: (client: GateClient, invalidations: number) => boolean = () => false;
-  readonly #random: () => number;
 
   constructor(options: GateOptions) {
     this.options = options;
-    this.#random = options.random ?? Math.random;
     this.decisions = new DecisionLog(options.log, options.wheel, options.limits);
     this.wheel = options.wheel;
     this.limits = options.limits;
@@ -82,7 +71,7 @@ export class Gate {
 
   /** The part of a lease after which its end is seen to: clients that came together must not all be asked about at the same moment. */
   early(): number {
-    return 1 - EARLIEST * this.#random();
+    return 1 - EARLIEST * (this.options.random ?? Math.random)();
   }
 
   now(): number {
@@ -409,13 +398,3 @@ export class Gate {
     );
   }
 }
-
-const MESSAGES = {
-  publish: { allow: 'publish allowed', deny: 'publish denied', fault: 'publish not judged: unavailable' },
-  subscribe: { allow: 'subscription allowed', deny: 'subscription denied', fault: 'subscription not judged: unavailable' },
-  receive: { allow: 'receive allowed', deny: 'receive denied', fault: 'receive not judged: unavailable' },
-  refresh: { allow: 'client confirmed', deny: 'client no longer allowed', fault: 'client not confirmed: unavailable' },
-} as const;
-
-/** What a CONNECT is answered does not depend on its chain. */
-const NO_CHAIN = { denyPublish: 'acknowledge', publishFault: 'disconnect' } as const;

@@ -149,8 +149,8 @@ export interface ConnectHooks {
   /**
    * Confirms an identity whose lease ended.
    *
-   * Asked of the plugin that allowed the identity, `leaseSeconds` after it did, and after each reload of the configuration. The client is connected
-   * and goes on meanwhile.
+   * Asked of the plugin that allowed the identity, `leaseSeconds` after it did or up to a fifth earlier, so that clients that came together are not
+   * asked about together; and after each reload of the configuration. The client is connected and goes on meanwhile.
    *
    * Allow: the client stays for another lease. Deny: DISCONNECT with the code of the reason (3.x: the connection closes); a will of the client is
    * not published.
@@ -188,7 +188,7 @@ export interface ConnectHooks {
    * Gives the rights of a client as rules.
    *
    * Asked of each plugin in the chain's `authorize`, side by side: at CONNECT when the identity is known and may be here, on an invalidation, when a
-   * policy lease ends, and after a reload (`reason`).
+   * policy lease ends or up to a fifth earlier, and after a reload (`reason`); of `maxPolicyLoads` clients at a time after a change that concerns many.
    *
    * Policy: its templates and rules; those of all plugins together are the client's rights, folded by the chain's `combine`. Nothing: this plugin
    * adds no rights.
@@ -199,7 +199,7 @@ export interface ConnectHooks {
    *
    * Errors: a throw, a rejection, no decision, silence for `timeoutMs`, a rule that does not compile or a template that is not known is a fault: at
    * CONNECT 3 / 0x88, from overload 3 / 0x89. Later the old rights stand while the question is put again every half second, until `staleGraceMs` is
-   * over, which is 0 unless configured; then DISCONNECT 0x89 (3.x: the connection closes).
+   * over, which is 0 unless configured (from overload not before `deadlineMs`); then DISCONNECT 0x89 (3.x: the connection closes).
    *
    * Spec: 5.0 section 5.4.2; 3.1.1 section 5.4.2.
    */

@@ -16,7 +16,8 @@ export interface MessageHooks {
    *
    * Asked of each plugin in the chain's `authorize`, in order: for each PUBLISH (`action: 'publish'`, topic alias resolved, before the message is
    * retained, routed or acknowledged) and for QoS 2 again at its PUBREL; for a will at CONNECT and when it is published; for each topic filter of a
-   * SUBSCRIBE (`'subscribe'`); for each copy for a receiver (`'receive'`).
+   * SUBSCRIBE (`'subscribe'`), and again when rights have changed or the session is resumed; for each copy for a receiver (`'receive'`). When rights
+   * have changed it is asked about messages that their publisher has retained, too.
    *
    * Allow, deny and skip are folded with the rules by the chain's `combine`. Allow: permitted, unless somebody denies (`"deny-overrides"`) or denied
    * before (`"first-match"`). Deny: refused with the code of the reason; docs/refusals.md has what that looks like. Skip: no opinion.
@@ -27,7 +28,8 @@ export interface MessageHooks {
    *
    * Errors: a throw, a rejection, no decision, an answer that `decides` does not list or silence for `timeoutMs` is a fault. A faulted PUBLISH of
    * QoS 1 or 2 is never acknowledged (3.x: the connection closes; 5.0: DISCONNECT 0x83), so that the client keeps it; one of QoS 0 is dropped; a
-   * faulted topic filter is answered with 0x80; a faulted copy for a receiver is dropped and counted; a faulted will refuses the CONNECT with
+   * faulted topic filter is answered with 0x80; a faulted copy for a receiver is dropped and counted; a faulted
+   * topic filter that was granted before is suspended, and the connection ends after `staleGraceMs`; a faulted will refuses the CONNECT with
    * 3 / 0x88.
    *
    * Spec: 5.0 section 3.3, 3.4.2.1, 3.8.4, 5.4.2; 3.1.1 section 3.3.5 [MQTT-3.3.5-2].

@@ -92,9 +92,10 @@ export interface NewsHooks {
   readonly subscribed: NewsHook<SubscriptionNews>;
 
   /**
-   * Tells that a client removed a subscription.
+   * Tells that a subscription was removed.
    *
-   * Told for each topic filter of an UNSUBSCRIBE that was subscribed to, not for those that end with their session.
+   * Told for each topic filter of an UNSUBSCRIBE that was subscribed to, and for one whose right did not return within the chain's
+   * `revokedGraceSeconds`; not for those that end with their session.
    *
    * Units: `qos` 0 to 2, as it was granted.
    *

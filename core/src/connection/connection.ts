@@ -306,7 +306,6 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
   get unsentNow(): number {
     return this.transport.buffered + this.out.size;
   }
-
   #written(): void {
     const buffered = this.unsentNow;
     if (buffered !== this.unsent) this.room.unsent.note(this, buffered);

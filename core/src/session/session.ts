@@ -345,7 +345,7 @@ export class Session implements Subscriber {
   /** False when it must wait until questions that are out are answered. */
   #sendNext(outlet: Outlet): boolean {
     const waiting = this.queue.peek();
-    const covered = waiting !== null && this.revocations !== null && this.revocations.covers(waiting.message.topic);
+    const covered = waiting !== null && this.revocations?.covers(waiting.message.topic) === true;
     const asks = waiting !== null && !covered && this.client.receiveAsks && waiting.isOutdated(this.client);
     if (asks && this.#askedCopies().full) return false;
     const delivery = this.queue.next();

@@ -28,10 +28,12 @@ const load = await measureUnderLoad({ clients: sizes.clients, deliveriesPerSecon
 print(`${sizes.clients} clients, ${load.deliveriesPerSecond} deliveries a second, ${sizes.rounds} revocations`);
 print(`last copy after the call, ms: p50 ${load.leakP50.toFixed(1)}, p99 ${load.leakP99.toFixed(1)}, longest ${load.leakLongest.toFixed(1)}`);
 print(`all clients judged, ms at most: ${load.judgedLoaded} under load, ${load.judgedIdle} idle`);
+print(`time of the processor until then, ms: ${load.cpuLoaded.toFixed(1)} under load, ${load.cpuIdle.toFixed(1)} idle`);
 const missed = load.leakP99 > MOST_MS ? ['revocation under load'] : [];
-for (const { what, milliseconds, p50, p99, longest, suspended } of await measureBindings(sizes.bindings)) {
+for (const { what, milliseconds, p50, p99, longest, cpuMilliseconds, cpuP99, cpuLongest, suspended } of await measureBindings(sizes.bindings)) {
   const times = `turns in ms: p50 ${p50.toFixed(2)}, p99 ${p99.toFixed(2)}, longest ${longest.toFixed(1)}`;
   print(`${sizes.bindings} bindings judged again after a change of ${what}: ${milliseconds.toFixed(0)} ms, ${suspended} suspended; ${times}`);
+  print(`  in time of the processor: ${cpuMilliseconds.toFixed(0)} ms; turns p99 ${cpuP99.toFixed(2)}, longest ${cpuLongest.toFixed(1)}`);
   if (p99 > MOST_MS) missed.push(`${what} of bindings`);
 }
 print(

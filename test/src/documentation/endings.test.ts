@@ -103,6 +103,7 @@ describe('the page about refusals says how an accepted connection ends:', () => 
       await stage.script('brief', {});
     },
     'code could not say for `staleGraceMs` whether a subscription stands': async (code) => {
+      await stage.script('mind', {});
       const client = await subscriber('main');
       await stage.script('mind', { authorize: ['throw'] });
       await stage.call('mind', 'policy.invalidate', 'all');

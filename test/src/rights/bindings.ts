@@ -11,6 +11,10 @@ export interface Reevaluation {
   readonly p50: number;
   readonly p99: number;
   readonly longest: number;
+  /** The same in time of the processor, all threads: what a machine without other work would have shown at most. */
+  readonly cpuMilliseconds: number;
+  readonly cpuP99: number;
+  readonly cpuLongest: number;
   readonly suspended: number;
 }
 
@@ -85,17 +89,38 @@ async function populate(memory: MemoryBroker, count: number): Promise<void> {
 async function timed(memory: MemoryBroker, what: Reevaluation['what'], begin: () => void): Promise<Reevaluation> {
   const { stats } = memory;
   const turns: number[] = [];
+  const cpu: number[] = [];
   const judgedBefore = stats.revocationsDone;
   const started = performance.now();
+  const cpuStarted = cpuNow();
   let last = started;
+  let lastCpu = cpuStarted;
   begin();
   while (stats.revocationsDone === judgedBefore) {
     await new Promise((resolve) => setImmediate(resolve));
     const now = performance.now();
+    const nowCpu = cpuNow();
     turns.push(now - last);
+    cpu.push(nowCpu - lastCpu);
     last = now;
+    lastCpu = nowCpu;
   }
-  turns.sort((one, other) => one - other);
-  const at = (part: number): number => turns[Math.min(turns.length - 1, Math.floor(turns.length * part))] ?? 0;
-  return { what, milliseconds: last - started, p50: at(0.5), p99: at(0.99), longest: at(1), suspended: stats.subscriptionsSuspended };
+  for (const list of [turns, cpu]) list.sort((one, other) => one - other);
+  const at = (list: readonly number[], part: number): number => list[Math.min(list.length - 1, Math.floor(list.length * part))] ?? 0;
+  return {
+    what,
+    milliseconds: last - started,
+    p50: at(turns, 0.5),
+    p99: at(turns, 0.99),
+    longest: at(turns, 1),
+    cpuMilliseconds: lastCpu - cpuStarted,
+    cpuP99: at(cpu, 0.99),
+    cpuLongest: at(cpu, 1),
+    suspended: stats.subscriptionsSuspended,
+  };
+}
+
+function cpuNow(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }

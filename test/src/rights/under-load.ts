@@ -29,6 +29,9 @@ export interface LoadResult {
   /** Until the broker had judged every client: the longest of the rounds, with deliveries and without. */
   readonly judgedLoaded: number;
   readonly judgedIdle: number;
+  /** Time of the broker's processor from the call until then, deliveries included: the median of the rounds. */
+  readonly cpuLoaded: number;
+  readonly cpuIdle: number;
 }
 
 /** Gives rights by `loadPolicy`, takes them away when told, and says when it did. */
@@ -41,6 +44,7 @@ export default definePlugin({
   start({ hooks, policy, stats, onDispose }, { port }) {
     let version = 1;
     let allowed = true;
+    const cpu = () => (process.cpuUsage().user + process.cpuUsage().system) / 1000;
     const rule = (actions, pattern) => ({ effect: 'allow', actions, pattern, from: 'mine' });
     hooks.authenticate.tap(({ credentials }, decide) => decide.allow({ identity: { username: credentials.username } }));
     hooks.loadPolicy.tap(({ identity }, give) => give.policy({
@@ -52,14 +56,15 @@ export default definePlugin({
     socket.setEncoding('utf8').on('data', (text) => {
       for (const command of text.trim().split('\\n')) {
         if (command === 'stats') {
-          socket.write(JSON.stringify(Object.fromEntries(stats.names().map((name) => [name, stats.get(name)]))) + '\\n');
+          socket.write(JSON.stringify({ cpu: cpu(), ...Object.fromEntries(stats.names().map((name) => [name, stats.get(name)])) }) + '\\n');
           continue;
         }
         allowed = command === 'grant';
         version += 1;
+        const before = cpu();
         const at = Number(process.hrtime.bigint()) / 1e6;
         policy.invalidate('all', version);
-        socket.write(JSON.stringify({ at }) + '\\n');
+        socket.write(JSON.stringify({ at, cpu: before }) + '\\n');
       }
     });
   },
@@ -103,24 +108,33 @@ export async function measureUnderLoad(options: LoadOptions): Promise<LoadResult
 async function play({ clients, deliveriesPerSecond, rounds }: LoadOptions, port: number, plugin: Lines, crowd: Lines): Promise<LoadResult> {
   const topics = Math.max(1, Math.round(clients / 20));
   const tell = async (command: CrowdCommand): Promise<CrowdReport> => (await crowd.ask(JSON.stringify(command))) as CrowdReport;
-  const change = async (to: 'grant' | 'revoke'): Promise<number> => ((await plugin.ask(to)) as { at: number }).at;
-  const lag = async (): Promise<number> => {
+  const change = async (to: 'grant' | 'revoke'): Promise<{ at: number; cpu: number }> => (await plugin.ask(to)) as { at: number; cpu: number };
+  const judged = async (): Promise<{ lag: number; cpu: number }> => {
     for (;;) {
       const stats = (await plugin.ask('stats')) as Readonly<Record<string, number>>;
-      if (stats.rechecksWaiting === 0) return stats.revocationLagMs ?? 0;
-      await pause(5);
+      if (stats.rechecksWaiting === 0) return { lag: stats.revocationLagMs ?? 0, cpu: stats.cpu ?? 0 };
+      await pause(1);
     }
+  };
+  /** Takes the rights away and waits until everybody was judged. */
+  const revoke = async (lags: number[], cpus: number[]): Promise<number> => {
+    const { at, cpu } = await change('revoke');
+    const after = await judged();
+    lags.push(after.lag);
+    cpus.push(after.cpu - cpu);
+    return at;
   };
   await tell({ start: { port, clients, topics } });
   const idle: number[] = [];
+  const cpuIdle: number[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    await change('revoke');
-    idle.push(await lag());
+    await revoke(idle, cpuIdle);
     await change('grant');
-    await lag();
+    await judged();
   }
   const leaks: number[] = [];
   const loaded: number[] = [];
+  const cpuLoaded: number[] = [];
   await tell({ rate: (deliveriesPerSecond * topics) / clients });
   await pause(FLOW_MS);
   await tell({ report: true });
@@ -128,13 +142,12 @@ async function play({ clients, deliveriesPerSecond, rounds }: LoadOptions, port:
   for (let round = 0; round < rounds; round += 1) {
     await pause(FLOW_MS);
     bytes += (await tell({ report: true })).bytes;
-    const at = await change('revoke');
-    loaded.push(await lag());
+    const at = await revoke(loaded, cpuLoaded);
     await pause(STILL_MS);
     const { last } = await tell({ report: true });
     for (const arrived of last) leaks.push(Math.max(0, arrived - at));
     await change('grant');
-    await lag();
+    await judged();
     await tell({ report: true });
   }
   leaks.sort((one, other) => one - other);
@@ -148,7 +161,13 @@ async function play({ clients, deliveriesPerSecond, rounds }: LoadOptions, port:
     leakLongest: leak(1),
     judgedLoaded: Math.max(...loaded),
     judgedIdle: Math.max(...idle),
+    cpuLoaded: median(cpuLoaded),
+    cpuIdle: median(cpuIdle),
   };
+}
+
+function median(list: readonly number[]): number {
+  return [...list].sort((one, other) => one - other)[Math.floor(list.length / 2)] ?? 0;
 }
 
 /** Questions and answers, a line each, in their order. */

@@ -14,24 +14,14 @@ import { type DecisionLevel, DecisionLog } from './decision-log.js';
 import { MESSAGES, NO_CHAIN, refusingRule } from './decision-words.js';
 import { type DeliveryReason, type DeliveryVerdict, judgeDelivery } from './delivery-gate.js';
 import type { Judgement } from './fold.js';
+import type { GateOptions } from './gate-options.js';
 import type { Message } from './message.js';
 import type { SessionRules } from './options.js';
-import { type ApprovedMessage, type PropertyCodec, PublishGate, type PublishVerdict } from './publish-gate.js';
+import { type ApprovedMessage, PublishGate, type PublishVerdict } from './publish-gate.js';
 import { judgeSubscribe, type SubscribeQuestion, type SubscribeVerdict } from './subscribe-gate.js';
 import { Tenancy } from './tenancy.js';
 import type { TopicEntry, TopicTable } from './topic-table.js';
 import { hex, wireAnswer } from './wire-answers.js';
-
-export interface GateOptions {
-  readonly wheel: TimerWheel;
-  readonly limits: Limits;
-  readonly log: Logger;
-  readonly stats: Stats;
-  readonly properties: PropertyCodec;
-  readonly sessionRules: SessionRules;
-  /** From 0 to below 1, for spreading out what would fall due together. */
-  readonly random?: () => number;
-}
 
 /** The one place that decides. It folds rules and code, and is the only maker of what the router accepts. */
 export class Gate {

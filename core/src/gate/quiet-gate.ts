@@ -2,7 +2,8 @@ import type { ClientInfo, RuleAction } from '@portcullis/sdk';
 import { Logger } from '../log.js';
 import { Stats } from '../stats.js';
 import type { GateClient, Standing } from './client.js';
-import { Gate, type GateOptions } from './gate.js';
+import { Gate } from './gate.js';
+import type { GateOptions } from './gate-options.js';
 import type { Tenancy } from './tenancy.js';
 
 /** What a gate has recorded of a decision. */

@@ -2,6 +2,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Credentials } from '@portcullis/sdk';
 import { type HashQueue, HashQueueFull, type WithdrawHash } from './hash-queue.js';
 import type { CredentialSource } from './specs.js';
+import { VerifyAnswers, withoutPassword } from './verify-answer.js';
 
 /** Texts of different length are compared by their digests under a key that nobody knows: neither length nor prefix shows in the time. */
 const COMPARE_KEY = randomBytes(32);
@@ -14,6 +15,7 @@ class CredentialsHandle implements Credentials {
   readonly #mayExpose: boolean;
   readonly #plugin: string;
   readonly #hashes: HashQueue;
+  readonly #answers = new VerifyAnswers();
   #withdrawals: WithdrawHash[] | null = null;
   #over = false;
 
@@ -28,11 +30,12 @@ class CredentialsHandle implements Credentials {
 
   verify(storedHash: string | null | undefined): Promise<boolean> {
     if (this.#over) return Promise.reject(new HashQueueFull('the question is over'));
-    if (this.#password === null) return Promise.resolve(false);
-    return this.#hashes.add(this.#password, storedHash, (withdraw) => {
+    if (this.#password === null) return this.#answers.follow(withoutPassword());
+    const answer = this.#hashes.add(this.#password, storedHash, (withdraw) => {
       this.#withdrawals ??= [];
       this.#withdrawals.push(withdraw);
     });
+    return this.#answers.follow(answer);
   }
 
   equals(secret: string): boolean {
@@ -43,6 +46,10 @@ class CredentialsHandle implements Credentials {
   expose(): Uint8Array | null {
     if (!this.#mayExpose) throw new Error(`plugin ${this.#plugin} does not ask for the capability "credentials" in its manifest`);
     return this.#password === null ? null : new Uint8Array(this.#password);
+  }
+
+  static unanswered(handle: CredentialsHandle): boolean {
+    return handle.#answers.open;
   }
 
   static end(handle: CredentialsHandle): void {
@@ -69,4 +76,9 @@ export function makeCredentials(source: CredentialSource, plugin: string, mayExp
 /** The question is over: hashes that wait are withdrawn. */
 export function endCredentials(credentials: Credentials): void {
   CredentialsHandle.end(credentials as CredentialsHandle);
+}
+
+/** Whether a `verify()` was asked whose answer the plugin cannot have seen. */
+export function hasUnanswered(credentials: Credentials): boolean {
+  return CredentialsHandle.unanswered(credentials as CredentialsHandle);
 }

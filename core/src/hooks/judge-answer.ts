@@ -5,6 +5,7 @@ import type { AskedPlugin } from './asked-plugin.js';
 import type { FaultKind } from './fault-log.js';
 import { HashQueueFull } from './hash-queue.js';
 import { NOTHING, PASS, type PluginOutcome, SKIP } from './outcome.js';
+import { isUnanswered, UNANSWERED } from './verify-answer.js';
 
 /** Why something is no answer. */
 export interface Failure {
@@ -49,6 +50,7 @@ export function judgeAnswer(
   if (declared !== null && !declared.includes(said)) {
     return { kind: 'undeclared', detail: `answered "${said}", which "decides" of its manifest does not list for ${hook}` };
   }
+  if (answer.verb === 'allow' && isUnanswered(question)) return { kind: 'malformed', detail: UNANSWERED };
   return answer.verb === 'malformed' ? { kind: 'malformed', detail: answer.detail } : toOutcome(answer, plugin.name);
 }
 

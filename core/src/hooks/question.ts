@@ -2,7 +2,7 @@ import type { Credentials, HookName } from '@portcullis/sdk';
 import { WheelTimer } from '../clock.js';
 import { formsOf, without } from '../secrets.js';
 import type { AskedPlugin, Handler, HostTools } from './asked-plugin.js';
-import { endCredentials, makeCredentials } from './credentials.js';
+import { endCredentials, hasUnanswered, makeCredentials } from './credentials.js';
 import type { FaultKind } from './fault-log.js';
 import { fillView } from './frozen-view.js';
 import { type Failure, isFailure, judgeAnswer, judgeError } from './judge-answer.js';
@@ -68,6 +68,11 @@ export class Question implements Pending {
 
   get over(): boolean {
     return this.#state === 'over';
+  }
+
+  /** Whether the plugin asked for a comparison of the password and cannot know how it ended. */
+  get unanswered(): boolean {
+    return this.#credentials !== null && hasUnanswered(this.#credentials);
   }
 
   get deadlineAt(): number {

@@ -1,6 +1,7 @@
 import type { HookName } from '@portcullis/sdk';
 import { type Answer, mint, mintChecked } from './answer.js';
 import { checkBytes, checkIdentityGrant, checkLease, checkPatch, checkPolicy, checkQos, checkReason, checkTenant, Malformed } from './grants.js';
+import { checkAnswered } from './verify-answer.js';
 
 type Verbs = Readonly<Record<string, (argument?: unknown) => unknown>>;
 type Verb = (question: object, argument: unknown) => unknown;
@@ -59,7 +60,11 @@ const subscribeGuard = verbsOf({
 const judge = verbsOf({ allow: (question) => mint(question, ALLOW), deny, skip });
 
 const identify = verbsOf({
-  allow: (question, grant) => mintChecked(question, 'allow', () => allowIdentity(grant, null)),
+  allow: (question, grant) =>
+    mintChecked(question, 'allow', () => {
+      checkAnswered(question);
+      return allowIdentity(grant, null);
+    }),
   deny,
   skip,
 });

@@ -1,3 +1,4 @@
+import type { Credentials } from '@portcullis/sdk';
 import type { AskedPlugin, Handler } from '../asked-plugin.js';
 import { type Failure, isFailure, judgeAnswer, judgeError } from '../judge-answer.js';
 import type { PluginOutcome } from '../outcome.js';
@@ -6,7 +7,7 @@ import { followPromise } from '../silence-promise.js';
 import { makeVerbs } from '../verbs.js';
 import { type AskMessage, MAX_TEXT, type WireAnswer } from './messages.js';
 import { frozenReceived } from './received.js';
-import { threadCredentials } from './thread-credentials.js';
+import { threadCredentials, threadUnanswered } from './thread-credentials.js';
 import type { ThreadLink } from './thread-link.js';
 
 /** Who the question is put to. */
@@ -22,6 +23,7 @@ export class ThreadQuestion {
   readonly #link: ThreadLink;
   readonly #ended: (goesOn: boolean) => void;
   #controller: AbortController | null = null;
+  #credentials: Credentials | null = null;
   #aborted = false;
   #settled = false;
 
@@ -53,6 +55,11 @@ export class ThreadQuestion {
     if (!follows && this.#firstSettlement()) this.#answer(returned);
   }
 
+  /** Whether the plugin asked for a comparison of the password and cannot know how it ended. */
+  get unanswered(): boolean {
+    return this.#credentials !== null && threadUnanswered(this.#credentials);
+  }
+
   /** The broker does not wait any more. */
   abort(): void {
     this.#aborted = true;
@@ -76,7 +83,10 @@ export class ThreadQuestion {
     const view = new RequestView(this) as unknown as Record<string, unknown>;
     for (const name of Object.keys(request)) view[name] = frozenReceived(request[name], name);
     if (exchange !== null) view.exchange = exchange;
-    if (credentials !== null) view.credentials = threadCredentials(credentials, id, this.#link, () => this.#settled || this.#aborted);
+    if (credentials !== null) {
+      this.#credentials = threadCredentials(credentials, id, this.#link, () => this.#settled || this.#aborted);
+      view.credentials = this.#credentials;
+    }
     return Object.freeze(view);
   }
 

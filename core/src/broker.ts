@@ -78,6 +78,10 @@ export class Broker {
     return this.#generation?.host.roots ?? [];
   }
 
+  get remarks(): PluginHost['remarks'] {
+    return this.#generation?.host.remarks ?? [];
+  }
+
   get sessionCount(): number {
     return this.#parts?.registry.size ?? 0;
   }

@@ -9,6 +9,7 @@ import type { Logger } from '../log.js';
 import type { ControlSocket } from './control-socket.js';
 import { type Everything, loadEverything } from './load-all.js';
 import { problemLines } from './print-problems.js';
+import { remarkWarnings } from './remarks.js';
 
 export interface ReloaderOptions {
   readonly broker: Broker;
@@ -109,10 +110,15 @@ export class Reloader {
         return { what: 'files', problems: [...problems, ...(await this.#refresh(problems))], warnings: [] };
       }
       if (digestOf(text, everything) === this.#digest) return { what: 'files', problems: await this.#refresh([]), warnings: [] };
-      for (const warning of everything.warnings) for (const line of problemLines(shownFile, [warning])) complain(`warning: ${line}`);
+      const warn = (warnings: readonly Problem[]): void => {
+        for (const warning of warnings) for (const line of problemLines(shownFile, [warning])) complain(`warning: ${line}`);
+      };
+      warn(everything.warnings);
       await this.#switch(everything);
       this.#inForce(text, everything);
-      return { what: 'configuration', problems: [], warnings: [...placed(everything.warnings), ...this.#down()] };
+      const remarks = remarkWarnings(everything.document, this.#options.broker.remarks, everything.warnings);
+      warn(remarks);
+      return { what: 'configuration', problems: [], warnings: [...placed([...everything.warnings, ...remarks]), ...this.#down()] };
     } catch (error) {
       const document = 'problems' in everything ? this.#document : everything.document;
       return refused(error instanceof StartError ? this.#placed(document, error.problems) : [plain(log.hide(errorText(error)))]);

@@ -16,6 +16,7 @@ import { endLives, PluginLife } from './plugin-life.js';
 import type { PluginRuntime, PluginStanding, PluginState } from './plugin-runtime.js';
 import type { ChainSpec, HostServices, PluginSpec } from './specs.js';
 import { StartError, type StartProblem } from './start-error.js';
+import { type StartRemark, unaskedHooks } from './unasked.js';
 import { VerifiedCache } from './verified-cache.js';
 import { within } from './within.js';
 import { workerDefinition } from './worker/worker-definition.js';
@@ -94,6 +95,11 @@ export class PluginHost {
   /** Every plugin at this moment, in the order of the file. */
   get standings(): ReadonlyMap<string, PluginStanding> {
     return new Map(this.#lives.map(({ name, runtime }) => [name, runtime.standing]));
+  }
+
+  /** What plugins that have started tap, but are never asked, for where they stand. */
+  get remarks(): readonly StartRemark[] {
+    return this.#lives.filter(({ runtime }) => runtime.state === 'ready').flatMap((life) => this.#remarksOn(life));
   }
 
   /** Whether a plugin of startup mode `wait` is down: `ready` will not resolve before it is there. */
@@ -206,6 +212,10 @@ export class PluginHost {
     return [...started.flatMap(({ runtime }) => tapProblems(runtime, chains)), ...chains.flatMap((chain) => methodProblems(chain, this.#plugins))];
   }
 
+  #remarksOn({ name, runtime }: PluginLife): StartRemark[] {
+    return unaskedHooks(name, runtime.registry?.tapped ?? [], this.#options.chains);
+  }
+
   /** A plugin that was down has started. While the others are still being started, the checks come at their end. */
   #adopt(life: PluginLife): void {
     if (this.#stage !== 'prepared') return;
@@ -216,6 +226,8 @@ export class PluginHost {
       throw error;
     }
     this.#rebuild();
+    // Whoever started the broker or reloaded it does not look any more.
+    for (const { message, hint } of this.#remarksOn(life)) this.#tools.log.warn({ plugin: life.name, hint }, `the plugin ${message}`);
     this.#options.changed?.();
   }
 

@@ -82,6 +82,10 @@ export class Broker {
     return this.#generation?.host.remarks ?? [];
   }
 
+  get rereads(): PluginHost['rereads'] {
+    return this.#generation?.host.rereads ?? { read: [], nothing: [] };
+  }
+
   get sessionCount(): number {
     return this.#parts?.registry.size ?? 0;
   }

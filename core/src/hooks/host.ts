@@ -41,6 +41,12 @@ export interface HostOptions {
   readonly changed?: () => void;
 }
 
+/** Names of plugins, by whether they had anything to read again. */
+export interface ReadAgain {
+  readonly read: readonly string[];
+  readonly nothing: readonly string[];
+}
+
 /** The plugins of one configuration generation and their hooks. A reload makes another host: a tap cannot be taken back. */
 export class PluginHost {
   readonly #options: HostOptions;
@@ -145,6 +151,13 @@ export class PluginHost {
     return problems;
   }
 
+  /** Which plugins a reload gave something to read, and which have nothing outside of the configuration. */
+  get rereads(): ReadAgain {
+    const ready = this.#lives.filter(({ runtime }) => runtime.state === 'ready');
+    const names = (some: boolean): string[] => ready.filter((life) => life.rereads === some).map(({ name }) => name);
+    return { read: names(true), nothing: names(false) };
+  }
+
   /**
    * Disposes when the questions that were put have been answered and nobody `isNeeded` by, at most after `pluginDrainMs` milliseconds: who is
    * being judged by these plugins is judged by them to the end. Another configuration is in force already.
@@ -177,7 +190,8 @@ export class PluginHost {
     const tools = this.#tools;
     const adopt = (life: PluginLife) => this.#adopt(life);
     if (workerFile === undefined) return new PluginLife({ spec, definition: manifest, baseFolder, services, tools }, adopt);
-    const definition = workerDefinition({ manifest, file: workerFile, spec, tools, lost: (cause) => life.lost(cause) });
+    const heard = { lost: (cause: string) => life.lost(cause), rereads: (some: boolean) => life.toldRereads(some) };
+    const definition = workerDefinition({ manifest, file: workerFile, spec, tools, ...heard });
     const life = new PluginLife({ spec, definition, baseFolder, services, tools }, adopt);
     return life;
   }

@@ -50,6 +50,11 @@ export class PluginInstance {
     this.#stage = 'running';
   }
 
+  /** Whether the plugin has registered an `onReload` callback: without one it has nothing to read again. */
+  get rereads(): boolean {
+    return this.#reloaders.length > 0;
+  }
+
   /** Runs the plugin's `onReload` callbacks; it has as long as for its start. Resolves with why any of them could not. */
   async reload(): Promise<string[]> {
     const { wheel, limits } = this.#init.tools;

@@ -31,6 +31,8 @@ export class PluginLife {
   readonly #adopt: Adopt;
   #instance: PluginInstance;
   readonly #restarts: Restarts;
+  /** What a thread has said at the last reload; the callback that stands for it here says nothing. */
+  #threadRereads = true;
   #retryMs = FIRST_RETRY_MS;
   #retry: WheelTimer | null = null;
   #ended = false;
@@ -67,6 +69,16 @@ export class PluginLife {
     }
     this.#becomeReady();
     return true;
+  }
+
+  /** Whether a reload gave the plugin anything to read again. */
+  get rereads(): boolean {
+    return this.#instance.rereads && this.#threadRereads;
+  }
+
+  /** The thread that the plugin lives in tells whether it had. */
+  toldRereads(some: boolean): void {
+    this.#threadRereads = some;
   }
 
   /** The thread that the plugin lives in has ended. Its questions are faults until it has been started again. */

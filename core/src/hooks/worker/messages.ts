@@ -89,7 +89,7 @@ export type FromThread =
   | { readonly t: 'second' }
   | { readonly t: 'unsaid'; readonly count: number }
   | { readonly t: 'heard'; readonly count: number }
-  | { readonly t: 'reloaded'; readonly problems: readonly string[] }
+  | { readonly t: 'reloaded'; readonly problems: readonly string[]; readonly rereads: boolean }
   | { readonly t: 'stopped' };
 
 /** A call on the port of those that are waited for, and its reply. */

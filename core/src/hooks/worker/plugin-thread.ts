@@ -29,6 +29,8 @@ export interface PluginThreadInit {
   readonly context: PluginContext;
   /** The thread ended, or had to be ended, after the plugin had started. */
   readonly lost: (cause: string) => void;
+  /** The plugin was told to reload, and had something to read again, or had not. */
+  readonly rereads: (some: boolean) => void;
 }
 
 /** What a started plugin taps. */
@@ -193,6 +195,7 @@ export class PluginThread {
       case 'failed':
         return this.#failed(message.unavailable, message.text);
       case 'reloaded':
+        this.#init.rereads(message.rereads);
         return this.#reloaded?.resolve(message.problems);
       case 'stopped':
         if (this.#stage !== 'stopping') throw new Strange('that it stopped, which nobody asked for');

@@ -37,7 +37,7 @@ export function readMessage(given: unknown): FromThread {
     case 'failed':
       return { t, unavailable: message.unavailable === true, text: text(message.text) };
     case 'reloaded':
-      return { t, problems: list(message.problems).map(text) };
+      return { t, problems: list(message.problems).map(text), rereads: message.rereads === true };
     case 'second':
     case 'stopped':
       return { t };

@@ -70,8 +70,7 @@ function take(message: ToThread): void {
     case 'signal':
       return instance?.signalStop();
     case 'reload':
-      void instance?.reload().then((problems) => link.post({ t: 'reloaded', problems: problems.map((text) => text.slice(0, MAX_TEXT)) }));
-      return;
+      return reload();
     case 'stop':
       void stop();
   }
@@ -117,6 +116,13 @@ function tellNews(items: readonly NewsItem[]): void {
     }
   }
   link.post({ t: 'heard', count: items.length });
+}
+
+function reload(): void {
+  const asked = instance;
+  void asked?.reload().then((problems) => {
+    link.post({ t: 'reloaded', problems: problems.map((text) => text.slice(0, MAX_TEXT)), rereads: asked.rereads });
+  });
 }
 
 async function stop(): Promise<void> {

@@ -149,8 +149,8 @@ export interface ConnectHooks {
   /**
    * Confirms an identity whose lease ended.
    *
-   * Asked of the plugin that allowed the identity, `leaseSeconds` after it did, and after each reload of the configuration. The client is connected
-   * and goes on meanwhile.
+   * Asked of the plugin that allowed the identity, `leaseSeconds` after it did, and when a changed `plugins.json` has been put in force; a reload with
+   * the file as it was asks nobody (`onReload`). The client is connected and goes on meanwhile.
    *
    * Allow: the client stays for another lease. Deny: DISCONNECT with the code of the reason (3.x: the connection closes); a will of the client is
    * not published.

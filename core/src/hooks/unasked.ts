@@ -8,9 +8,14 @@ export interface StartRemark {
   readonly path: readonly string[];
   readonly message: string;
   readonly hint: string;
+  /** The list that it is about, and the hooks. */
+  readonly list: ChainList;
+  readonly hooks: readonly HookName[];
 }
 
-const LISTS = ['guards', 'authenticate', 'authorize'] as const satisfies readonly AskedList[];
+export type ChainList = Exclude<AskedList, 'all'>;
+
+const LISTS = ['guards', 'authenticate', 'authorize'] as const satisfies readonly ChainList[];
 
 /**
  * What a plugin taps in vain: each list of a chain asks its own hooks only, so a guard of a plugin that stands elsewhere protects nothing. No mistake by
@@ -28,6 +33,6 @@ export function unaskedHooks(
     if (hooks.length === 0) return [];
     const [there, remove] = hooks.length === 1 ? ['it is', 'the hook'] : ['they are', 'the hooks'];
     const message = `taps ${hooks.join(', ')}, but stands under "${list}" of no chain, so ${there} never asked there`;
-    return [{ path: ['plugins', plugin], message, hint: `add it to "${list}" of a chain, or remove ${remove}` }];
+    return [{ path: ['plugins', plugin], message, hint: `add it to "${list}" of a chain, or remove ${remove}`, list, hooks }];
   });
 }

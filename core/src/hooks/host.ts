@@ -65,8 +65,9 @@ export class PluginHost {
     // Before any of their code runs with them.
     log.keepSecret(options.plugins.flatMap(({ spec }) => spec.secrets ?? []));
     const verified = new VerifiedCache(wheel.clock, limits.verifiedPasswords, limits.verifiedPasswordMs);
+    const folders = new Map(this.roots.map(({ name, root }) => [name, root]));
     const hashes = new HashQueue(options.verify, verified, limits.hashConcurrency, limits.hashQueue);
-    this.#tools = { log, stats, wheel, limits, hashes, faults: new FaultLog(log, stats, wheel) };
+    this.#tools = { log, stats, wheel, limits, hashes, faults: new FaultLog(log, stats, wheel, (name) => folders.get(name) ?? '') };
     this.#lives = options.plugins.map(({ spec, loaded }) => this.#makeLife(spec, loaded));
     this.#plugins = new Map(this.#lives.map((life) => [life.name, life.runtime]));
     this.#chains = new Map(options.chains.map((spec) => [spec.name, new Chain(spec, this.#plugins, this.#tools)]));
@@ -185,14 +186,14 @@ export class PluginHost {
     return this.#ending;
   }
 
-  #makeLife(spec: PluginSpec, { definition: manifest, workerFile }: LoadedPlugin): PluginLife {
+  #makeLife(spec: PluginSpec, { definition: manifest, workerFile, root }: LoadedPlugin): PluginLife {
     const { baseFolder, services } = this.#options;
     const tools = this.#tools;
     const adopt = (life: PluginLife) => this.#adopt(life);
-    if (workerFile === undefined) return new PluginLife({ spec, definition: manifest, baseFolder, services, tools }, adopt);
+    if (workerFile === undefined) return new PluginLife({ spec, definition: manifest, root, baseFolder, services, tools }, adopt);
     const heard = { lost: (cause: string) => life.lost(cause), rereads: (some: boolean) => life.toldRereads(some) };
-    const definition = workerDefinition({ manifest, file: workerFile, spec, tools, ...heard });
-    const life = new PluginLife({ spec, definition, baseFolder, services, tools }, adopt);
+    const definition = workerDefinition({ manifest, file: workerFile, root, spec, tools, ...heard });
+    const life = new PluginLife({ spec, definition, root, baseFolder, services, tools }, adopt);
     return life;
   }
 

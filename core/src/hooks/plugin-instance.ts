@@ -40,7 +40,10 @@ export class PluginInstance {
     const milliseconds = tools.limits.pluginStartMs;
     try {
       const settled = await within(tools.wheel, milliseconds, async () => definition.start(this.#context(), config as never));
-      if (!settled) throw new Error(`start has not settled within ${milliseconds} ms`);
+      if (!settled)
+        throw new Error(
+          `start has not settled within ${milliseconds} ms; it must return, or resolve, when the plugin is ready (limits.pluginStartMs)`,
+        );
     } finally {
       this.registry.close();
     }

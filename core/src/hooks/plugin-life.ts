@@ -4,6 +4,7 @@ import type { HostTools } from './asked-plugin.js';
 import { frozenConfig } from './frozen-view.js';
 import { isBackendUnavailable } from './judge-answer.js';
 import { NewsQueue } from './news-queue.js';
+import { startText } from './place.js';
 import { type InstanceInit, PluginInstance } from './plugin-instance.js';
 import { PluginRuntime } from './plugin-runtime.js';
 import { StartError } from './start-error.js';
@@ -18,6 +19,8 @@ const STOP_MS = 5000;
 export type Adopt = (life: PluginLife) => void;
 
 export interface LifeInit extends InstanceInit {
+  /** Folder of the plugin's package. */
+  readonly root: string;
   readonly tools: HostTools;
 }
 
@@ -154,7 +157,8 @@ export class PluginLife {
   }
 
   #startError(error: unknown): StartError {
-    return new StartError([{ path: ['plugins', this.name], message: `plugin ${this.name} could not start: ${this.#text(error)}` }], { cause: error });
+    const text = this.#tools.log.hide(startText(error, this.#init.root));
+    return new StartError([{ path: ['plugins', this.name], message: `plugin ${this.name} could not start: ${text}` }], { cause: error });
   }
 
   /** What a plugin says of itself, without its secrets: it is shown by other ways than the log, too. */

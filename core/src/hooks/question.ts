@@ -101,11 +101,11 @@ export class Question implements Pending {
           if (this.#firstSettlement()) this.#answered(value);
         },
         (error) => {
-          if (this.#firstSettlement()) this.#failed(judgeError(error));
+          if (this.#firstSettlement()) this.#failed(judgeError(error, hook));
         },
       );
     } catch (error) {
-      if (this.#firstSettlement()) this.#failed(judgeError(error));
+      if (this.#firstSettlement()) this.#failed(judgeError(error, hook));
       return;
     }
     if (!follows) {
@@ -154,11 +154,11 @@ export class Question implements Pending {
     else this.#end(judged, 'answered', false);
   }
 
-  #failed({ kind, detail }: Failure, abort = false): void {
+  #failed({ kind, detail, error }: Failure, abort = false): void {
     const { plugin, hook } = this.#init;
     // Hidden here and not only in the log: what a question ended with is shown elsewhere, too.
     const text = this.#tools.log.hide(this.#withoutPassword(detail));
-    this.#tools.faults.add(plugin.name, hook, kind, text);
+    this.#tools.faults.add(plugin.name, hook, kind, text, error === undefined ? null : { error, hide: (place) => this.#withoutPassword(place) });
     const failing = kind === 'timeout' || kind === 'unavailable';
     const unsaid = kind === 'overload' || kind === 'stopped' || kind === 'breaker-open' || kind === 'not-ready';
     const sign = failing ? 'failed' : unsaid ? 'none' : 'answered';

@@ -122,6 +122,13 @@ export function makeVerbs(hook: HookName, question: object): Verbs {
   return make(question);
 }
 
+/** The verbs of a hook, for those who call one that it has not. */
+export function verbNames(hook: HookName): readonly string[] {
+  const names: string[] = [];
+  for (const name in MAKERS[hook]?.({})) names.push(name);
+  return names;
+}
+
 function allowIdentity(given: unknown, data: Buffer | null): Answer {
   const grant = checkIdentityGrant(given);
   return { verb: 'allow', grant, data, leaseSeconds: grant.leaseSeconds ?? null };

@@ -4,6 +4,7 @@ import { errorText } from '../../errors.js';
 import type { HostTools } from '../asked-plugin.js';
 import { Deferred } from '../deferred.js';
 import { isHookName } from '../hook-table.js';
+import { PlacedError } from '../place.js';
 import type { PluginSpec } from '../specs.js';
 import { within } from '../within.js';
 import { performCall, performCredentialsCall, takeMetrics } from './broker-calls.js';
@@ -24,6 +25,7 @@ const GROWTH_BYTES = 64 * MIB;
 
 export interface PluginThreadInit {
   readonly file: string;
+  readonly root: string;
   readonly spec: PluginSpec;
   readonly tools: HostTools;
   readonly context: PluginContext;
@@ -79,6 +81,7 @@ export class PluginThread {
       calls: waited.port2,
       shared,
       file: init.file,
+      root: init.root,
       spec,
       baseFolder: context.baseFolder,
       limits: { ...limits },
@@ -216,7 +219,7 @@ export class PluginThread {
       case 'metrics':
         return takeMetrics(context.metrics, message.counts, message.gauges);
       case 'escaped':
-        return tools.faults.escaped(spec.name, message.where, new Error(message.text));
+        return tools.faults.escaped(spec.name, message.where, new PlacedError(message.text, message.place));
       case 'second':
         return tools.faults.ignored(spec.name, 'secondAnswers');
       case 'unsaid':

@@ -2,6 +2,7 @@ import type { Credentials } from '@portcullis/sdk';
 import type { AskedPlugin, Handler } from '../asked-plugin.js';
 import { type Failure, isFailure, judgeAnswer, judgeError } from '../judge-answer.js';
 import type { PluginOutcome } from '../outcome.js';
+import { placeOf } from '../place.js';
 import { RequestView } from '../question.js';
 import { followPromise } from '../silence-promise.js';
 import { makeVerbs } from '../verbs.js';
@@ -11,7 +12,10 @@ import { threadCredentials, threadUnanswered } from './thread-credentials.js';
 import type { ThreadLink } from './thread-link.js';
 
 /** Who the question is put to. */
-export type ThreadPlugin = Pick<AskedPlugin, 'name' | 'answers'>;
+export interface ThreadPlugin extends Pick<AskedPlugin, 'name' | 'answers'> {
+  /** Folder of its package. */
+  readonly root: string;
+}
 
 /** The broker counts foreign decisions; here they only need to be recognised. */
 const UNCOUNTED = { faults: { ignored: () => {} } };
@@ -45,11 +49,11 @@ export class ThreadQuestion {
           if (this.#firstSettlement()) this.#answer(value);
         },
         (error) => {
-          if (this.#firstSettlement()) this.fail(judgeError(error));
+          if (this.#firstSettlement()) this.fail(judgeError(error, this.#message.hook));
         },
       );
     } catch (error) {
-      if (this.#firstSettlement()) this.fail(judgeError(error));
+      if (this.#firstSettlement()) this.fail(judgeError(error, this.#message.hook));
       return;
     }
     if (!follows && this.#firstSettlement()) this.#answer(returned);
@@ -72,10 +76,11 @@ export class ThreadQuestion {
     return this.#controller.signal;
   }
 
-  fail({ kind, detail }: Failure): void {
+  fail({ kind, detail, error }: Failure): void {
     this.#settled = true;
     this.#ended(false);
-    this.#link.post({ t: 'fault', id: this.#message.id, kind, detail: detail.slice(0, MAX_TEXT) });
+    const place = error === undefined ? null : placeOf(error, this.#plugin.root);
+    this.#link.post({ t: 'fault', id: this.#message.id, kind, detail: detail.slice(0, MAX_TEXT), place });
   }
 
   #view(exchange: object | null): object {

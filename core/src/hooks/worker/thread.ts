@@ -1,10 +1,10 @@
 import { pathToFileURL } from 'node:url';
 import { workerData } from 'node:worker_threads';
-import { errorText } from '../../errors.js';
 import { declaredAnswers } from '../asked-plugin.js';
 import { copyDefinition, definitionProblems } from '../definition.js';
 import { frozenConfig } from '../frozen-view.js';
 import { isBackendUnavailable } from '../judge-answer.js';
+import { startText } from '../place.js';
 import { PluginInstance } from '../plugin-instance.js';
 import { silencePromiseWith } from '../silence-promise.js';
 import { HeldMemory } from './memory.js';
@@ -37,7 +37,7 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
 init.port.on('message', (message: ToThread) => take(message));
 start().then(
   (started) => link.post({ t: 'started', taps: started.registry.tapped, methods: started.registry.methods }),
-  (error: unknown) => link.post({ t: 'failed', unavailable: isBackendUnavailable(error), text: errorText(error).slice(0, MAX_TEXT) }),
+  (error: unknown) => link.post({ t: 'failed', unavailable: isBackendUnavailable(error), text: startText(error, init.root).slice(0, MAX_TEXT) }),
 );
 
 async function start(): Promise<PluginInstance> {
@@ -45,7 +45,7 @@ async function start(): Promise<PluginInstance> {
   const problems = definitionProblems(module.default);
   if (problems.length > 0) throw new Error(problems.join('; '));
   const definition = copyDefinition(module.default as Parameters<typeof copyDefinition>[0]);
-  plugin = { name: init.spec.name, answers: declaredAnswers(definition) };
+  plugin = { name: init.spec.name, answers: declaredAnswers(definition), root: init.root };
   instance = new PluginInstance({ spec: init.spec, definition, baseFolder: init.baseFolder, services: threadServices(link), tools });
   await instance.start(frozenConfig(init.spec.config));
   return instance;
@@ -78,7 +78,7 @@ function take(message: ToThread): void {
 
 function ask(message: AskMessage): void {
   const { id, hook, method, exchange, request } = message;
-  if (plugin === null) return link.post({ t: 'fault', id, kind: 'threw', detail: 'the plugin has not been loaded' });
+  if (plugin === null) return link.post({ t: 'fault', id, kind: 'threw', detail: 'the plugin has not been loaded', place: null });
   const question = new ThreadQuestion(message, plugin, link, (goesOn) => {
     questions.delete(id);
     if (!goesOn) exchanges.delete(exchange);

@@ -8,6 +8,8 @@ import { PluginThread } from './plugin-thread.js';
 export interface WorkerDefinitionInit {
   readonly manifest: PluginDefinition;
   readonly file: string;
+  /** Folder of its package. */
+  readonly root: string;
   readonly spec: PluginSpec;
   readonly tools: HostTools;
   readonly lost: (cause: string) => void;
@@ -21,7 +23,7 @@ type Tap = { tap(...given: unknown[]): void };
  * A plugin in a worker, as a plugin like any other: its `start` starts the thread, and its handlers put their question there. So deadlines, slots, the queue,
  * the breaker and the making of decisions are the same code for both.
  */
-export function workerDefinition({ manifest, file, spec, tools, lost, rereads }: WorkerDefinitionInit): PluginDefinition {
+export function workerDefinition({ manifest, file, root, spec, tools, lost, rereads }: WorkerDefinitionInit): PluginDefinition {
   /** What the start before this one has set up; what this one does not set again is not the plugin's any more. */
   let templates = new Set<string>();
   let previous: PluginThread | null = null;
@@ -30,7 +32,7 @@ export function workerDefinition({ manifest, file, spec, tools, lost, rereads }:
     const remembered = new Set<string>();
     // A thread that is in the middle of one long step of the engine ends only behind it. There is never a second one beside it.
     await previous?.ended;
-    const thread = new PluginThread({ file, spec, tools, lost, rereads, context: rememberTemplates(context, remembered) });
+    const thread = new PluginThread({ file, root, spec, tools, lost, rereads, context: rememberTemplates(context, remembered) });
     previous = thread;
     context.onDispose(() => thread.stop());
     context.onReload(() => thread.reload());

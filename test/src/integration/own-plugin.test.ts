@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -75,6 +76,28 @@ describe('a plugin outside of the repository', () => {
     assert.match(await client.readPacket(), /^40 0[34] 00 02 87(?: 00)?$/);
     client.send(publish({ topic: 'people/one/x', payload: 'hi', qos: 0, properties: '' }));
     await client.expect(publish({ topic: 'people/one/x', payload: 'hi', qos: 0, properties: '' }));
+    client.close();
+    assert.equal(await broker.stop(), 0);
+    broker = null;
+  });
+
+  it('is complete as the guide writes it by hand: its test passes, and its plugins.json serves', async () => {
+    const guide = 'docs/writing-a-plugin.md';
+    install(codeOf(guide, 'js', 'own-branch'));
+    symlinkSync(join(ROOT, 'test', 'kit'), join(folder, 'node_modules', '@portcullis', 'testing'));
+    writeFiles(folder, { 'index.test.js': codeOf(guide, 'js', "test('a client publishes to its own branch only'") });
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['--test'], { cwd: folder, encoding: 'utf8', env });
+    assert.equal(status, 0, stdout + stderr);
+    assert.match(stdout, /pass 1$/m);
+    broker = await BrokerProcess.start({ folder: join(folder, '..'), files: { 'plugins.json': codeOf(guide, 'json', '"./my-plugin"') } });
+    const client = await WireClient.connect(broker.port('local'));
+    client.send(connect5({ clientId: 'me' }));
+    assert.match(await client.readPacket(), /^20 [0-9a-f]{2} 00 00/);
+    client.send(publish({ topic: 'people/me/x', qos: 1, packetId: 1, properties: '' }));
+    assert.match(await client.readPacket(), /^40 0[234] 00 01(?: (?:00|10))*$/);
+    client.send(publish({ topic: 'people/you/x', qos: 1, packetId: 2, properties: '' }));
+    assert.match(await client.readPacket(), /^40 0[34] 00 02 87/);
     client.close();
     assert.equal(await broker.stop(), 0);
     broker = null;

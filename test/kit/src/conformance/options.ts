@@ -64,7 +64,7 @@ const OPTIONS = ['validCredentials', 'invalidCredentials', 'rights', 'secrets', 
  */
 export function checkedOptions(plugin: PluginDefinition, options: ConformanceOptions): ConformanceOptions {
   if (typeof plugin !== 'object' || plugin === null) throw new TypeError('the suite needs a plugin: what definePlugin has returned');
-  checkOptions(options, OPTIONS, ['plugin', 'plugins', 'clock', 'logLevel']);
+  checkOptions(options, OPTIONS);
   const { chain, rights } = options;
   if (rights === undefined || plugin.taps !== undefined || chain?.authorize !== undefined) return options;
   return { ...options, chain: { ...chain, authorize: ['plugin'] } };

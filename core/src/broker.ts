@@ -7,7 +7,7 @@ import { type Connection, type ConnectionRoom, Descriptors, Flusher, Scratch, St
 import { ERRORS, errorText, PortcullisError } from './errors.js';
 import { makeExplain } from './explain.js';
 import { Gate, type Message } from './gate/index.js';
-import { type Generation, type GenerationInput, standingsOf } from './generation.js';
+import { chainsOf, type Generation, type GenerationInput, standingsOf } from './generation.js';
 import { PluginHost, type StartProblem } from './hooks/index.js';
 import { Doorkeeper, type Listener, type ListenerOptions, type ListenerRoom, listenAll, RawDoor, type RawSockets } from './listeners/index.js';
 import type { Logger } from './log.js';
@@ -18,6 +18,7 @@ import { Roster } from './roster.js';
 import { Router } from './router/index.js';
 import { makeServices, type RunningParts } from './services.js';
 import { countDrop, type Session, SessionRegistry } from './session/index.js';
+import { SessionAdmin } from './session-admin.js';
 import { Stats } from './stats.js';
 import { Custody, MemoryRetainedStore, MemorySessionStore } from './store/index.js';
 import { Turns } from './turns.js';
@@ -58,6 +59,8 @@ export class Broker {
   #awaited: PluginHost | null = null;
   /** Plugins of the configuration before, which answer what they were asked. */
   #retiring: PluginHost | null = null;
+  /** For administrators. */
+  readonly sessions = new SessionAdmin(() => this.#parts?.room);
   /** How a question that nobody has put would end at this moment; null while it starts. */
   readonly explain = makeExplain(() => ({ parts: this.#parts, config: this.#generation?.config }));
 
@@ -312,7 +315,8 @@ export class Broker {
 
   #install(generation: Generation): void {
     this.#generation = generation;
-    this.#parts?.gate.stand(standingsOf(generation), generation.host.global, generation.config.sessions, generation.config.logAllowedEvery);
+    const { config, host } = generation;
+    this.#parts?.gate.stand(standingsOf(generation), host.global, config.sessions, config.logAllowedEvery, chainsOf(config));
   }
 
   /** A plugin that was down is there: what each client must be asked for is looked at anew. */
@@ -360,7 +364,7 @@ export class Broker {
     for (const options of generation.config.listeners) listeners.get(options.name)?.adopt(options);
     this.#since = this.#wheel.clock.wall();
     this.#install(generation);
-    this.#parts.rechecks.newGeneration(standingsOf(generation), new Map(generation.config.listeners.map(({ name, chain }) => [name, chain])));
+    this.#parts.rechecks.newGeneration(standingsOf(generation), chainsOf(generation.config));
     // Not awaited: `close` waits for connections that stay.
     for (const listener of gone) void listener.close();
     this.#retiring = old.host;

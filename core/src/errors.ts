@@ -60,7 +60,8 @@ export class PortcullisError extends Error {
  */
 export function errorText(thrown: unknown): string {
   try {
-    if (thrown instanceof Error) return thrown.message === '' ? thrown.name : String(thrown.message);
+    // Either may be anything: only types say that they are text.
+    if (thrown instanceof Error) return String(thrown.message === '' ? thrown.name : thrown.message);
     return `threw ${typeof thrown === 'string' ? JSON.stringify(thrown) : String(thrown)}`;
   } catch {
     return 'threw something that cannot be shown';

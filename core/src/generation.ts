@@ -27,3 +27,8 @@ export function standingsOf({ number, config, host, engine }: Generation): Map<s
   }
   return standings;
 }
+
+/** The name of the chain that each listener leads to, by the name of the listener. */
+export function chainsOf({ listeners }: PortcullisConfig): Map<string, string> {
+  return new Map(listeners.map(({ name, chain }) => [name, chain]));
+}

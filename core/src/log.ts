@@ -84,7 +84,7 @@ export class Logger {
         if (value !== undefined) line += ` ${clean(this.#secrets.hide(name))}=${show(value, this.#secrets)}`;
       }
     } catch (error) {
-      line += ` log=${show(error, this.#secrets)}`;
+      line += ` log=${show(errorText(error), this.#secrets)}`;
     }
     this.#sink(line);
   }

@@ -63,6 +63,7 @@ export function makeServices(options: ServicesOptions): HostServices {
       return true;
     },
     setTemplates: (plugin, change) => setTemplates(engine, plugin, change),
+    withdrawGrants: (plugin, templates) => engine.withdrawGrants(plugin, templates),
     invalidate(plugin, selector: PolicySelector, version) {
       const parts = options.parts();
       if (parts === null) return;

@@ -22,15 +22,21 @@ export async function loadForTest(
   env: Readonly<Record<string, string | undefined>>,
   definitions: ReadonlyMap<string, PluginDefinition>,
 ): Promise<GenerationInput> {
-  const everything = await loadEverything(configFile, env, async (use, baseFolder) => {
+  const everything = await loadEverything(configFile, env, async (use, baseFolder, isolation) => {
     const definition = definitions.get(use);
-    return definition === undefined ? loadPlugin(use, baseFolder) : inHand(definition, resolve(baseFolder, use));
+    return definition === undefined ? loadPlugin(use, baseFolder, isolation) : inHand(definition, resolve(baseFolder, use), isolation);
   });
   if ('problems' in everything) throw new PortcullisError(ERRORS.config, problemLines(configFile, everything.problems).join('\n'));
   return { config: everything.config, plugins: everything.plugins };
 }
 
-function inHand(definition: PluginDefinition, root: string): LoadedPlugin {
+function inHand(definition: PluginDefinition, root: string, isolation: string | undefined): LoadedPlugin {
+  if (isolation === 'worker') {
+    throw new PortcullisError(
+      ERRORS.pluginLoad,
+      'a definition runs where its test runs; give the folder of its package to have the plugin in a worker',
+    );
+  }
   const problems = definitionProblems(definition);
   if (problems.length > 0) throw new PortcullisError(ERRORS.pluginLoad, problems.join('; '));
   return Object.freeze({ definition: copyDefinition(definition), root, packageName: definition.name, version: '0.0.0' });

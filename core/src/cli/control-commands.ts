@@ -2,6 +2,7 @@ import type { Broker } from '../broker.js';
 import { type ControlCommand, type ControlProblem, refusal } from '../control/index.js';
 import { explainAnswer } from './explain-request.js';
 import type { Reloader } from './reloader.js';
+import { sessionsAnswer } from './session-request.js';
 import { statusAnswer } from './status-answer.js';
 
 /** What the commands of the control socket work on. */
@@ -21,6 +22,7 @@ const MAX_PROBLEMS = 100;
 export function controlCommands(controlled: () => ControlledBroker): ReadonlyMap<string, ControlCommand> {
   return new Map<string, ControlCommand>([
     ['explain', (request) => explainAnswer(controlled().broker, request)],
+    ['sessions', (request) => sessionsAnswer(controlled().broker.sessions, request)],
     ['status', () => statusAnswer(controlled()) ?? refusal('the broker is still starting')],
     [
       'reload',

@@ -6,6 +6,7 @@ export const HELP = `portcullis: an MQTT broker that falls shut
   portcullis reload  [-c FILE] [--json]         have the running broker read the configuration again, and say what became of it
   portcullis status  [-c FILE] [--json]         say how the running broker is
   portcullis explain --help                     say how the running broker would decide about a client, and why
+  portcullis session --help                     list the sessions of the running broker, or release one
   portcullis plugin new NAME                    make the package of a new plugin, in a folder of that name
 
   -c, --config FILE   the configuration file (default: plugins.json)

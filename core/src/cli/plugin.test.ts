@@ -95,6 +95,7 @@ describe('"portcullis plugin"', () => {
     [['new'], 'the new plugin needs a name'],
     [['new', 'a', 'b'], '"plugin new" takes one name, not also "b"'],
     [['new', 'a', '--packages='], '--packages needs a folder'],
+    [['new', 'a', '--oops'], "unknown option '--oops'"],
   ] as const) {
     test(`answers ${JSON.stringify(argv)} with one line`, async () => {
       assert.deepEqual(await command(...argv), { status: 2, printed: [], complaints: [`portcullis: ${complaint}${usage}`] });

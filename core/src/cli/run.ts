@@ -31,6 +31,7 @@ const SEE_HELP = 'see "portcullis --help"';
 export async function run(argv: readonly string[], terminal: Terminal, serve: (options: ServeOptions) => Promise<number>): Promise<number> {
   // With arguments of their own.
   if (argv[0] === 'explain') return reporting(terminal, async () => (await import('./explain.js')).explain(argv.slice(1), terminal));
+  if (argv[0] === 'session') return reporting(terminal, async () => (await import('./session.js')).session(argv.slice(1), terminal));
   if (argv[0] === 'plugin') return plugin(argv.slice(1), terminal);
   let command: CommandLine;
   try {
@@ -91,7 +92,7 @@ function readCommandLine(argv: readonly string[]): CommandLine {
   const [given = 'serve', extra] = positionals;
   const name = values.help === true ? 'help' : values.version === true ? 'version' : given;
   const takes = Object.hasOwn(COMMANDS, given) ? COMMANDS[given] : undefined;
-  if (given === 'explain') throw new Error('"explain" stands before its options');
+  if (given === 'explain' || given === 'session') throw new Error(`"${given}" stands before its options`);
   if (takes === undefined) throw new Error(`unknown command "${given.slice(0, 64)}"`);
   if (extra !== undefined) throw new Error(`"${given}" takes no argument "${extra.slice(0, 64)}"`);
   for (const option of ['quickstart', 'probe', 'socket', 'json'] as const) {

@@ -20,8 +20,6 @@ export const Phase = { NEW: 0, ADMITTING: 1, CHALLENGED: 2, OPEN: 3, CLOSED: 4 }
 /** Handles the packets in a buffer as far as they may be handled; returns how far it came. */
 export type PacketReader = (connection: Connection, buffer: Buffer) => number;
 
-const NOTHING_LEFT = Buffer.alloc(0);
-
 /** So many bytes of a packet that is not whole count as a sign of life. */
 const KEEP_ALIVE_BYTES = 1024;
 
@@ -56,7 +54,7 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
   authenticationMethod: string | null = null;
   reauthentication: object | null = null;
   reauthenticationStep = 0;
-  /** Whether the will is published when the connection ends; a DISCONNECT with success takes it away. */
+  /** Whether its end publishes the will: a DISCONNECT with success takes it away. */
   publishWill = true;
   /** Session expiry that a DISCONNECT asked for, or null. */
   newExpirySeconds: number | null = null;
@@ -111,7 +109,7 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
       // Only as much as the packet needs is put behind its beginning: what follows it is handled where it lies.
       const missing = Math.max(1, this.#needed - this.#unread.length);
       const part = missing < rest.length ? rest.subarray(0, missing) : rest;
-      rest = missing < rest.length ? rest.subarray(missing) : NOTHING_LEFT;
+      rest = rest.subarray(missing);
       this.#keep(part);
       if (this.#unread.length >= this.#needed) this.resume();
     }

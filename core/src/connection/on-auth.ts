@@ -22,6 +22,7 @@ export function onAuth(connection: Connection, packet: AuthPacket): void {
   if (packet.reasonCode === ReasonCode.ReAuthenticate) {
     connection.reauthentication = {};
     connection.reauthenticationStep = 0;
+    if (connection.leases !== null) connection.leases.judgedAgainBy = connection.client?.standing ?? null;
   } else if (packet.reasonCode !== ReasonCode.ContinueAuthentication || connection.reauthentication === null) {
     return connection.fail(ERRORS.protocol, 'AUTH that continues nothing');
   }
@@ -29,8 +30,9 @@ export function onAuth(connection: Connection, packet: AuthPacket): void {
 }
 
 function ask(connection: Connection, method: string, data: Buffer | null): void {
-  const { client, room, reauthentication } = connection;
+  const { client, room, reauthentication, leases } = connection;
   if (client === null || reauthentication === null) return;
+  const { chain, hooks } = leases?.judgedAgainBy ?? client.standing;
   connection.cancelChallenge();
   connection.reauthenticationStep += 1;
   const request = {
@@ -45,23 +47,23 @@ function ask(connection: Connection, method: string, data: Buffer | null): void 
     tls: client.tls,
   };
   let answered = false;
-  const deadlineAt = room.gate.now() + client.standing.chain.deadlineMs;
-  const pending = client.standing.hooks.askEnhanced(method, request, { deadlineAt }, (outcome) => {
+  const deadlineAt = room.gate.now() + chain.deadlineMs;
+  const pending = hooks.askEnhanced(method, request, { deadlineAt }, (outcome) => {
     answered = true;
-    take(connection, method, outcome);
+    take(connection, method, outcome, chain.deadlineMs);
     connection.release();
   });
   // The client's other packets wait: they would be judged by an identity that is in question.
   if (!answered) connection.hold(pending);
 }
 
-function take(connection: Connection, method: string, outcome: Outcome): void {
+function take(connection: Connection, method: string, outcome: Outcome, deadlineMs: number): void {
   const { client, room } = connection;
   if (client === null || connection.phase !== Phase.OPEN) return;
   switch (outcome.kind) {
     case 'continue':
       if (!send(connection, encodeAuth(ReasonCode.ContinueAuthentication, method, outcome.data))) return;
-      connection.awaitChallenge(client.standing.chain.deadlineMs);
+      connection.awaitChallenge(deadlineMs);
       return;
     case 'allow': {
       connection.reauthentication = null;

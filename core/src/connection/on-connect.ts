@@ -28,9 +28,13 @@ export function onConnect(connection: Connection, packet: ConnectPacket): void {
     userProperties: packet.userProperties,
     will: packet.will,
   };
-  const admission = room.gate.admit(connection.chain, request, (result) => admitted(connection, packet, result));
+  const admission = room.gate.admit(chainNow(connection), request, (result) => admitted(connection, packet, result));
   connection.admission = admission;
   admission?.start();
+}
+
+function chainNow({ room, transport, chain, stranger }: Connection): string {
+  return room.gate.chainNow(transport.info.listener, chain, stranger.deadlineAt - room.limits.connectTimeoutMs);
 }
 
 function admitted(connection: Connection, packet: ConnectPacket, result: AdmissionResult): void {
@@ -54,7 +58,7 @@ function admitted(connection: Connection, packet: ConnectPacket, result: Admissi
 function open(connection: Connection, packet: ConnectPacket, result: AdmissionResult & { readonly kind: 'accepted' }): void {
   const { room } = connection;
   const { client } = result;
-  const standing = room.gate.standing(connection.chain);
+  const standing = room.gate.standing(chainNow(connection));
   // A generation was switched while this CONNECT was on its way: the next one is asked by the rules that are in force now.
   if (standing === undefined || !standing.chain.authenticate.includes(client.authority)) {
     client.binding.release();

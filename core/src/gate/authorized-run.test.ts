@@ -32,6 +32,23 @@ test('A message is copied out of the bytes with its properties, and is the same 
   assert.equal(run.copy(0), first);
 });
 
+test('Messages may be copied in any order, and each once.', () => {
+  for (const order of [
+    [0, 1],
+    [1, 0],
+    [1, 1, 0, 1, 0],
+  ]) {
+    const run = twoMessages();
+    const copies = order.map((index) => run.copy(index));
+    assert.deepEqual(
+      copies.map(({ payload }) => payload.toString()),
+      order.map((index) => (index === 0 ? 'xyx' : 'zz')),
+    );
+    assert.equal(new Set(copies).size, 2);
+    for (const index of [0, 1]) assert.equal(run.copy(index), copies[order.indexOf(index)]);
+  }
+});
+
 test('What was copied does not change when the read buffer does, or when the draft is used again.', () => {
   const run = twoMessages();
   run.buffer = Buffer.from(BYTES);
@@ -57,6 +74,20 @@ test('One message of a run becomes a run of its own, which survives the draft.',
   const one = run.one(1);
   run.reset();
   assert.deepEqual([one.count, one.copy(0).payload.toString(), one.entry.topic, one.publisher], [1, 'zz', 'a/b', 'ann']);
+});
+
+test('A message on its own keeps the QoS, the origin and the publisher of its run.', () => {
+  for (const qos of [0, 1, 2] as const) {
+    const run = twoMessages();
+    const origin = {};
+    run.qos = qos;
+    run.origin = origin;
+    const one = run.one(0);
+    assert.deepEqual([one.qos, one.copy(0).qos, one.publisherClientId, one.publisher, one.first, one.last], [qos, qos, 'c1', 'ann', 0, 1]);
+    assert.equal(one.origin, origin);
+    assert.equal(one.entry, run.entry);
+    assert.equal(one.message, run.copy(0));
+  }
 });
 
 test('A run begins empty and whole.', () => {

@@ -164,7 +164,11 @@ export interface GateClientFields {
   readonly sources: readonly string[];
 }
 
+const INTERNAL = ['$SYS', '$CONTROL', '$share'];
+
 /** Topics that belong to brokers: nothing from the wire goes there, whatever the rules say. */
 export function isInternal(topic: string): boolean {
-  return topic.startsWith('$SYS/') || topic === '$SYS' || topic.startsWith('$CONTROL/') || topic === '$CONTROL' || topic.startsWith('$share/');
+  // Nearly all topics end here.
+  if (topic.charCodeAt(0) !== 0x24) return false;
+  return INTERNAL.some((name) => topic.startsWith(name) && (topic.length === name.length || topic[name.length] === '/'));
 }

@@ -114,6 +114,8 @@ describe('decisions in the log', () => {
     assert.equal(rig.lines.length, 3);
     rig.clock.advance(WINDOW_MS);
     assert.deepEqual(lines(rig).slice(3), ['warn  more was refused than is logged one by one (last 10 s) times=7']);
+    rig.clock.advance(3 * WINDOW_MS);
+    assert.equal(rig.lines.length, 4, 'what was summed up is not told again');
   });
 
   test('are bounded in what they tell apart', () => {
@@ -124,6 +126,33 @@ describe('decisions in the log', () => {
     assert.deepEqual(lines(rig).slice(2), ['warn  more was refused than is logged one by one (last 10 s) times=8']);
     refuse(rig, '10.0.0.9');
     assert.equal(rig.lines.length, 4);
+  });
+
+  test('are bounded in lines also where bursts go on: what finds no line is part of the one sum', () => {
+    rig = gateRig({ limits: { decisionLogLines: 3 } });
+    for (let i = 0; i < 3; i += 1) for (let n = 0; n <= i + 1; n += 1) refuse(rig, `10.0.0.${i}`);
+    assert.equal(rig.lines.length, 3);
+    rig.gate.decisions.takes('info', '10.0.0.9', 'of another kind');
+    rig.clock.advance(WINDOW_MS);
+    assert.deepEqual(lines(rig).slice(3), [
+      'info  client refused (last 10 s) address=10.0.0.0 times=1',
+      'info  client refused (last 10 s) address=10.0.0.1 times=2',
+      'info  client refused (last 10 s) address=10.0.0.2 times=3',
+      'warn  more was refused than is logged one by one (last 10 s) times=1',
+    ]);
+    // Three bursts stand from before, and two more begin, where there are lines for three in all.
+    rig = gateRig({ limits: { decisionLogLines: 3, decisionLogSources: 10 } });
+    for (const round of [0, 1]) {
+      for (let i = 0; i < 5; i += 1) {
+        refuse(rig, `10.0.${round}.${i}`);
+        refuse(rig, `10.0.${round}.${i}`);
+      }
+      rig.clock.advance(WINDOW_MS);
+    }
+    const sums = lines(rig).filter((line) => / times=/.test(line));
+    const counted = sums.map((line) => Number(/times=(\d+)/.exec(line)?.[1]));
+    const first = lines(rig).length - sums.length;
+    assert.equal(first + counted.reduce((sum, times) => sum + times, 0), 20, 'no refusal is lost, and none is told twice');
   });
 
   test('cannot be written into by what comes from the wire', () => {

@@ -47,6 +47,9 @@ export class Gate {
   readonly #publish: PublishGate;
   #standings: ReadonlyMap<string, Standing> = new Map();
   #global: GlobalHooks | null = null;
+  /** Chains by listener, and since when, in monotonic milliseconds. */
+  #chains: ReadonlyMap<string, string> = new Map();
+  #standsSince = 0;
   /** CONNECTs that are on their way. */
   readonly admissions = new Roster<Admission>();
   /** Grows when rights are invalidated: a CONNECT whose rights were loaded before then has to load them again. */
@@ -72,11 +75,22 @@ export class Gate {
     return this.wheel.clock.now();
   }
 
-  /** Puts a configuration generation in force, whole: what each chain stands for. Of so many allowed decisions one is logged, with 0 none. */
-  stand(standings: ReadonlyMap<string, Standing>, global: GlobalHooks, sessionRules: SessionRules, logAllowedEvery = 0): void {
+  /**
+   * Puts a configuration generation in force, whole: what each chain stands for, and which one each listener leads to. Of so many allowed decisions
+   * one is logged, with 0 none.
+   */
+  stand(
+    standings: ReadonlyMap<string, Standing>,
+    global: GlobalHooks,
+    sessionRules: SessionRules,
+    logAllowedEvery = 0,
+    chains: ReadonlyMap<string, string> = new Map(),
+  ): void {
     this.decisions.allowedEvery = logAllowedEvery;
     this.#standings = standings;
     this.#global = global;
+    this.#chains = chains;
+    this.#standsSince = this.now();
     this.sessionRules = sessionRules;
     this.tellsDeliveries = this.hears('messageDelivered');
     this.tellsPublishes = this.hears('messagePublished');
@@ -84,6 +98,15 @@ export class Gate {
 
   standing(chain: string): Standing | undefined {
     return this.#standings.get(chain);
+  }
+
+  /**
+   * The chain that judges a socket now. One that was accepted for `chain` before the last switch of generations goes by the chain that its listener
+   * leads to since: else sockets that are opened in time would come in by a door that has been shut. One that was accepted after it, by a listener
+   * of a generation that is not in force yet, goes by its own.
+   */
+  chainNow(listener: string, chain: string, acceptedAt: number): string {
+    return acceptedAt <= this.#standsSince ? (this.#chains.get(listener) ?? chain) : chain;
   }
 
   /** Takes a CONNECT through the gate of a chain. */

@@ -13,6 +13,8 @@ const RETRY_MS = 500;
  * connection when they are refused, or cannot be confirmed in time. Nothing is extended in silence.
  */
 export class LeaseKeeper {
+  /** What judges the re-authentication that the client is in the middle of, from its first step to its last; null when it is in none. */
+  judgedAgainBy: Standing | null = null;
   readonly #gate: Gate;
   readonly #client: GateClient;
   /** Ends the connection with a reason code of 5.0. */
@@ -67,6 +69,7 @@ export class LeaseKeeper {
 
   /** The identity was confirmed by another way: its lease begins anew. */
   identityConfirmed(): void {
+    this.judgedAgainBy = null;
     this.#identityStaleSince = null;
     this.#identityPending?.cancel();
     this.#identityPending = null;

@@ -50,10 +50,18 @@ export function mintChecked(question: object, intended: AnswerVerb, make: () => 
   try {
     answer = make();
   } catch (error) {
-    const detail = error instanceof Malformed ? error.message : `what it gave cannot be read: ${errorText(error)}`;
-    answer = { verb: 'malformed', intended, detail };
+    answer = { verb: 'malformed', intended, detail: isMalformed(error) ? error.message : `what it gave cannot be read: ${errorText(error)}` };
   }
   return mint(question, answer);
+}
+
+/** Behind a getter of what was given, a plugin may throw a Proxy that throws in turn. */
+function isMalformed(error: unknown): error is Malformed {
+  try {
+    return error instanceof Malformed;
+  } catch {
+    return false;
+  }
 }
 
 /** What a returned value says for this question; 'foreign' for a decision of another question, null for anything that is no decision. */

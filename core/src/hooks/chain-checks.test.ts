@@ -55,6 +55,13 @@ test('a list of taps or answers that is none, or names what is not there, is a p
     assert.match(problems.join('\n'), message);
     assert.equal(problems.length, 1);
   }
+  // What only reads like a name, once it is turned into text, is none.
+  const named = (name: string): unknown[] => [[name], { toString: () => name }, Object(name), null, undefined, true];
+  for (const wrong of named('authenticate')) assert.equal(definitionProblems({ ...good, taps: [wrong] }).length, 1, String(wrong));
+  for (const wrong of named('publish')) assert.equal(definitionProblems({ ...good, capabilities: [wrong] }).length, 1, String(wrong));
+  for (const wrong of named('allow')) assert.equal(definitionProblems({ ...good, decides: { authorize: [wrong] } }).length, 1, String(wrong));
+  for (const wrong of named('p')) assert.equal(definitionProblems({ ...good, name: wrong }).length, 1, String(wrong));
+  for (const wrong of named('^1.0.0')) assert.equal(definitionProblems({ ...good, sdk: wrong }).length, 1, String(wrong));
 });
 
 test('one plugin is asked by name only where its chain lists it', async () => {

@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { attribute } from './escape.js';
+import { Logger } from '../log.js';
+import { Stats } from '../stats.js';
+import { attribute, installEscapeHandlers } from './escape.js';
 
 const folder = await realpath(await mkdtemp(join(tmpdir(), 'pcl escape-')));
 after(() => rm(folder, { recursive: true }));
@@ -42,7 +44,23 @@ test('a message that quotes a path attributes nothing, and neither does what is 
       throw new Error('no');
     },
   });
+  const lying = { split: () => ['    at f (/app/plugins/a/index.js:1:1)'] };
+  for (const stack of [lying, null, 7, []]) {
+    assert.equal(attribute(Object.defineProperty(new Error('x'), 'stack', { value: stack }), PLUGINS), null);
+  }
   for (const thrown of [unreadable, null, undefined, '/app/plugins/a/index.js', 7]) assert.equal(attribute(thrown, PLUGINS), null);
+});
+
+test('the handlers of a process go when they are no longer wanted', () => {
+  const installed = () => (['uncaughtException', 'unhandledRejection'] as const).map((event) => process.listenerCount(event));
+  const before = installed();
+  const uninstall = installEscapeHandlers(new Logger(() => {}), new Stats(), () => []);
+  assert.deepEqual(
+    installed(),
+    before.map((count) => count + 1),
+  );
+  uninstall();
+  assert.deepEqual(installed(), before);
 });
 
 test('the process lives through what escapes from plugins and from the broker, and says whose it was', async () => {

@@ -67,6 +67,7 @@ export class FakeServices implements HostServices {
   recheck: HostServices['recheck'] = (...args) => this.#note('recheck', args, 1);
   release: HostServices['release'] = (...args) => this.#note('release', args, true);
   setTemplates: HostServices['setTemplates'] = (...args) => this.#note('setTemplates', args, undefined);
+  withdrawGrants: HostServices['withdrawGrants'] = (...args) => this.#note('withdrawGrants', args, undefined);
   invalidate: HostServices['invalidate'] = (...args) => this.#note('invalidate', args, undefined);
   removePlugin: HostServices['removePlugin'] = (...args) => this.#note('removePlugin', args, undefined);
   retainedGet: HostServices['retainedGet'] = (...args) => this.#note('retainedGet', args, undefined);

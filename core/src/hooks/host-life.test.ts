@@ -80,6 +80,29 @@ test('what is refused because a plugin was stopped is logged as that, and as not
   assert.deepEqual(details, ['the plugin is not ready: down', 'the plugin was stopped']);
 });
 
+test('an answer that comes after the plugin was stopped is late: counted, and the question stays a fault', async () => {
+  let answer: () => void = () => {};
+  const p = plugin('p', (hooks) =>
+    hooks.authorize.tap(
+      (_request, decide) =>
+        new Promise<Decision>((resolve) => {
+          answer = () => resolve(decide.allow());
+        }),
+    ),
+  );
+  const { host, options, stats } = await preparedRig([p], [chain({ authorize: ['p'] })]);
+  const ended: Outcome[] = [];
+  host.chain('default').ask('authorize', IDENTIFIED, options(), (outcome) => ended.push(outcome));
+  await host.dispose();
+  answer();
+  await turn();
+  assert.deepEqual(
+    ended.map(({ kind }) => kind),
+    ['fault'],
+  );
+  assert.deepEqual([stats.lateAnswers, stats.secondAnswers, stats.ofPlugin('p').lateAnswers], [1, 0, 1]);
+});
+
 test('a plugin that is ready does not stand in for one that is down and may own the method', async () => {
   const deny = (_request: object, decide: { deny(reason: 'banned'): Decision }) => decide.deny('banned');
   const ready = plugin('ready', (hooks) => hooks.authenticateEnhanced.tap('OTHER', deny));

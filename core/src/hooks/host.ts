@@ -192,7 +192,8 @@ export class PluginHost {
     const adopt = (life: PluginLife) => this.#adopt(life);
     if (workerFile === undefined) return new PluginLife({ spec, definition: manifest, root, baseFolder, services, tools }, adopt);
     const heard = { lost: (cause: string) => life.lost(cause), rereads: (some: boolean) => life.toldRereads(some) };
-    const definition = workerDefinition({ manifest, file: workerFile, root, spec, tools, ...heard });
+    const withdraw = (templates: readonly string[]) => services.withdrawGrants(spec.name, templates);
+    const definition = workerDefinition({ manifest, file: workerFile, root, spec, tools, withdraw, ...heard });
     const life = new PluginLife({ spec, definition, root, baseFolder, services, tools }, adopt);
     return life;
   }

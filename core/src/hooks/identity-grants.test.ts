@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkBytes, checkIdentityGrant, checkPatch, checkPolicy, checkReason, checkRules, Malformed } from './grants.js';
+import { checkBytes, checkIdentityGrant, checkPatch, checkPolicy, checkReason, checkRules, checkTenant, Malformed } from './grants.js';
 
 const RULE = { effect: 'allow', actions: ['publish'], pattern: 'a', from: 'x' };
 
@@ -115,4 +115,53 @@ test('a patch holds data, so many levels deep, and only fields that may be patch
   const { a: copied } = checkPatch({ a: bytes }, ['a']) as { readonly a: Uint8Array };
   assert.notEqual(copied, bytes);
   assert.deepEqual([...copied], [1, 2]);
+});
+
+test('whatever is malformed is named: which field, and what it should have been', () => {
+  const identity = (given: unknown) => () => checkIdentityGrant({ identity: given });
+  const policy = (given: object) => () => checkPolicy({ version: 1, ...given });
+  const rule = (given: object) => policy({ rules: [{ ...RULE, ...given }] });
+  const cases: [() => unknown, RegExp][] = [
+    [() => checkReason(0x7f), /^denied with 127, which is no reason code from 0x80 to 0xFF$/],
+    [() => checkReason(1000), /^denied with 1000, which is no reason code/],
+    [() => checkReason('nice'), /^denied with a reason that is neither a deny word nor a number$/],
+    [() => checkBytes('bytes', 'it'), /^it is not a Uint8Array$/],
+    [() => checkBytes([1], 'it'), /^it is not a Uint8Array$/],
+    [() => checkBytes(new Uint8Array(65_536), 'it'), /^it is longer than 65,535 bytes$/],
+    [() => checkIdentityGrant('ann'), /^allow without an identity: its argument is not an object$/],
+    [identity([]), /^allow without an identity: "identity" is not an object$/],
+    [identity({ anonymous: true, username: 'ann' }), /^an identity is both anonymous and named$/],
+    [identity({ anonymous: 'yes', username: 'ann' }), /^"anonymous" of an identity is neither true nor false$/],
+    [identity({ username: '' }), /^the username of an identity is not 1 to 65,535 bytes/],
+    [identity({ username: 'ann', groups: 'g' }), /^groups are not an array$/],
+    [identity({ username: 'ann', groups: [7] }), /^groups are not all strings$/],
+    [identity({ username: 'ann', attributes: [] }), /^"attributes" of an identity is not an object$/],
+    [identity({ username: 'ann', attributes: { a: null } }), /^an attribute of an identity is not a string, a finite number or a boolean$/],
+    [identity({ username: 'ann', attributes: attributes(10_001) }), /^an identity has too many attributes$/],
+    [() => checkTenant({ name: '9' }), /^the name of a tenant is not a letter/],
+    [() => checkTenant({ name: 7 }), /^the name of a tenant is not a letter/],
+    [() => checkTenant(null), /^the tenant is not an object$/],
+    [policy({ version: true }), /^the version of a policy is neither a string nor a finite number$/],
+    [policy({ leaseSeconds: 0 }), /^leaseSeconds is not a positive finite number$/],
+    [policy({ templates: 't' }), /^templates are not an array$/],
+    [policy({ rules: {} }), /^rules are not an array$/],
+    [policy({ rules: [7] }), /^a rule is not an object$/],
+    [rule({ effect: 'Allow' }), /^the effect of a rule is neither "allow" nor "deny"$/],
+    [rule({ actions: [] }), /^a rule has no actions$/],
+    [rule({ actions: ['write'] }), /^a rule has an action other than/],
+    [rule({ pattern: null }), /^a rule has no pattern$/],
+    [rule({ retain: 1 }), /^"retain" of a rule is not a boolean$/],
+    [rule({ maxQos: 3 }), /^a maximum QoS is not 0, 1 or 2$/],
+    [() => checkPatch([], ['a']), /^the patch is not an object$/],
+    [() => checkPatch({ ['x'.repeat(100)]: 1 }, ['a']), /^a patch has the field "x{40}", which cannot be patched$/],
+    [() => checkPatch({ a: Symbol('a') }, ['a']), /^a patch holds something that is not data$/],
+  ];
+  for (const [check, message] of cases) {
+    assert.throws(check, (error) => {
+      assert.ok(error instanceof Malformed);
+      assert.match(error.message, message);
+      return true;
+    });
+  }
+  assert.deepEqual(checkTenant({ name: 'Acme.eu_1-x' }), { name: 'Acme.eu_1-x' });
 });

@@ -9,7 +9,7 @@ const NO_MODULE = /^(?:module|exports|require) is not defined in ES module scope
 export async function importText(error: unknown, file: string, root: string): Promise<string> {
   const [text = ''] = errorText(error).split('\n', 1);
   const hint = NO_MODULE.test(text) ? '; the package is "type": "module": write "export default", or call the file index.cjs' : '';
-  const at = placeOf(error, root)?.at ?? (error instanceof SyntaxError ? await unparsedAt(file, root) : null);
+  const at = placeOf(error, root)?.at ?? (isSyntaxError(error) ? await unparsedAt(file, root) : null);
   return `importing ${file} failed: ${text}${hint}${at === null ? '' : ` (at ${at})`}`;
 }
 
@@ -22,4 +22,12 @@ function unparsedAt(file: string, root: string): Promise<string | null> {
       resolve(found === null ? null : `${found}:${line}`);
     });
   });
+}
+
+function isSyntaxError(error: unknown): boolean {
+  try {
+    return error instanceof SyntaxError;
+  } catch {
+    return false;
+  }
 }

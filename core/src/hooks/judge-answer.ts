@@ -83,11 +83,15 @@ function toOutcome(answer: Exclude<Answer, { verb: 'malformed' }>, plugin: strin
   }
 }
 
-/** What a throw or a rejection at a hook amounts to: always a failure. */
+/** What a throw or a rejection at a hook amounts to: always a failure. Never throws itself: what was thrown may be a Proxy, whose traps are the plugin's. */
 export function judgeError(error: unknown, hook: HookName): Failure {
-  if (error instanceof AskedFailure) return { kind: error.kind, detail: error.message, error };
-  if (error instanceof HashQueueFull) return { kind: 'overload', detail: error.message };
   const detail = errorText(error);
+  try {
+    if (error instanceof AskedFailure) return { kind: error.kind, detail: error.message, error };
+    if (error instanceof HashQueueFull) return { kind: 'overload', detail: error.message };
+  } catch {
+    return { kind: 'threw', detail };
+  }
   const hint = NO_VERB.test(detail) ? `; ${hook} may answer ${verbNames(hook).join(', ')}` : '';
   return { kind: isBackendUnavailable(error) ? 'unavailable' : 'threw', detail: `${detail}${hint}`, error };
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { BackendUnavailable } from '@portcullis/sdk';
 import { plugin, preparedRig, turn } from './hooks.test.support.js';
 
 const SESSION = { clientId: 'c', tenant: null, owner: 'u' };
@@ -73,4 +74,27 @@ test('the last news are delivered before a plugin stops, and none after', async 
   host.global.tell('brokerStopping', { listeners: [] });
   await turn();
   assert.deepEqual(seen, ['stopping', 'stopped']);
+});
+
+test('news reach nobody who does not listen to them, or is not there yet', async () => {
+  const seen: string[] = [];
+  let starts = 0;
+  const listening = plugin('listening', (hooks) => hooks.sessionOpened.tap(({ clientId }) => void seen.push(`listening ${clientId}`)));
+  const otherwise = plugin('otherwise', (hooks) => hooks.sessionExpired.tap(() => void seen.push('otherwise')));
+  const silent = plugin('silent', () => {});
+  const down = plugin('down', (hooks) => {
+    starts += 1;
+    hooks.sessionOpened.tap(({ clientId }) => void seen.push(`down ${clientId}`));
+    if (starts === 1) throw new BackendUnavailable('down');
+  });
+  const { host, clock, stats } = await preparedRig([silent, down, otherwise, listening], []);
+  host.global.tell('sessionOpened', SESSION);
+  await turn();
+  assert.deepEqual(seen, ['listening c']);
+  clock.advance(1100);
+  await turn();
+  host.global.tell('sessionOpened', { ...SESSION, clientId: 'd' });
+  await turn();
+  assert.deepEqual(seen.sort(), ['down d', 'listening c', 'listening d']);
+  assert.deepEqual([stats.escapedErrors, stats.invariantsBroken, stats.newsDropped], [0, 0, 0]);
 });

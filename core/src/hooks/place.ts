@@ -64,7 +64,12 @@ const MEANT: readonly unknown[] = Object.values(PLUGIN_ERRORS).map(({ code }) =>
 /** Why a plugin could not start, with the place in its code; what it says on purpose stays as it is. */
 export function startText(error: unknown, root: string): string {
   const text = errorText(error);
-  return MEANT.includes((error as { readonly code?: unknown } | null)?.code) ? text : withPlace(text, error, root);
+  try {
+    if (MEANT.includes((error as { readonly code?: unknown } | null)?.code)) return text;
+  } catch {
+    // What cannot be looked at has said nothing on purpose.
+  }
+  return withPlace(text, error, root);
 }
 
 /** The message comes first in a stack, and may look like frames. */

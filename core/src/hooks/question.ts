@@ -55,9 +55,11 @@ export class Question implements Pending {
   #dueAt = Number.POSITIVE_INFINITY;
   /** Whether what the handler returned has settled; a second time is counted. */
   #settled = false;
-  #timedOut = false;
+  /** Whether an answer would come too late: its time is over, or the plugin has been stopped. */
+  #isLate = false;
   #abandoned = false;
   #controller: AbortController | null = null;
+  #whenAbandoned: (() => void) | null = null;
   #credentials: Credentials | null = null;
 
   constructor(init: QuestionInit, owner: QuestionOwner, tools: HostTools) {
@@ -118,7 +120,10 @@ export class Question implements Pending {
   /** Ends the question as a fault without (or without further) asking. */
   refuse(kind: FaultKind, detail: string): void {
     if (this.#state === 'over') return;
-    this.#failed({ kind, detail }, kind === 'stopped');
+    const gaveUp = kind === 'stopped';
+    // An answer may still come from a plugin that has been stopped, and then it is late.
+    if (gaveUp) this.#isLate = true;
+    this.#failed({ kind, detail }, gaveUp);
   }
 
   cancel(): void {
@@ -134,6 +139,11 @@ export class Question implements Pending {
     return this.#controller.signal;
   }
 
+  /** The news of the signal, for whoever would make one for nothing else. */
+  whenAbandoned(callback: () => void): void {
+    this.#whenAbandoned = callback;
+  }
+
   /** False when this settlement does not count: a second one, or one that comes too late. */
   #firstSettlement(): boolean {
     if (this.#settled) {
@@ -143,7 +153,7 @@ export class Question implements Pending {
     this.#settled = true;
     // The event loop may have stalled past the deadline with the timer not yet run.
     if (this.#state === 'asked' && this.#tools.wheel.clock.now() >= this.#dueAt) this.#expired();
-    if (this.#timedOut) this.#tools.faults.ignored(this.#init.plugin.name, 'lateAnswers');
+    if (this.#isLate) this.#tools.faults.ignored(this.#init.plugin.name, 'lateAnswers');
     return this.#state === 'asked';
   }
 
@@ -176,7 +186,7 @@ export class Question implements Pending {
       this.refuse('overload', 'no slot became free before the deadline of the chain');
       return;
     }
-    this.#timedOut = true;
+    this.#isLate = true;
     if (options.deadlineAt < this.#timeoutAt) this.#failed({ kind: 'overload', detail: 'the deadline of the chain came before the answer' }, true);
     else this.#failed({ kind: 'timeout', detail: `no answer within ${plugin.timeoutMs} ms` }, true);
   }
@@ -195,6 +205,7 @@ export class Question implements Pending {
     if (!abort) return;
     this.#abandoned = true;
     this.#controller?.abort();
+    this.#whenAbandoned?.();
   }
 
   /** A driver's error may quote what it was given: the password, or what an authentication method takes for one. */
@@ -229,15 +240,30 @@ function partsOf(data: Uint8Array): readonly Uint8Array[] {
   return [data, ...parts.map((part) => Buffer.from(part, 'latin1'))];
 }
 
+/** What a view knows of its question. In the thread of a plugin nobody but the plugin listens. */
+interface Abandonable {
+  signal(): AbortSignal;
+  whenAbandoned?(callback: () => void): void;
+}
+
+/** Calls back when the question of this view is given up, without making its signal: that costs more than all the rest of the question. */
+export function whenAbandoned(view: object, callback: () => void): void {
+  RequestView.questionOf(view).whenAbandoned?.(callback);
+}
+
 /**
  * A request as its plugin sees it. The signal is made when it is first looked at: most handlers never do, and it costs more than the rest of
  * the question; as a getter of the class, because one of the object would cost almost as much.
  */
 export class RequestView {
-  readonly #question: { signal(): AbortSignal };
+  readonly #question: Abandonable;
 
-  constructor(question: { signal(): AbortSignal }) {
+  constructor(question: Abandonable) {
     this.#question = question;
+  }
+
+  static questionOf(view: object): Abandonable {
+    return (view as RequestView).#question;
   }
 
   get signal(): AbortSignal {

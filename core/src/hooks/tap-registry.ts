@@ -89,10 +89,12 @@ export class TapRegistry {
 
 /**
  * What a plugin counts as tapping while nobody knows, because its start has failed so far: everything that can refuse or change a CONNECT or a
- * message, less what its manifest rules out. Sockets are not refused for it: the CONNECT gets an answer.
+ * message, less what its manifest rules out. Sockets are refused for it only if its manifest says that it judges them: whoever may tap anything is
+ * asked at the CONNECT, too, which then gets an answer.
  */
 export function assumedTaps(hook: HookName, { decides, taps }: PluginDefinition): boolean {
-  if (HOOKS[hook].role === 'observer' || hook === 'acceptConnection' || hook === 'upgradeWebSocket') return false;
+  if (HOOKS[hook].role === 'observer') return false;
+  if (hook === 'acceptConnection' || hook === 'upgradeWebSocket') return taps?.includes(hook) === true;
   if (isAuthorityHook(hook) && decides?.[hook] === undefined) return false;
   return taps === undefined || taps.includes(hook);
 }

@@ -50,6 +50,15 @@ export class CompiledRules {
     return new CompiledRules(allow.finish(), deny.finish(), entries.slice());
   }
 
+  /** The rules that deny, alone. */
+  denials(): CompiledRules {
+    return new CompiledRules(
+      null,
+      this.deny,
+      this.entries.filter(({ effect }) => effect === 'deny'),
+    );
+  }
+
   get size(): number {
     return this.entries.length;
   }

@@ -186,3 +186,29 @@ test('a released binding grants nothing, under a version that no answer was reme
   engine.setTemplate('p', 'one', rules('+b'));
   assert.equal(mayPublish(bindTo(engine, 'one'), 'b'), true);
 });
+
+test('a template whose grants are withdrawn goes on denying to those who are bound to it, and binds nobody else until it is set again', () => {
+  const engine = new PolicyEngine();
+  engine.setTemplate('p', 'mixed', rules('+a', '-b'));
+  engine.setTemplate('p', 'grants', rules('+b', '+c'));
+  engine.setTemplate('p', 'spared', rules('+d'));
+  const client = bindTo(engine, 'mixed', 'grants', 'spared');
+  const seen = watched(engine);
+  const may = (): boolean[] => ['a', 'b', 'c', 'd'].map((topic) => mayPublish(client, topic));
+  assert.deepEqual(may(), [true, false, true, true]);
+  engine.withdrawGrants('p', ['mixed', 'grants', 'unknown']);
+  assert.deepEqual(may(), [false, false, false, true]);
+  assert.equal(client.check('publish', 'b', 0, false, -1), Answer.DENY);
+  assert.deepEqual(seen, ['p: grants mixed']);
+  for (const name of ['mixed', 'grants']) {
+    assert.equal(engine.hasTemplate('p', name), false);
+    assert.throws(() => bindTo(engine, name), PolicyError);
+  }
+  // What is set is a template again, even if it is no other than what was left of it.
+  engine.setTemplate('p', 'mixed', rules('-b'));
+  assert.equal(engine.hasTemplate('p', 'mixed'), true);
+  engine.setTemplate('p', 'grants', rules('+b'));
+  assert.deepEqual(may(), [false, false, false, true]);
+  engine.removeTemplate('p', 'mixed');
+  assert.deepEqual(may(), [false, true, false, true]);
+});

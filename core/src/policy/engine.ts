@@ -29,6 +29,8 @@ export class PolicyEngine implements SlotOwner {
   readonly #plugins = new Map<string, Map<string, RuleSlot>>();
   readonly #layouts = new Map<string, Layout>();
   #lastLayout: Layout | null = null;
+  /** Templates of which only the denials are left. */
+  readonly #withdrawn = new Set<RuleSlot>();
 
   /** Grows with every change of any template. */
   get version(): number {
@@ -36,7 +38,7 @@ export class PolicyEngine implements SlotOwner {
   }
 
   hasTemplate(plugin: string, name: string): boolean {
-    return this.#slot(plugin, name)?.rules != null;
+    return this.#isThere(this.#slot(plugin, name));
   }
 
   /** Defines or replaces a template. Throws `PolicyError`, and changes nothing, when a rule does not compile. */
@@ -63,6 +65,23 @@ export class PolicyEngine implements SlotOwner {
     this.#apply(plugin, changes);
   }
 
+  /**
+   * Takes back what these templates grant. To those that are bound to them, what they deny stays denied until they are set again or removed; until
+   * then nobody else is bound to them.
+   */
+  withdrawGrants(plugin: string, names: readonly string[]): void {
+    const changes = new Map<string, CompiledRules | null>();
+    for (const name of names) {
+      const denials = this.#slot(plugin, name)?.rules?.denials();
+      if (denials !== undefined) changes.set(name, denials.size === 0 ? null : denials);
+    }
+    this.#apply(plugin, changes);
+    for (const name of changes.keys()) {
+      const slot = this.#slot(plugin, name);
+      if (slot !== undefined && slot.rules !== null) this.#withdrawn.add(slot);
+    }
+  }
+
   removePlugin(plugin: string): void {
     this.replaceTemplates(plugin, new Map());
   }
@@ -78,7 +97,7 @@ export class PolicyEngine implements SlotOwner {
       const own = this.#plugins.get(plugin);
       for (const name of templates) {
         const slot = own?.get(name);
-        if (slot === undefined || slot.rules === null) throw new PolicyError(`${plugin} has no template ${JSON.stringify(name)}`);
+        if (slot === undefined || !this.#isThere(slot)) throw new PolicyError(`${plugin} has no template ${JSON.stringify(name)}`);
         slots[at++] = slot;
       }
       if (rules !== null) slots[at++] = new RuleSlot(plugin, null, rules, 0);
@@ -103,6 +122,7 @@ export class PolicyEngine implements SlotOwner {
     const changed = new Set<string>();
     for (const [name, rules] of changes) {
       const slot = this.#slot(plugin, name);
+      if (slot !== undefined) this.#withdrawn.delete(slot);
       const before = slot?.rules ?? null;
       if (before === rules) continue;
       // A file that was only moved about must not make everyone's rights be looked at again; what `explain` says follows nevertheless.
@@ -132,6 +152,10 @@ export class PolicyEngine implements SlotOwner {
     const slots = this.#plugins.get(slot.plugin);
     slots?.delete(slot.template);
     if (slots?.size === 0) this.#plugins.delete(slot.plugin);
+  }
+
+  #isThere(slot: RuleSlot | undefined): boolean {
+    return slot !== undefined && slot.rules !== null && !this.#withdrawn.has(slot);
   }
 
   #slot(plugin: string, name: string): RuleSlot | undefined {

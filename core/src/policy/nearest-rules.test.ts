@@ -28,6 +28,10 @@ test('a rule says which level differs, and what a variable stands for', () => {
   assert.deepEqual(compared('+site/b/temp').why, ['level 2 is "b", not "a"']);
   assert.deepEqual(compared('+site/%u/temp', {}, { username: 'bob' }).why, ['level 2 is %u, here "bob", not "a"']);
   assert.deepEqual(compared('+site/x-%{attr.zone}/temp').why, ['level 2 is %{attr.zone}, which has no value here']);
+  for (const name of ['%u', '%c', '%{tenant}', '%{cn}', '%{attr.zone}']) {
+    const values = { username: 'x', clientId: 'x', tenant: 'x', commonName: 'x', attributes: { zone: 'x' } };
+    assert.deepEqual(compared(`+site/${name}/temp`, {}, values).why, [`level 2 is ${name}, here "x", not "a"`]);
+  }
   assert.deepEqual(compared('+site/%c/temp', {}, { clientId: 'a/b' }).why, [
     'level 2 is %c, whose value "a/b" is no single level and so matches nothing',
   ]);
@@ -41,6 +45,26 @@ test('a rule says that its levels are too few or too many, and counts them all',
   assert.deepEqual(compared('+site'), { matches: false, distance: 2, why: ['has 1 level, the topic 3'] });
   assert.deepEqual(compared('+site/a/temp/now/#'), { matches: false, distance: 1, why: ['has at least 4 levels, the topic 3'] });
   assert.deepEqual(compared('+site/a', { action: 'subscribe', topic: 'site/a/b/#' }).why, ['has 2 levels, the filter at least 3']);
+});
+
+test('a rule that a filter would meet in the empty topic only says so, unless there is more that parts them', () => {
+  for (const [text, filter] of [
+    ['+/#', '+'],
+    ['++', '/#'],
+  ] as const) {
+    const asked = { action: 'subscribe', topic: filter } as const;
+    assert.deepEqual(compared(text, asked), { matches: false, distance: 1, why: ['would meet the filter in the empty topic only'] });
+    const others = compared(text, asked, {}, { actions: ['publish'] });
+    assert.deepEqual(others, { matches: false, distance: 1, why: ['is for publish, not subscribe'] });
+  }
+  for (const [text, filter] of [
+    ['++/#', '+'],
+    ['+/+', '/#'],
+    ['+a/#', '+'],
+    ['++', '#'],
+  ] as const) {
+    assert.equal(compared(text, { action: 'subscribe', topic: filter }).matches, true, `${text} ${filter}`);
+  }
 });
 
 test('a rule for another action says for which it is', () => {
@@ -66,11 +90,12 @@ const pattern = fc
   .map(([levels, open]) => [...levels, ...(open ? ['#'] : [])].join('/'))
   .filter((text) => text !== '');
 const value = fc.constantFrom('a', 'b', '$a', 'a/b', '', '+');
+const valueOrNone = fc.constantFrom('a', 'b', '$a', 'a/b', '', '+', null);
 const asked = fc.array(fc.constantFrom('a', 'b', '', '$a', 'x-a', '+'), { minLength: 1, maxLength: 4 });
 
 test('what a rule says of itself is what the engine answers for it, for topics and filters', () => {
   fc.assert(
-    fc.property(pattern, fc.boolean(), asked, fc.boolean(), value, value, (text, denies, levels, open, username, clientId) => {
+    fc.property(pattern, fc.boolean(), asked, fc.boolean(), valueOrNone, value, (text, denies, levels, open, username, clientId) => {
       const variables = { username, clientId, attributes: { k: 'b' } };
       const binding = bound([rule((denies ? '-' : '+') + text)], variables);
       const [listed] = [...binding.listed()];

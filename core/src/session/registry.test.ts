@@ -82,6 +82,96 @@ test('With "shared" ownership anybody takes the session over, and each principal
   opened(rig, rig.client(['+#'], { ...DURABLE, id: 'z' }, 'bob'));
 });
 
+test('With "shared" ownership nobody takes over more sessions than a user may have, and who has the session is not disturbed by the attempt.', () => {
+  const rig = sessionRig({ sessionRules: { clientIdOwnership: 'shared', perPrincipal: 1 } });
+  const ann = opened(rig, rig.client(['+#'], { ...DURABLE, id: 'x' }, 'ann'));
+  opened(rig, rig.client(['+#'], { ...DURABLE, id: 'y' }, 'bob'));
+  for (const cleanStart of [false, true]) {
+    const refused = open(rig, rig.client(['+#'], { ...DURABLE, id: 'x' }, 'bob'), { cleanStart }).result;
+    assert.deepEqual(refused, { kind: 'refused', reasonCode: 0x97 });
+  }
+  assert.deepEqual([ann.outlet.ended, ann.session.connected, rig.stats.refusedSessions], [[], true, 2]);
+});
+
+test('An owner replaces a session of its own also when it has more than it may by now, and loses none for it.', () => {
+  const rig = sessionRig({ sessionRules: { perPrincipal: 2 } });
+  for (const id of ['a', 'b']) opened(rig, rig.client(['+#'], { ...DURABLE, id }));
+  rig.gate.stand(new Map(), rig.standing.global, { ...rig.gate.sessionRules, perPrincipal: 1 });
+  opened(rig, rig.client(['+#'], { ...DURABLE, id: 'a' }), { cleanStart: true });
+  assert.deepEqual([open(rig, rig.client(['+#'], { ...DURABLE, id: 'c' })).result.kind, rig.registry.size], ['refused', 2]);
+});
+
+test('A session that an anonymous client left while identifiers were shared is not given to the next one when they are no longer.', () => {
+  const rig = sessionRig({ sessionRules: { clientIdOwnership: 'shared' } });
+  const before = opened(rig, rig.client(['+#'], DURABLE, null));
+  before.session.subscribe('a', OPTIONS);
+  rig.registry.closed(before.session, before.outlet, true, null);
+  rig.gate.stand(new Map(), rig.standing.global, { ...rig.gate.sessionRules, clientIdOwnership: 'principal' });
+  const next = opened(rig, rig.client(['+#'], {}, null));
+  assert.deepEqual([next.present, next.session.subscriptions.size, rig.registry.size], [false, 0, 1]);
+});
+
+test('What is left of a session is told while its client is there, when it has gone, and never for one without an end.', () => {
+  const rig = sessionRig();
+  const { session, outlet } = opened(rig, rig.client(['+#'], DURABLE));
+  rig.clock.advance(5000);
+  assert.equal(rig.registry.secondsLeft(session), 100);
+  rig.registry.closed(session, outlet, true, null);
+  rig.clock.advance(5000);
+  assert.equal(rig.registry.secondsLeft(session), 95);
+  const ever = opened(rig, rig.client(['+#'], { id: 'ever', sessionExpirySeconds: 0xffffffff }));
+  assert.equal(rig.registry.secondsLeft(ever.session), null);
+});
+
+/** Who comes, under which identifier, and whether the connection then stays. */
+const visits = fc.array(
+  fc.record({
+    id: fc.constantFrom('a', 'b', 'c'),
+    username: fc.constantFrom('ann', 'bob', '', '#', 'constructor', '__proto__', null),
+    cleanStart: fc.boolean(),
+    durable: fc.boolean(),
+    leaves: fc.boolean(),
+  }),
+  { maxLength: 40 },
+);
+
+test("Whatever order clients come and go in, an identifier is one principal's as long as its session lasts, and counts are those of a naive book.", () => {
+  fc.assert(
+    fc.property(visits, fc.integer({ min: 1, max: 3 }), (list, perPrincipal) => {
+      const rig = sessionRig({ sessionRules: { perPrincipal } });
+      const book = new Map<string, { username: string | null; durable: boolean; outlet: FakeOutlet; connected: boolean }>();
+      for (const { id, username, cleanStart, durable, leaves } of list) {
+        const before = book.get(id);
+        const of = [...book].filter(([, entry]) => entry.username === username && username !== null).length;
+        // As the gate has it: a session without a principal does not last.
+        const lasts = durable && username !== null;
+        const { outlet, result } = open(rig, rig.client(['+#'], { id, sessionExpirySeconds: lasts ? 100 : 0 }, username), { cleanStart });
+        const mayHave = before === undefined ? username === null || of < perPrincipal : before.username === username;
+        assert.equal(result.kind, mayHave ? 'opened' : 'refused');
+        if (result.kind === 'refused') {
+          assert.equal(result.reasonCode, before === undefined ? 0x97 : 0x85);
+          assert.deepEqual(before?.outlet.ended ?? [], []);
+          continue;
+        }
+        assert.deepEqual(before?.outlet.ended ?? [], before?.connected === true ? [0x8e] : []);
+        const kept = before?.durable === true && !cleanStart;
+        assert.equal(result.present, kept);
+        book.set(id, { username, durable: lasts, outlet, connected: true });
+        if (!leaves) continue;
+        rig.registry.closed(result.session, outlet, true, null);
+        if (lasts) book.set(id, { username, durable: true, outlet: new FakeOutlet(), connected: false });
+        else book.delete(id);
+      }
+      assert.equal(rig.registry.size, book.size);
+      assert.deepEqual(
+        [...rig.registry.sessions()].map(({ clientId, client }) => [clientId, client.username]).sort(),
+        [...book].map(([id, { username }]) => [id, username]).sort(),
+      );
+    }),
+    { numRuns: 500 },
+  );
+});
+
 test('The same identifier in another tenant is another session.', () => {
   const rig = sessionRig();
   const none = rig.client(['+#'], DURABLE);

@@ -87,10 +87,9 @@ export class SessionRegistry {
     if (held !== undefined) {
       this.#takeOver(held);
       const kept = this.#held.get(key);
-      if (kept !== undefined && !cleanStart) return this.#resume(kept, client, outlet, will);
+      if (kept !== undefined && !cleanStart && this.#mayResume(client)) return this.#resume(kept, client, outlet, will);
       // [MQTT-3.1.2-4] Clean Start throws the old session away.
       if (kept !== undefined) this.end(kept.session);
-      if (this.#isFull(this.#ownerOf(client))) return this.#refuse('sessions');
     }
     return this.#create(key, client, outlet, will);
   }
@@ -98,17 +97,21 @@ export class SessionRegistry {
   /** Why an accepted client would get no session, or null. Changes nothing. */
   refusalOf(client: GateClient): SessionRefusal | null {
     const held = this.#held.get(keyOf(client.tenant, client.info.id));
-    const { clientIdOwnership } = this.#room.gate.sessionRules;
+    const { clientIdOwnership, perPrincipal } = this.#room.gate.sessionRules;
     if (held !== undefined && clientIdOwnership === 'principal' && held.session.client.username !== client.username) return 'owner';
     // A connection that is taken over makes room for this one.
     const owner = this.#ownerOf(client);
-    const makesRoom = held !== undefined && held.session.outlet !== null && this.#ownerOf(held.session.client) === owner;
+    const isOwn = held !== undefined && this.#ownerOf(held.session.client) === owner;
+    const makesRoom = isOwn && held.session.outlet !== null;
     if (owner !== null && owner.connected - (makesRoom ? 1 : 0) >= this.#room.limits.maxConnectionsPerUser) return 'user';
-    return held === undefined && this.#isFull(owner) ? 'sessions' : null;
+    // Nothing is thrown out to make room. A session that is taken over from somebody else counts as one more.
+    if (owner !== null && !isOwn && owner.sessions >= perPrincipal) return 'sessions';
+    return held === undefined && this.#held.size >= this.#room.limits.maxSessions ? 'sessions' : null;
   }
 
-  #isFull(owner: Owner | null): boolean {
-    return this.#held.size >= this.#room.limits.maxSessions || (owner?.sessions ?? 0) >= this.#room.gate.sessionRules.perPrincipal;
+  /** An anonymous session lasts only where identifiers are shared: one that is left from such a time is nobody's to come back to. */
+  #mayResume(client: GateClient): boolean {
+    return client.username !== null || this.#room.gate.sessionRules.clientIdOwnership === 'shared';
   }
 
   #refuse(refusal: SessionRefusal): OpenResult {
@@ -148,6 +151,14 @@ export class SessionRegistry {
         this.#room.wheel.schedule(held.willTimer, held.will.delaySeconds * 1000);
       }
     }
+  }
+
+  /** Seconds until the end of a session: from now on when its client is gone, from when it goes on while it is there; null for one without an end. */
+  secondsLeft(session: Session): number | null {
+    if (session.expirySeconds === 0xffffffff) return null;
+    const timer = this.#held.get(session.registryKey)?.expiryTimer ?? null;
+    if (session.connected || timer === null) return session.expirySeconds;
+    return Math.max(0, Math.ceil((timer.dueAt - this.#room.wheel.clock.now()) / 1000));
   }
 
   /** Ends a session for good. Its will, if it still waits, is published now. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { afterEach, describe, it } from 'node:test';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, describe, it } from 'node:test';
 import { BackendUnavailable, definePlugin, type PluginDefinition } from '@portcullis/sdk';
 import { startTestBroker, type TestBroker, type TestBrokerOptions } from './test-broker.js';
 
@@ -106,6 +108,32 @@ describe('the test broker', () => {
       await alice.expectPacket('d0 00');
       await alice.disconnect();
     }
+  });
+
+  describe('with a plugin in a worker', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'kit-worker-'));
+    const entries = { plugin: { isolation: 'worker' } };
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'mine', version: '1.0.0', type: 'module', exports: './index.js' }));
+    writeFileSync(
+      join(folder, 'index.js'),
+      `import { isMainThread } from 'node:worker_threads';
+      export default { name: 'mine', sdk: '^1.0.0', decides: { authenticate: ['allow', 'deny'] }, config: { type: 'object', additionalProperties: false, properties: {} },
+        start({ hooks }) { hooks.authenticate.tap((_request, decide) => isMainThread ? decide.deny('banned') : decide.allow({ identity: { username: 'u' } })); } };`,
+    );
+    after(() => rmSync(folder, { recursive: true }));
+
+    it('runs it there, from the folder of its package', async () => {
+      const running = await start({ plugin: folder, entries, chain: { authenticate: ['plugin'] }, clock: 'system' });
+      await (await running.client()).connect({ username: 'u' });
+    });
+
+    it('does not run a definition in this process as if nothing had been said', async () => {
+      await assert.rejects(start({ ...OPTIONS, entries, clock: 'system' }), /give the folder of its package to have the plugin in a worker/);
+    });
+
+    it('does not start under a clock that stands still', async () => {
+      await assert.rejects(start({ plugin: folder, entries, chain: { authenticate: ['plugin'] } }), /clock: 'system'/);
+    });
   });
 
   it('gives every right where the plugin gives none, and delivers', async () => {

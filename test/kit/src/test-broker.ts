@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import type { DecisionNews, MessageDroppedNews, PluginMessage, PublishService } from '@portcullis/sdk';
 import { Broker, Logger } from 'portcullis';
-import { type Clock, ManualClock } from 'portcullis/testing';
+import { type Clock, type GenerationInput, ManualClock } from 'portcullis/testing';
 import { checkOptions } from './check-options.js';
 import { Composition, type CompositionOptions } from './composition.js';
 import { observer } from './standard-plugins.js';
@@ -35,6 +35,12 @@ function keeper<T>(list: T[]): (item: T) => void {
   return (item) => {
     if (list.length < MAX_KEPT) list.push(item);
   };
+}
+
+/** A thread is not moved by a clock that stands still: the broker would take it for dead as soon as that is advanced. */
+function requireOneTime({ plugins }: GenerationInput): void {
+  if (plugins.some(({ loaded }) => loaded.workerFile !== undefined))
+    throw new Error(`a plugin in a worker needs the time of the machine: clock: 'system'`);
 }
 
 /** A real broker around plugins, inside this process, listening on a free port of the loopback interface. */
@@ -73,7 +79,9 @@ export class TestBroker {
     try {
       const logger = new Logger(keeper(kept.log), options.logLevel ?? 'debug');
       const given: { clock?: Clock } = clock === null ? {} : { clock };
-      const broker = new Broker({ ...(await composition.load()), log: logger, ...given });
+      const input = await composition.load();
+      if (clock !== null) requireOneTime(input);
+      const broker = new Broker({ ...input, log: logger, ...given });
       const running = new TestBroker(broker, kept, composition, clock);
       await running.#meanwhile(broker.start());
       return running;

@@ -40,6 +40,7 @@ const TOP_FILES = new Set([
   'rechecks',
   'retirement',
   'services',
+  'session-admin',
   'testing',
   'wills',
 ]);

@@ -5,12 +5,12 @@ import { runCampaign, WIRE_TESTS } from '../mutation/campaign.js';
 import { writeDocument } from '../mutation/document.js';
 import { draw } from '../mutation/draw.js';
 import { allMutants, type Mutant } from '../mutation/mutants.js';
-import { LEAST_SCORE, readRecord, recorded, scoreOf, survives, writeRecord } from '../mutation/record.js';
+import { isTuned, LEAST_SCORE, readRecord, recorded, scoreOf, survives, writeRecord } from '../mutation/record.js';
 
 const USAGE = `usage: mutants.js [one in] [seed] [--workers 2] [--unit] [--only <part of a name>]… [--write | --document]
   --unit      without the tests over the wire
   --only      nothing but drawn mutants whose name contains this
-  --write     the figures of this campaign become those of record, in record.json and docs/mutation.md
+  --write     this draw becomes that of record, in record.json and docs/mutation.md; not one that tests were written against
   --document  runs nothing, but writes docs/mutation.md from record.json
 `;
 
@@ -28,8 +28,10 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 const before = readRecord(root);
 const [oneIn = before.oneIn, seed = before.seed] = positionals.map(Number);
 const workers = Number(values.workers);
-const ofRecord = oneIn === before.oneIn && seed === before.seed && values.only.length === 0 && !values.unit;
-if (![oneIn, seed, workers].every(Number.isSafeInteger) || oneIn < 1 || workers < 1 || positionals.length > 2 || (values.write && !ofRecord)) {
+const whole = values.only.length === 0 && !values.unit;
+const ofRecord = whole && ((oneIn === before.oneIn && seed === before.seed) || values.write);
+const writable = whole && !isTuned(before, seed);
+if (![oneIn, seed, workers].every(Number.isSafeInteger) || oneIn < 1 || workers < 1 || positionals.length > 2 || (values.write && !writable)) {
   process.stderr.write(USAGE);
   process.exit(2);
 }
@@ -46,7 +48,7 @@ async function run(): Promise<number> {
   const print = (line: string) => void process.stdout.write(`${line}\n`);
   print(`${mutants.length} of ${possible.length} mutants, seed ${seed}`);
   const verdicts = await runCampaign({ root, mutants, workers, wireTests: values.unit ? [] : WIRE_TESTS, print });
-  const after = recorded(before, verdicts, possible.length);
+  const after = recorded(before, { oneIn, seed, possible: possible.length }, verdicts);
   const { drawn, noticed, equivalent, score } = scoreOf(after);
   print(`${noticed} of ${drawn} noticed; ${(score * 100).toFixed(1)} % of those that are not known to be equivalent (${equivalent})`);
   if (!ofRecord) return 0;

@@ -80,6 +80,8 @@ export interface SceneOptions {
   readonly users?: Readonly<Record<string, string>>;
   readonly acl?: string;
   readonly files?: FolderFiles;
+  /** More of `plugins.json` at its top. */
+  readonly more?: Readonly<Record<string, unknown>>;
 }
 
 /** One broker for the tests of a file. Nobody needs a name; member may do everything, alice all but `closed/#`, bob all. */
@@ -108,6 +110,7 @@ export class Scene {
         chains: { default: { authenticate: ['passwords', 'nobody'], authorize: ['rules'], ...options.chain } },
         ...(options.sessions === undefined ? {} : { sessions: options.sessions }),
         ...(options.limits === undefined ? {} : { limits: options.limits }),
+        ...options.more,
       },
       'data/passwords': Object.entries({ [MEMBER.username]: MEMBER.password, ...(options.users ?? USERS) })
         .map(([name, password]) => passwordLine(name, password))

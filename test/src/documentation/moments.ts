@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import type { Behaviour } from '../hooks/actor.js';
 import { Stage, type Version } from '../hooks/stage.js';
 import { auth, field, PINGREQ, publish, pubrel, subscribe } from '../support/packets.js';
+import { upgradeRequest } from '../support/upgrade-request.js';
 import type { WireClient } from '../support/wire-client.js';
 
 /** The refusal that the page shows: its codes differ from packet to packet. */
@@ -151,8 +152,7 @@ const accepting: Scene = async (stage, _version, refusal) => {
 const upgrading: Scene = async (stage, _version, refusal) => {
   await stage.script('mind', { upgradeWebSocket: refusal });
   const socket = connect(stage.broker.port('main-web'), '127.0.0.1');
-  const lines = ['GET /mqtt HTTP/1.1', 'Host: x', 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
-  socket.write([...lines, 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==', 'Sec-WebSocket-Protocol: mqtt', '', ''].join('\r\n'));
+  socket.write(upgradeRequest());
   let text = '';
   socket.setEncoding('latin1').on('data', (part: string) => {
     text += part;

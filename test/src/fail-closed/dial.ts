@@ -1,5 +1,6 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { upgradeRequest } from '../support/upgrade-request.js';
 import { WireClient } from '../support/wire-client.js';
 import type { Transport } from './cells.js';
 
@@ -58,18 +59,6 @@ export function upgrade(place: Place, userAgent: string, waitMs: number): Promis
     });
     socket.on('error', () => {});
     socket.on('close', () => done('closed'));
-    socket.write(
-      [
-        'GET /mqtt HTTP/1.1',
-        'Host: 127.0.0.1',
-        `User-Agent: ${userAgent}`,
-        'Connection: Upgrade',
-        'Upgrade: websocket',
-        'Sec-WebSocket-Version: 13',
-        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-        'Sec-WebSocket-Protocol: mqtt',
-        '\r\n',
-      ].join('\r\n'),
-    );
+    socket.write(upgradeRequest('/mqtt', [`User-Agent: ${userAgent}`]));
   });
 }

@@ -19,6 +19,8 @@ export interface MemoryBrokerOptions {
   readonly guards?: readonly string[];
   readonly authenticate: readonly string[];
   readonly authorize: readonly string[];
+  /** Topic filters that every plugin may publish to; none unless told. */
+  readonly publishTo?: readonly string[];
 }
 
 /**
@@ -89,7 +91,7 @@ export class MemoryBroker {
 function composition(options: MemoryBrokerOptions): Pick<BrokerOptions, 'config' | 'plugins'> {
   const entry = { timeoutMs: 2000, maxConcurrent: 64, maxQueue: 1000, breaker: { faults: 10, windowMs: 10_000, openMs: 2000 } };
   const plugins = Object.entries(options.plugins).map(([name, definition]) => ({
-    spec: { ...entry, name, config: Object.freeze({}), onFault: 'refuse' as const, startup: 'gate' as const, publishTo: [] },
+    spec: { ...entry, name, config: Object.freeze({}), onFault: 'refuse' as const, startup: 'gate' as const, publishTo: options.publishTo ?? [] },
     loaded: { definition, root: `/nowhere/${name}`, packageName: name, version: '1.0.0' },
   }));
   const { guards = [], authenticate, authorize } = options;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { connect311 } from '../support/packets.js';
+import { upgradeRequest } from '../support/upgrade-request.js';
 import { WireClient } from '../support/wire-client.js';
 import type { Behaviour } from './actor.js';
 import { Stage } from './stage.js';
@@ -53,19 +54,7 @@ describe('guards of sockets', () => {
       });
       socket.on('close', () => resolve(text));
       socket.on('error', reject);
-      socket.write(
-        [
-          `GET ${path} HTTP/1.1`,
-          'Host: 127.0.0.1',
-          'Connection: Upgrade',
-          'Upgrade: websocket',
-          'Sec-WebSocket-Version: 13',
-          'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-          'Sec-WebSocket-Protocol: mqtt',
-          ...headers,
-          '\r\n',
-        ].join('\r\n'),
-      );
+      socket.write(upgradeRequest(path, headers));
     });
   }
 

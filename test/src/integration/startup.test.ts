@@ -84,6 +84,28 @@ describe('a backend that is down at start', () => {
     assert.equal(await broker.stop(), 0);
   });
 
+  it('keeps sockets out with "gate" when its plugin judges nothing but sockets: they are closed without a byte', async () => {
+    const addresses = BACKED.replace("decides: { authenticate: ['allow'] }", "taps: ['acceptConnection']")
+      .replace("name: 'backed'", "name: 'addresses'")
+      .replace("'backend'", "'addresses-there'")
+      .replace(/hooks\.authenticate\.tap.*/, 'hooks.acceptConnection.tap((_request, decide) => decide.pass());');
+    const all = files('gate');
+    const document = structuredClone(all['plugins.json']) as { plugins: Record<string, unknown> };
+    document.plugins.addresses = { use: './addresses', isolation: 'inProcess' };
+    const more = { backend: '', 'plugins.json': document, 'addresses/package.json': manifest('addresses'), 'addresses/index.js': addresses };
+    const broker = kept(await BrokerProcess.start({ files: { ...all, ...more } }));
+    for (const packet of [connect311(LOGIN), connect5(LOGIN)]) {
+      const client = await WireClient.connect(broker.port('local'));
+      client.send(packet);
+      await client.expectClosed();
+    }
+    const since = broker.output.length;
+    writeFileSync(join(broker.folder, 'addresses-there'), '');
+    await broker.waitForOutput(/the plugin is ready plugin=addresses/, since);
+    assert.deepEqual(await logins(broker.port('local')), [ACCEPTED, '20 .. 00 00']);
+    assert.equal(await broker.stop(), 0);
+  });
+
   it('is waited for with "wait": no port is open until it is there', async () => {
     const port = await freePort();
     const waiting = files('wait');

@@ -3,17 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { BrokerProcess, standardFiles } from '../support/broker-process.js';
-
-const UPGRADE = [
-  'GET /mqtt HTTP/1.1',
-  'Host: localhost',
-  'Upgrade: websocket',
-  'Connection: Upgrade',
-  'Sec-WebSocket-Version: 13',
-  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-  'Sec-WebSocket-Protocol: mqtt',
-  '\r\n',
-].join('\r\n');
+import { upgradeRequest } from '../support/upgrade-request.js';
 
 describe('a WebSocket frame before CONNECT', () => {
   let broker: BrokerProcess;
@@ -28,7 +18,7 @@ describe('a WebSocket frame before CONNECT', () => {
     const socket = connect(broker.port('web'), '127.0.0.1');
     socket.on('error', () => {});
     const closed = new Promise((resolve) => socket.on('close', resolve));
-    socket.write(UPGRADE);
+    socket.write(upgradeRequest());
     await once(socket, 'data');
     socket.resume();
     const more = (): void => {

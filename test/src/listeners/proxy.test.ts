@@ -8,6 +8,7 @@ import { Stage } from '../hooks/stage.js';
 import { temporaryFolder, writeFiles } from '../support/broker-process.js';
 import { Authority } from '../support/certificates.js';
 import { connect311, PINGREQ } from '../support/packets.js';
+import { upgradeRequest } from '../support/upgrade-request.js';
 import { fromHex, WireClient } from '../support/wire-client.js';
 import { ACCEPTED, clientHello, outcome, rawSocket } from './scene.js';
 
@@ -18,16 +19,6 @@ const V2 = fromHex('0d0a0d0a 000d0a51 5549540a 21 11 0013 c0000201 c6336402 a1b2
 const V2_LOCAL = fromHex('0d0a0d0a 000d0a51 5549540a 20 00 0000');
 const V2_UNIX = Buffer.concat([fromHex('0d0a0d0a 000d0a51 5549540a 21 31 00d8'), Buffer.alloc(216, 0x61)]);
 const FROM_HEADER = { address: '192.0.2.1', port: 41394 };
-const UPGRADE = [
-  'GET /mqtt HTTP/1.1',
-  'Host: 127.0.0.1',
-  'Connection: Upgrade',
-  'Upgrade: websocket',
-  'Sec-WebSocket-Version: 13',
-  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-  'Sec-WebSocket-Protocol: mqtt',
-  '\r\n',
-].join('\r\n');
 
 interface Seen {
   readonly address: string;
@@ -170,7 +161,7 @@ describe('listeners behind a proxy', () => {
   });
 
   it('speak HTTP behind the header, wherever the bytes are cut', async () => {
-    const all = bytesOf(V2, Buffer.from(UPGRADE, 'latin1'));
+    const all = bytesOf(V2, Buffer.from(upgradeRequest(), 'latin1'));
     const statusOf = async (socket: Socket): Promise<string> => {
       const { answer } = await new Promise<{ answer: string }>((resolve) => {
         let text = '';
@@ -199,7 +190,7 @@ describe('listeners behind a proxy', () => {
   it('do WebSocket over TLS behind the header', async () => {
     const secured = connectTls({ socket: await behind('wss', V1), ca, servername: 'localhost' });
     const wire = await WireClient.over(secured, 'secureConnect');
-    wire.send(Buffer.from(UPGRADE, 'latin1'));
+    wire.send(Buffer.from(upgradeRequest(), 'latin1'));
     assert.equal((await wire.read(12)).toString('latin1'), 'HTTP/1.1 101');
     const { connection } = (await stage.heard('door', 'upgradeWebSocket')) as { connection: Seen };
     assert.deepEqual({ ...connection, id: '' }, { ...FROM_HEADER, id: '', transport: 'wss', listener: 'wss' });
@@ -229,7 +220,7 @@ describe('listeners behind a proxy', () => {
   it('close without a byte what does not begin with a sound header', async () => {
     const bad: readonly Buffer[] = [
       CONNECT,
-      Buffer.from(UPGRADE, 'latin1'),
+      Buffer.from(upgradeRequest(), 'latin1'),
       fromHex('16 0301 0200 01'),
       Buffer.from('PROXY TCP4 192.0.2.1 198.51.100.2 41394 1883\n', 'latin1'),
       Buffer.from('PROXY TCP4 192.0.2.300 198.51.100.2 41394 1883\r\n', 'latin1'),

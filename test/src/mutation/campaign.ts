@@ -61,7 +61,7 @@ export async function runCampaign({ root, mutants, workers, wireTests, print }: 
       verdicts[i] = verdict;
       done += 1;
       if (verdict.end !== 'killed') print(`${verdict.end}: ${mutant.key}`);
-      if (done % 100 === 0) print(`${done} of ${mutants.length}`);
+      if (done % 25 === 0) print(`${done} of ${mutants.length}`);
     });
     return verdicts;
   } finally {

@@ -32,7 +32,7 @@ function written(record: CampaignRecord): string {
     survived: sum(record, 'survived'),
   };
   return [
-    `Drawn: one in ${record.oneIn} of ${record.possible} mutants, seed ${record.seed}.`,
+    `Drawn: one in ${record.oneIn} of ${record.possible} mutants, seed ${record.seed}, and one of every file.`,
     '',
     '| room | drawn | killed by a test | ended by time | survived |',
     '|---|---|---|---|---|',
@@ -42,7 +42,24 @@ function written(record: CampaignRecord): string {
     '',
     ...section('Equivalent', record, true),
     ...section('Not noticed', record, false),
+    ...earlierDraws(record),
   ].join('\n');
+}
+
+function earlierDraws({ earlier }: CampaignRecord): string[] {
+  if (earlier.length === 0) return [];
+  const rows = earlier.map(({ oneIn, seed, drawn, noticed, equivalent }) => {
+    const shares = [percent(noticed / drawn), percent(noticed / (drawn - equivalent))];
+    return `| ${seed} | one in ${oneIn} | ${drawn} | ${noticed} | ${equivalent} | ${shares.join(' | ')} |`;
+  });
+  return [
+    '### Earlier draws',
+    '',
+    '| seed | share | drawn | noticed | equivalent | of all | of the others |',
+    '|---|---|---|---|---|---|---|',
+    ...rows,
+    '',
+  ];
 }
 
 function section(title: string, { survivors }: CampaignRecord, equivalent: boolean): string[] {

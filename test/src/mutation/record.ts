@@ -18,6 +18,15 @@ export interface RoomFigures {
   readonly survived: number;
 }
 
+/** What a draw came to when nobody had looked at it. Tests were written against its survivors since, so that it proves nothing any more. */
+export interface EarlierDraw {
+  readonly oneIn: number;
+  readonly seed: number;
+  readonly drawn: number;
+  readonly noticed: number;
+  readonly equivalent: number;
+}
+
 /** What the last campaign of record came to. */
 export interface CampaignRecord {
   readonly oneIn: number;
@@ -25,6 +34,10 @@ export interface CampaignRecord {
   readonly possible: number;
   readonly rooms: readonly RoomFigures[];
   readonly survivors: readonly Survivor[];
+  /** The first was made first. */
+  readonly earlier: readonly EarlierDraw[];
+  /** Equivalent mutants that earlier draws have met, so that nobody has to think about them again when another draws them. */
+  readonly known: readonly Survivor[];
 }
 
 /** Least share of the mutants that are not equivalent which the tests must notice. */
@@ -38,13 +51,31 @@ export function readRecord(root: string): CampaignRecord {
   return JSON.parse(readFileSync(recordFile(root), 'utf8')) as CampaignRecord;
 }
 
-/** The record after a campaign: reasons that were written by hand stay with their mutants, new survivors have none yet. */
-export function recorded(before: CampaignRecord, verdicts: readonly Verdict[], possible: number): CampaignRecord {
-  const known = new Map(before.survivors.map((survivor) => [survivor.mutant, survivor]));
+/** Whether tests were written against the survivors of this draw. */
+export function isTuned({ earlier }: CampaignRecord, seed: number): boolean {
+  return earlier.some((draw) => draw.seed === seed);
+}
+
+/**
+ * The record after a campaign: reasons that were written by hand stay with their mutants, new survivors have none yet. Another draw than that of
+ * the record takes its place; the old one is from then on one that tests may be written against.
+ */
+export function recorded(
+  before: CampaignRecord,
+  draw: Pick<CampaignRecord, 'oneIn' | 'seed' | 'possible'>,
+  verdicts: readonly Verdict[],
+): CampaignRecord {
+  const reasons = new Map([...before.known, ...before.survivors].map((survivor) => [survivor.mutant, survivor]));
   const survivors = verdicts
     .filter(survives)
-    .map(({ mutant }): Survivor => known.get(mutant.key) ?? { mutant: mutant.key, equivalent: false, why: '' });
-  return { oneIn: before.oneIn, seed: before.seed, possible, rooms: figuresOf(verdicts), survivors };
+    .map(({ mutant }): Survivor => reasons.get(mutant.key) ?? { mutant: mutant.key, equivalent: false, why: '' });
+  const rooms = figuresOf(verdicts);
+  const { oneIn, seed, possible } = draw;
+  if (oneIn === before.oneIn && seed === before.seed) return { ...before, possible, rooms, survivors };
+  const { drawn, noticed, equivalent } = scoreOf(before);
+  const earlier = [...before.earlier, { oneIn: before.oneIn, seed: before.seed, drawn, noticed, equivalent }];
+  const known = [...reasons.values()].filter((survivor) => survivor.equivalent);
+  return { oneIn, seed, possible, rooms, survivors, earlier, known };
 }
 
 export function writeRecord(root: string, record: CampaignRecord): void {

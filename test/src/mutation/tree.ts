@@ -1,6 +1,6 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 
 /** A copy of the built project in which files may be changed. */
 export interface Tree {
@@ -24,13 +24,19 @@ export function makeTree(root: string): Tree {
     if (name.startsWith('.') || name === '@portcullis' || name === 'portcullis') continue;
     symlinkSync(join(root, 'node_modules', name), join(modules, name));
   }
-  symlinkSync(join(folder, 'core'), join(modules, 'portcullis'));
-  symlinkSync(join(folder, 'sdk'), join(modules, '@portcullis', 'sdk'));
-  for (const name of readdirSync(join(folder, 'plugins'))) symlinkSync(join(folder, 'plugins', name), join(modules, '@portcullis', `plugin-${name}`));
+  for (const name of ownPackages(root)) {
+    const source = relative(realpathSync(root), realpathSync(join(root, 'node_modules', name)));
+    symlinkSync(join(folder, source), join(modules, name));
+  }
   const remove = (): void => {
     process.off('exit', remove);
     rmSync(folder, { recursive: true, force: true });
   };
   process.on('exit', remove);
   return { folder, remove };
+}
+
+/** What npm has linked into `node_modules` from the project itself. */
+function ownPackages(root: string): string[] {
+  return ['portcullis', ...readdirSync(join(root, 'node_modules', '@portcullis')).map((name) => join('@portcullis', name))];
 }

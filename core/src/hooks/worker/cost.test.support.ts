@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock, TimerWheel } from '../../clock.js';
 import { makeLimits } from '../../limits.js';
@@ -9,10 +9,10 @@ import { CONNECT, chain, FakeServices, plugin } from '../hooks.test.support.js';
 import { PluginHost } from '../host.js';
 
 // What a question costs in a worker and inside the broker: `node core/dist/hooks/worker/cost.test.support.js`. Prints microseconds a question, one at
-// a time (the time until the answer) and 64 at a time (the processor time of the broker's thread, which is what other clients notice).
+// a time (the time until the answer) and 64 at a time (the processor time of the broker's thread, which is what other clients notice): medians and ranges.
 
 const QUESTIONS = 20_000;
-const ROUNDS = 5;
+const ROUNDS = 9;
 const SOURCE = `export default { name: 'p', sdk: '^1.0.0', decides: { authenticate: ['allow', 'deny', 'skip'] }, config: { type: 'object' },
   start({ hooks }) { hooks.authenticate.tap(async ({ credentials }, decide) => decide.allow({ identity: { username: credentials.username } })); } };`;
 
@@ -30,6 +30,12 @@ async function measure(host: PluginHost, wheel: TimerWheel, atATime: number): Pr
   for (let i = 0; i < QUESTIONS; i += atATime) await Promise.all(Array.from({ length: atATime }, ask));
   const wall = performance.now() - at;
   return { wall: (wall * 1000) / QUESTIONS, cpu: (performance.eventLoopUtilization(cpu).active * 1000) / QUESTIONS };
+}
+
+function figures(values: readonly number[]): string {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (place: number): string => (sorted[Math.floor(place * (sorted.length - 1))] ?? Number.NaN).toFixed(1);
+  return `${at(0.5)} µs (${at(0)}–${at(1)})`;
 }
 
 async function main(): Promise<void> {
@@ -56,15 +62,24 @@ async function main(): Promise<void> {
     });
   const hosts = { 'inside the broker': make(false), 'in a worker': make(true) };
   for (const host of Object.values(hosts)) await host.prepare();
-  for (let round = 1; round <= ROUNDS; round += 1) {
-    for (const [where, host] of Object.entries(hosts)) {
-      const alone = await measure(host, wheel, 1);
-      const many = await measure(host, wheel, 64);
-      process.stdout.write(
-        `round ${round}, ${where}: ${alone.wall.toFixed(1)} µs alone; 64 at a time ${many.wall.toFixed(1)} µs each, of the broker's thread ${many.cpu.toFixed(1)}\n`,
-      );
+  const results = Object.entries(hosts).map(([where, host]) => ({ where, host, alone: [] as number[], many: [] as number[] }));
+  // The first round warms up.
+  for (let round = 0; round <= ROUNDS; round += 1) {
+    for (const { host, alone, many } of results) {
+      const one = await measure(host, wheel, 1);
+      const all = await measure(host, wheel, 64);
+      if (round === 0) continue;
+      alone.push(one.wall);
+      many.push(all.cpu);
     }
   }
+  for (const { where, alone, many } of results)
+    process.stdout.write(`${where}: one at a time ${figures(alone)} until the answer; 64 at a time ${figures(many)} of the broker's thread\n`);
+  process.stdout.write(
+    `load ${loadavg()
+      .map((load) => load.toFixed(1))
+      .join(' ')}, Node.js ${process.version}\n`,
+  );
   for (const host of Object.values(hosts)) await host.dispose();
   wheel.stop();
   rmSync(folder, { recursive: true });

@@ -3,7 +3,7 @@ import type { FaultKind } from '../fault-log.js';
 import type { Place } from '../place.js';
 import type { PluginSpec } from '../specs.js';
 
-// What crosses between the broker and the thread of a plugin. From the broker it is plain data; from the thread it is whatever came, and is
+// What crosses between the broker and the thread of a plugin, in lists of messages. From the broker it is plain data; from the thread it is whatever came, and is
 // read by `read-message.ts`.
 
 /** What the thread is started with. It is wiped before any code of the plugin runs. */
@@ -115,6 +115,9 @@ export interface WireError {
 
 /** Most fields of a line of the log. */
 export const MAX_FIELDS = 64;
+
+/** Most messages of one post. */
+export const MAX_BATCH = 128;
 
 /** Longest text of an error that crosses. */
 export const MAX_TEXT = 2000;

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { makeLimits } from '../../limits.js';
 import { AskedFailure } from '../judge-answer.js';
+import { RequestView } from '../question.js';
 import type { ToThread, WireAnswer } from './messages.js';
 import { OpenQuestions } from './open-questions.js';
 
 interface Put {
   readonly answered: Promise<unknown>;
-  readonly controller: AbortController;
+  readonly giveUp: () => void;
   readonly said: unknown[];
 }
 
@@ -17,6 +18,7 @@ function rig() {
   const { workerGivenUp } = makeLimits({ workerGivenUp: 2 });
   let gaveUp = 0;
   const questions = new OpenQuestions({
+    ask: (message) => sent.push(message),
     send: (message) => sent.push(message),
     ignored: (which) => {
       stats[which] += 1;
@@ -27,16 +29,23 @@ function rig() {
     },
   });
   const put = (more: object = {}): Put => {
-    const controller = new AbortController();
+    let giveUp: () => void = () => {};
+    const signal = (): AbortSignal => assert.fail('a signal was made that nobody looks at');
     const said: unknown[] = [];
     const verb = (name: string) => (argument: unknown) => {
       said.push([name, argument]);
       return name;
     };
-    const view = { client: { id: 'c' }, signal: controller.signal, ...more };
+    const question = {
+      signal,
+      whenAbandoned: (callback: () => void) => {
+        giveUp = callback;
+      },
+    };
+    const view = Object.assign(new RequestView(question), { client: { id: 'c' }, ...more });
     const answered = questions.ask('authenticate', null, view, { allow: verb('allow'), deny: verb('deny'), skip: verb('skip') });
     answered.catch(() => {});
-    return { answered, controller, said };
+    return { answered, giveUp, said };
   };
   const answer = (id: number, given: unknown) => questions.settle({ t: 'answer', id, answer: given as WireAnswer });
   return { questions, sent, stats, put, answer, gaveUps: () => gaveUp };
@@ -94,7 +103,7 @@ test('neither a password nor a signal crosses', () => {
 test('questions given up are remembered up to workerGivenUp: a late answer is told from a second one', async () => {
   const { put, answer, stats, sent, gaveUps } = rig();
   const given = [put(), put(), put()];
-  for (const { controller } of given) controller.abort();
+  for (const { giveUp } of given) giveUp();
   assert.equal(gaveUps(), 3);
   assert.deepEqual(
     sent.filter(({ t }) => t === 'abort'),

@@ -1,10 +1,11 @@
 import type { Credentials, HookName } from '@portcullis/sdk';
 import { AskedFailure } from '../judge-answer.js';
-import type { FromThread, ToThread, WireAnswer } from './messages.js';
+import { whenAbandoned } from '../question.js';
+import type { AskMessage, FromThread, ToThread, WireAnswer } from './messages.js';
 import { Strange } from './read-message.js';
 
 type Verbs = Readonly<Record<string, ((argument?: unknown) => unknown) | undefined>>;
-type View = Readonly<Record<string, unknown>> & { readonly signal: AbortSignal };
+type View = Readonly<Record<string, unknown>>;
 
 interface Open {
   readonly hook: HookName;
@@ -18,6 +19,7 @@ interface Open {
 const GIVERS: Partial<Readonly<Record<HookName, string>>> = { resolveTenant: 'tenant', loadPolicy: 'policy' };
 
 export interface OpenQuestionsInit {
+  readonly ask: (message: AskMessage) => void;
   readonly send: (message: ToThread) => void;
   /** An answer that does not count came. */
   readonly ignored: (which: 'secondAnswers' | 'foreignAnswers') => void;
@@ -47,15 +49,15 @@ export class OpenQuestions {
   /** The promise of a decision; a rejection, or one that the host would refuse from any plugin, is a fault. */
   ask(hook: HookName, method: string | null, given: object, verbs: object): Promise<unknown> {
     if (this.#over !== null) throw new AskedFailure('not-ready', this.#over);
-    const { credentials = null, exchange, signal, ...request } = given as View & { credentials?: Credentials; exchange?: object };
+    const { credentials = null, exchange, ...request } = given as View & { credentials?: Credentials; exchange?: object };
     const number = exchange === undefined ? 0 : this.#numberOf(exchange, request.step);
     this.#lastId += 1;
     const id = this.#lastId;
     return new Promise((resolve, reject) => {
       this.#open.set(id, { hook, verbs: verbs as Verbs, credentials, resolve, reject });
-      signal.addEventListener('abort', () => this.#giveUp(id), { once: true });
+      whenAbandoned(given, () => this.#giveUp(id));
       const shown = credentials === null ? null : { username: credentials.username, hasPassword: credentials.hasPassword };
-      this.#init.send({ t: 'ask', id, hook, method, exchange: number, request, credentials: shown });
+      this.#init.ask({ t: 'ask', id, hook, method, exchange: number, request, credentials: shown });
     });
   }
 

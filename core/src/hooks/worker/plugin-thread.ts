@@ -9,9 +9,10 @@ import type { PluginSpec } from '../specs.js';
 import { within } from '../within.js';
 import { performCall, performCredentialsCall, takeMetrics } from './broker-calls.js';
 import { Heartbeat } from './heartbeat.js';
-import { type FromThread, SHARED, type ThreadInit, type ToThread, type WaitedCall } from './messages.js';
+import { type AskMessage, type FromThread, SHARED, type ThreadInit, type ToThread, type WaitedCall } from './messages.js';
 import { OpenQuestions } from './open-questions.js';
-import { list, positive, readMessage, record, Strange, text } from './read-message.js';
+import { Outbox } from './outbox.js';
+import { list, positive, readBatch, readMessage, record, Strange, text } from './read-message.js';
 import { wireError } from './thread-link.js';
 import { ThreadNews } from './thread-news.js';
 import { threadOptions } from './thread-options.js';
@@ -49,6 +50,7 @@ export class PluginThread {
   readonly #init: PluginThreadInit;
   readonly #worker: Worker;
   readonly #port: MessagePort;
+  readonly #outbox: Outbox<AskMessage>;
   readonly #calls: MessagePort;
   readonly #flags: Int32Array;
   readonly #maxBytes: number;
@@ -93,9 +95,16 @@ export class PluginThread {
       workerData: data,
       transferList: [asked.port2, waited.port2],
     });
+    this.#outbox = new Outbox<AskMessage>({
+      // Questions of many clients: each of their sockets is read by itself, but in one turn of the event loop.
+      soon: (end) => void setImmediate(end),
+      post: (batch) => this.#post(batch),
+      unfit: ({ id }, error) => this.questions.settle({ t: 'fault', id, kind: 'threw', detail: errorText(error), place: null }),
+    });
     const send = (message: ToThread) => this.#send(message);
+    const ask = (message: AskMessage) => this.#outbox.add(message);
     const ignored = (which: 'secondAnswers' | 'foreignAnswers') => tools.faults.ignored(spec.name, which);
-    this.questions = new OpenQuestions({ send, ignored, maxGivenUp: limits.workerGivenUp, gaveUp: () => this.#heartbeat.gaveUp() });
+    this.questions = new OpenQuestions({ ask, send, ignored, maxGivenUp: limits.workerGivenUp, gaveUp: () => this.#heartbeat.gaveUp() });
     this.news = new ThreadNews(send, stats, limits.workerNews);
     this.#output = new ThreadOutput(tools.log.child({ plugin: spec.name }), limits.workerOutputBytes);
     this.#output.follow(this.#worker.stdout, 'stdout');
@@ -154,7 +163,7 @@ export class PluginThread {
   }
 
   #listen(): void {
-    this.#port.on('message', (message: unknown) => this.#take(() => this.#handle(readMessage(message))));
+    this.#port.on('message', (batch: unknown) => this.#take(() => this.#handleAll(readBatch(batch))));
     this.#calls.on('message', (message: unknown) => this.#take(() => this.#reply(message)));
     for (const port of [this.#port, this.#calls]) port.on('messageerror', () => this.#end('it sent what cannot be read'));
     this.#worker.on('message', () => this.#end('it sent a message of its own to the broker'));
@@ -172,7 +181,13 @@ export class PluginThread {
   }
 
   #send(message: ToThread): void {
-    if (this.#stage !== 'over') this.#port.postMessage(message);
+    // An abort may not come before its question.
+    this.#outbox.flush();
+    this.#post([message]);
+  }
+
+  #post(batch: readonly ToThread[]): void {
+    if (this.#stage !== 'over') this.#port.postMessage(batch);
   }
 
   #take(handle: () => void): void {
@@ -181,6 +196,14 @@ export class PluginThread {
       handle();
     } catch (error) {
       this.#end(`it sent ${errorText(error)}`);
+    }
+  }
+
+  #handleAll(batch: readonly unknown[]): void {
+    for (const message of batch) {
+      // What follows the message that ended it does not count.
+      if (this.#stage === 'over') return;
+      this.#handle(readMessage(message));
     }
   }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readMessage } from './read-message.js';
+import { MAX_BATCH } from './messages.js';
+import { readBatch, readMessage } from './read-message.js';
 
 test('messages that the runtime in a thread does not send are not taken', () => {
   const strange: unknown[] = [
@@ -35,6 +36,14 @@ test('messages that the runtime in a thread does not send are not taken', () => 
     { t: 'heard', count: Number.POSITIVE_INFINITY },
   ];
   for (const message of strange) assert.throws(() => readMessage(message), { message: /^(?:a|an) / }, JSON.stringify(message));
+});
+
+test('a post that is no list of messages, or one of more than a post may hold, is not taken', () => {
+  const message = { t: 'stopped' };
+  for (const batch of [undefined, null, 'stopped', message, { length: 1, 0: message }, [], new Array(MAX_BATCH + 1).fill(message)]) {
+    assert.throws(() => readBatch(batch), { message: /^a list/ });
+  }
+  assert.equal(readBatch(new Array(MAX_BATCH).fill(message)).length, MAX_BATCH);
 });
 
 test('texts that cross are cut', () => {

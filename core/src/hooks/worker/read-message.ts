@@ -1,6 +1,6 @@
 import type { FaultKind } from '../fault-log.js';
 import { MAX_FRAMES, type Place } from '../place.js';
-import { type FromThread, MAX_FIELDS, MAX_TEXT, type WireAnswer } from './messages.js';
+import { type FromThread, MAX_BATCH, MAX_FIELDS, MAX_TEXT, type WireAnswer } from './messages.js';
 
 /** The thread sent what the runtime in it never sends. */
 export class Strange extends Error {}
@@ -9,6 +9,12 @@ export class Strange extends Error {}
 const KINDS: readonly FaultKind[] = ['threw', 'no-decision', 'foreign-decision', 'malformed', 'undeclared', 'unavailable', 'overload'];
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 const MAX_NAMES = 1000;
+
+/** The messages of one post, not read yet. */
+export function readBatch(given: unknown): readonly unknown[] {
+  if (Array.isArray(given) && given.length > 0 && given.length <= MAX_BATCH) return given;
+  throw new Strange('a list of messages that is none, or too long');
+}
 
 /**
  * Reads a message of the thread, field by field. What an answer grants is not looked at here: the verbs of the question do that, as for a

@@ -147,6 +147,7 @@ export function threadServices(link: ThreadLink): HostServices {
     release: (clientId, tenant) => link.wait('sessions.release', [clientId, tenant]) === true,
     setTemplates: (_plugin, { replace, set, remove }) => void link.wait('policy.change', [replace, set, remove]),
     invalidate: (_plugin, selector, version) => void link.wait('policy.invalidate', [selector, version]),
+    withdrawGrants: () => {},
     removePlugin: () => {},
     retainedGet: (topic, tenant) => link.wait('retained.get', [topic, tenant]) as ReturnType<HostServices['retainedGet']>,
     retainedMatch: (filter, options) => link.wait('retained.match', [filter, options]) as ReturnType<HostServices['retainedMatch']>,

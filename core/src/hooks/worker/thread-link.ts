@@ -2,9 +2,13 @@ import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { errorText } from '../../errors.js';
 import { HashQueueFull } from '../hash-queue.js';
 import { type FromThread, MAX_TEXT, SHARED, type WaitedReply, type WireError } from './messages.js';
+import { Outbox } from './outbox.js';
 
 /** How long a plugin stands still for a reply. The broker replies at its next turn; beyond this, something is very wrong. */
 const REPLY_MS = 5000;
+
+/** What ends a question. */
+type Ending = Extract<FromThread, { t: 'answer' | 'fault' }>;
 
 interface Call {
   readonly resolve: (value: unknown) => void;
@@ -14,6 +18,7 @@ interface Call {
 /** The thread's end of the way to the broker. */
 export class ThreadLink {
   readonly #port: MessagePort;
+  readonly #outbox: Outbox<Ending>;
   readonly #waited: MessagePort;
   readonly #flags: Int32Array;
   /** Messages that answer nothing, between two heartbeats. */
@@ -25,6 +30,12 @@ export class ThreadLink {
 
   constructor(port: MessagePort, waited: MessagePort, shared: SharedArrayBuffer, capacity: number) {
     this.#port = port;
+    this.#outbox = new Outbox<Ending>({
+      // Not later: whatever the plugin has set going besides would come first.
+      soon: (end) => queueMicrotask(end),
+      post: (batch) => port.postMessage(batch),
+      unfit: ({ id }, error) => this.post({ t: 'fault', id, kind: 'threw', detail: errorText(error).slice(0, MAX_TEXT), place: null }),
+    });
     this.#waited = waited;
     this.#flags = new Int32Array(shared);
     this.#capacity = capacity;
@@ -32,7 +43,14 @@ export class ThreadLink {
   }
 
   post(message: FromThread): void {
-    this.#port.postMessage(message);
+    // In the order in which it was said.
+    this.#outbox.flush();
+    this.#port.postMessage([message]);
+  }
+
+  /** Posts the end of a question, with those of others that end in this turn. */
+  answer(message: Ending): void {
+    this.#outbox.add(message);
   }
 
   /** Posts what nobody asked for. More of it than the broker wants to hear is counted and left out. */
@@ -79,6 +97,8 @@ export class ThreadLink {
     this.#lastId += 1;
     const id = this.#lastId;
     const until = performance.now() + REPLY_MS;
+    // Others need not stand still, too.
+    this.#outbox.flush();
     this.#waited.postMessage({ id, what, args });
     for (;;) {
       const seen = Atomics.load(this.#flags, SHARED.replies);

@@ -80,7 +80,7 @@ export class ThreadQuestion {
     this.#settled = true;
     this.#ended(false);
     const place = error === undefined ? null : placeOf(error, this.#plugin.root);
-    this.#link.post({ t: 'fault', id: this.#message.id, kind, detail: detail.slice(0, MAX_TEXT), place });
+    this.#link.answer({ t: 'fault', id: this.#message.id, kind, detail: detail.slice(0, MAX_TEXT), place });
   }
 
   #view(exchange: object | null): object {
@@ -109,7 +109,7 @@ export class ThreadQuestion {
     if (isFailure(judged)) return this.fail(judged);
     this.#ended(judged.kind === 'continue');
     const answer = wireAnswer(judged);
-    this.#link.post({ t: 'answer', id: this.#message.id, answer });
+    this.#link.answer({ t: 'answer', id: this.#message.id, answer });
   }
 }
 

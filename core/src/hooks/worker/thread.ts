@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers';
 import { pathToFileURL } from 'node:url';
 import { workerData } from 'node:worker_threads';
 import { declaredAnswers } from '../asked-plugin.js';
@@ -18,6 +19,8 @@ import { type ThreadPlugin, ThreadQuestion } from './thread-question.js';
 
 /** Exchanges of enhanced authentication that are remembered; a step of one that is not is a fault. */
 const MAX_EXCHANGES = 10_000;
+/** How long messages are worked on at a stretch, in milliseconds: answers leave in between. */
+const SLICE_MS = 1;
 
 const init = { ...(workerData as ThreadInit) };
 // Nothing that leads to the broker is left where the plugin's code would find it.
@@ -28,13 +31,18 @@ const tools = threadTools(init, link);
 const memory = new HeldMemory();
 const questions = new Map<number, ThreadQuestion>();
 const exchanges = new Map<number, object>();
+const inbox: ToThread[] = [];
+let working = false;
 let instance: PluginInstance | null = null;
 let plugin: ThreadPlugin | null = null;
 
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(event, (error: unknown) => tools.faults.escaped(init.spec.name, 'worker', error));
 }
-init.port.on('message', (message: ToThread) => take(message));
+init.port.on('message', (batch: readonly ToThread[]) => {
+  for (const message of batch) inbox.push(message);
+  if (!working) work();
+});
 start().then(
   (started) => link.post({ t: 'started', taps: started.registry.tapped, methods: started.registry.methods }),
   (error: unknown) => link.post({ t: 'failed', unavailable: isBackendUnavailable(error), text: startText(error, init.root).slice(0, MAX_TEXT) }),
@@ -49,6 +57,20 @@ async function start(): Promise<PluginInstance> {
   instance = new PluginInstance({ spec: init.spec, definition, baseFolder: init.baseFolder, services: threadServices(link), tools });
   await instance.start(frozenConfig(init.spec.config));
   return instance;
+}
+
+/** In the order in which they came, whatever that is: a question may not be put behind the word that nobody waits for it. */
+function work(): void {
+  const until = performance.now() + SLICE_MS;
+  working = true;
+  for (let message = inbox.shift(); message !== undefined; message = inbox.shift()) {
+    take(message);
+    if (inbox.length > 0 && performance.now() >= until) {
+      setImmediate(work);
+      return;
+    }
+  }
+  working = false;
 }
 
 function take(message: ToThread): void {
@@ -78,7 +100,7 @@ function take(message: ToThread): void {
 
 function ask(message: AskMessage): void {
   const { id, hook, method, exchange, request } = message;
-  if (plugin === null) return link.post({ t: 'fault', id, kind: 'threw', detail: 'the plugin has not been loaded', place: null });
+  if (plugin === null) return link.answer({ t: 'fault', id, kind: 'threw', detail: 'the plugin has not been loaded', place: null });
   const question = new ThreadQuestion(message, plugin, link, (goesOn) => {
     questions.delete(id);
     if (!goesOn) exchanges.delete(exchange);

@@ -15,6 +15,8 @@ export interface WorkerDefinitionInit {
   readonly lost: (cause: string) => void;
   /** Hears at each reload whether the plugin had anything to read again. */
   readonly rereads: (some: boolean) => void;
+  /** Takes back what these templates of the plugin grant. */
+  readonly withdraw: (templates: readonly string[]) => void;
 }
 
 type Tap = { tap(...given: unknown[]): void };
@@ -23,8 +25,8 @@ type Tap = { tap(...given: unknown[]): void };
  * A plugin in a worker, as a plugin like any other: its `start` starts the thread, and its handlers put their question there. So deadlines, slots, the queue,
  * the breaker and the making of decisions are the same code for both.
  */
-export function workerDefinition({ manifest, file, root, spec, tools, lost, rereads }: WorkerDefinitionInit): PluginDefinition {
-  /** What the start before this one has set up; what this one does not set again is not the plugin's any more. */
+export function workerDefinition({ manifest, file, root, spec, tools, lost, withdraw, rereads }: WorkerDefinitionInit): PluginDefinition {
+  /** What the start before this one has set up. What this one does not set again grants nothing any more. */
   let templates = new Set<string>();
   let previous: PluginThread | null = null;
 
@@ -46,7 +48,10 @@ export function workerDefinition({ manifest, file, root, spec, tools, lost, rere
       for (const name of remembered) templates.add(name);
       throw error;
     }
-    for (const name of templates) if (!remembered.has(name)) context.policy.removeTemplate(name);
+    // Its denials stand until it says otherwise: it may set them a moment later, and what broke must not let anybody in meanwhile.
+    const unsaid = [...templates].filter((name) => !remembered.has(name));
+    withdraw(unsaid);
+    for (const name of unsaid) remembered.add(name);
     templates = remembered;
   };
   return Object.freeze({ ...manifest, start });

@@ -83,6 +83,14 @@ export class Broker {
     return this.#generation?.host.roots ?? [];
   }
 
+  get remarks(): PluginHost['remarks'] {
+    return this.#generation?.host.remarks ?? [];
+  }
+
+  get rereads(): PluginHost['rereads'] {
+    return this.#generation?.host.rereads ?? { read: [], nothing: [] };
+  }
+
   get sessionCount(): number {
     return this.#parts?.registry.size ?? 0;
   }

@@ -152,7 +152,8 @@ export interface ConnectHooks {
    * Confirms an identity whose lease ended.
    *
    * Asked of the plugin that allowed the identity, `leaseSeconds` after it did or up to a fifth earlier, so that clients that came together are not
-   * asked about together; and after each reload of the configuration. The client is connected and goes on meanwhile.
+   * asked about together, and when a changed `plugins.json` has been put in force; a reload with the file as it was asks nobody (`onReload`). The
+   * client is connected and goes on meanwhile.
    *
    * Allow: the client stays for another lease. Deny: DISCONNECT with the code of the reason (3.x: the connection closes); a will of the client is
    * not published.

@@ -79,7 +79,9 @@ describe('a new plugin', () => {
   test('takes an empty folder, and nothing that holds anything', async () => {
     await mkdir(join(parent, 'empty'));
     await makePlugin('empty', parent);
-    await assert.rejects(makePlugin('empty', parent), { message: `${join(parent, 'empty')} is there already, and is not empty` });
+    await assert.rejects(makePlugin('empty', parent), {
+      message: `${join(parent, 'empty')} is there already, and is not empty; choose another name, or remove it`,
+    });
     await writeFile(join(parent, 'file'), 'mine');
     await assert.rejects(makePlugin('file', parent), { message: `${join(parent, 'file')} is there already, and is no folder` });
     assert.equal(await readFile(join(parent, 'file'), 'utf8'), 'mine');

@@ -66,7 +66,7 @@ async function requireEmpty(folder: string): Promise<void> {
       error.code === 'ENOTDIR' ? `${folder} is there already, and is no folder` : `${folder} cannot be read (${error.code ?? 'unknown error'})`,
     );
   });
-  if (found.length > 0) throw new Error(`${folder} is there already, and is not empty`);
+  if (found.length > 0) throw new Error(`${folder} is there already, and is not empty; choose another name, or remove it`);
 }
 
 /** What goes into the manifest: ranges on the registry, or tarballs. */

@@ -78,10 +78,7 @@ function pluginLines(plugins: readonly PluginStatus[]): string[] {
     return [name, from, stateOf(plugin), asked, waiting, faults, timeouts, overloads, lateAnswers, secondAnswers, foreignAnswers];
   });
   const why = plugins.flatMap(({ name, whyDown }) => (whyDown === null ? [] : [`  ${name} is down: ${whyDown}`]));
-  return [
-    ...table(['plugin', 'package', 'state', 'asked', 'waiting', 'faults', 'time-outs', 'overloads', 'late', 'second', 'foreign'], rows),
-    ...why,
-  ];
+  return [...table(['plugin', 'package', 'state', 'open', 'waiting', 'faults', 'time-outs', 'overloads', 'late', 'second', 'foreign'], rows), ...why];
 }
 
 function tenantLines(tenants: readonly TenantStatus[]): string[] {

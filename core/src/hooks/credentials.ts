@@ -2,6 +2,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Credentials } from '@portcullis/sdk';
 import { type HashQueue, HashQueueFull, type WithdrawHash } from './hash-queue.js';
 import type { CredentialSource } from './specs.js';
+import { VerifyAnswers, withoutPassword } from './verify-answer.js';
 
 /** Texts of different length are compared by their digests under a key that nobody knows: neither length nor prefix shows in the time. */
 const COMPARE_KEY = randomBytes(32);
@@ -15,6 +16,7 @@ class CredentialsHandle implements Credentials {
   readonly #plugin: string;
   readonly #hashes: HashQueue;
   readonly #now: () => number;
+  readonly #answers = new VerifyAnswers();
   #withdrawals: WithdrawHash[] | null = null;
   #over = false;
   /** Comparisons without a result, and when the last one ended. */
@@ -33,7 +35,7 @@ class CredentialsHandle implements Credentials {
 
   verify(storedHash: string | null | undefined): Promise<boolean> {
     if (this.#over) return Promise.reject(new HashQueueFull('the question is over'));
-    if (this.#password === null) return Promise.resolve(false);
+    if (this.#password === null) return this.#answers.follow(withoutPassword());
     this.#open += 1;
     const ended = (): void => {
       this.#open -= 1;
@@ -44,7 +46,7 @@ class CredentialsHandle implements Credentials {
       this.#withdrawals.push(withdraw);
     });
     compared.then(ended, ended);
-    return compared;
+    return this.#answers.follow(compared);
   }
 
   equals(secret: string): boolean {
@@ -59,6 +61,10 @@ class CredentialsHandle implements Credentials {
 
   static hashedUntil(handle: CredentialsHandle): number {
     return handle.#open > 0 ? Number.POSITIVE_INFINITY : handle.#endedAt;
+  }
+
+  static unanswered(handle: CredentialsHandle): boolean {
+    return handle.#answers.open;
   }
 
   static end(handle: CredentialsHandle): void {
@@ -90,4 +96,9 @@ export function hashedUntil(credentials: Credentials): number {
 /** The question is over: hashes that wait are withdrawn. */
 export function endCredentials(credentials: Credentials): void {
   CredentialsHandle.end(credentials as CredentialsHandle);
+}
+
+/** Whether a `verify()` was asked whose answer the plugin cannot have seen. */
+export function hasUnanswered(credentials: Credentials): boolean {
+  return CredentialsHandle.unanswered(credentials as CredentialsHandle);
 }

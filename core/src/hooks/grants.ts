@@ -26,7 +26,7 @@ export function checkReason(reason: unknown): DenyReason {
   throw new Malformed(
     typeof reason === 'number'
       ? `denied with ${reason}, which is no reason code from 0x80 to 0xFF`
-      : 'denied with a reason that is neither a deny word nor a number',
+      : `denied with a reason that is neither a number nor a word to deny with: ${DENY_WORDS.join(', ')}`,
   );
 }
 

@@ -384,18 +384,8 @@ export class Gate {
 
   #write(level: DecisionLevel, message: string, client: GateClient, fields: Readonly<Record<string, unknown>>): void {
     const { id, connection, protocol } = client.info;
+    const who = { client: id, username: client.username, tenant: client.tenant ?? undefined, address: connection.address, protocol };
     const said = Object.entries(fields).filter(([, value]) => value !== null && value !== '');
-    this.decisions.write(
-      level,
-      {
-        client: id,
-        username: client.username,
-        tenant: client.tenant ?? undefined,
-        address: connection.address,
-        protocol,
-        ...Object.fromEntries(said),
-      },
-      message,
-    );
+    this.decisions.write(level, { ...who, ...Object.fromEntries(said) }, message);
   }
 }

@@ -110,6 +110,8 @@ export async function changeRights(world: World, user: User): Promise<void> {
   if (world.lane !== 'guards') world.ledger.withdraw(user);
   world.source.changed(user);
   await world.settle();
+  // A guard's opinion is no right: it is asked about what is published, not about what was.
+  if (world.lane !== 'guards') world.ledger.withdraw(user);
   // Whoever spreads its questions over time has asked them.
   await world.pass(1);
 }

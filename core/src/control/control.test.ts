@@ -209,7 +209,8 @@ describe('whoever asks a broker', () => {
     });
     await new Promise<void>((resolve) => server.listen({ path }, resolve));
     try {
-      await askBroker(path, { command: 'status' }, 50);
+      // A machine that is busy must not make one that answers look silent.
+      await askBroker(path, { command: 'status' }, answer === null ? 50 : 10_000);
       return 'an answer';
     } catch (error) {
       assert.ok(error instanceof NoAnswer);

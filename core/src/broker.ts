@@ -7,7 +7,7 @@ import { type Connection, type ConnectionRoom, Descriptors, Flusher, Scratch, St
 import { ERRORS, errorText, PortcullisError } from './errors.js';
 import { makeExplain } from './explain.js';
 import { Gate, type Message } from './gate/index.js';
-import { chainsOf, type Generation, type GenerationInput, standingsOf } from './generation.js';
+import { chainsOf, type Generation, type GenerationInput, standingsOf, tenancyOf } from './generation.js';
 import { PluginHost, type StartProblem } from './hooks/index.js';
 import { Doorkeeper, type Listener, type ListenerOptions, type ListenerRoom, listenAll, RawDoor, type RawSockets } from './listeners/index.js';
 import type { Logger } from './log.js';
@@ -83,6 +83,14 @@ export class Broker {
     return this.#generation?.host.roots ?? [];
   }
 
+  get remarks(): PluginHost['remarks'] {
+    return this.#generation?.host.remarks ?? [];
+  }
+
+  get rereads(): PluginHost['rereads'] {
+    return this.#generation?.host.rereads ?? { read: [], nothing: [] };
+  }
+
   get sessionCount(): number {
     return this.#parts?.registry.size ?? 0;
   }
@@ -155,7 +163,7 @@ export class Broker {
   /** What it is doing at this moment, for people; null while it starts. */
   status(): BrokerStatus | null {
     const generation = this.#generation;
-    return generation === null ? null : statusOf(generation, this.#since, this.#listeners.values(), this.stats);
+    return generation === null ? null : statusOf(generation, this.#since, this.#listeners.values(), this.stats, this.#parts?.router);
   }
 
   /** Tells clients, closes everything and ends the plugins. */
@@ -311,7 +319,9 @@ export class Broker {
   #install(generation: Generation): void {
     this.#generation = generation;
     const { config, host } = generation;
-    this.#parts?.gate.stand(standingsOf(generation), host.global, config.sessions, config.logAllowedEvery, chainsOf(config));
+    const tenancy = tenancyOf(generation);
+    this.#parts?.gate.stand(standingsOf(generation), host.global, config.sessions, config.logAllowedEvery, chainsOf(config), tenancy);
+    this.#parts?.router.adopt(tenancy.tenants);
   }
 
   /** A plugin that was down is there: what each client must be asked for is looked at anew. */
@@ -358,8 +368,9 @@ export class Broker {
     this.#listeners = listeners;
     for (const options of generation.config.listeners) listeners.get(options.name)?.adopt(options);
     this.#since = this.#wheel.clock.wall();
+    const before = this.#parts.gate.tenancy;
     this.#install(generation);
-    this.#parts.rechecks.newGeneration(standingsOf(generation), chainsOf(generation.config));
+    this.#parts.rechecks.newGeneration(chainsOf(generation.config), before);
     // Not awaited: `close` waits for connections that stay.
     for (const listener of gone) void listener.close();
     this.#retiring = old.host;

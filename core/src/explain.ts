@@ -3,6 +3,7 @@ import { isTopicFilter, isTopicName, matches, parseSharedFilter } from '@portcul
 import type { ListenerConfig, PortcullisConfig } from './config/index.js';
 import { assumedAnswer } from './explain-identity.js';
 import { type RelatedRules, relatedRules } from './explain-rules.js';
+import { enter, mounted } from './explain-tenant.js';
 import { Check, type ExplainedQuestion, Explainer, type Gate, type GateClient, type GateExplanation, type TracedStage } from './gate/index.js';
 import { Target } from './router/index.js';
 import { SESSION_REFUSALS, type Session, type SessionRefusal, type SessionRegistry } from './session/index.js';
@@ -76,7 +77,7 @@ interface Running {
 const REFUSALS: Readonly<Record<SessionRefusal, string>> = {
   owner: 'the client identifier belongs to a session of another user',
   user: 'the user has maxConnectionsPerUser connections',
-  sessions: 'there are maxSessions sessions, or the user has perPrincipal',
+  sessions: 'there are maxSessions sessions, or the user has perPrincipal, or the tenant as many as it may',
 };
 const TRANSPORTS = { mqtt: 'tcp', mqtts: 'tls', ws: 'ws', wss: 'wss', unix: 'unix' } as const;
 let questions = 0;
@@ -101,7 +102,7 @@ async function explain(parts: ExplainingParts, config: PortcullisConfig, input: 
   const session = found?.session ?? null;
   const stated = input.groups !== null || input.attributes !== null || input.password !== null || input.anonymous;
   if (session === null || stated || input.action === 'connect') return ofConnect(parts, config, input, question, session);
-  return ofSession(parts, question, session);
+  return ofSession(parts, mounted(question, session.client.mountpoint), session);
 }
 
 async function ofSession({ gate }: ExplainingParts, question: ExplainedQuestion, session: Session): Promise<Explanation> {
@@ -120,17 +121,21 @@ async function ofConnect(
   { gate, registry }: ExplainingParts,
   config: PortcullisConfig,
   input: ExplainInput,
-  question: ExplainedQuestion,
+  asked: ExplainedQuestion,
   session: Session | null,
 ): Promise<Explanation | Unexplained> {
   const listener = listenerOf(config, input, session);
   if ('unexplained' in listener) return listener;
-  const standing = gate.standing(listener.chain);
-  if (standing === undefined) return { unexplained: `there is no chain ${listener.chain}`, hint: null };
-  const username = input.anonymous ? null : (input.username ?? session?.client.username ?? null);
-  if (username === null && !input.anonymous && session === null)
+  const stated = input.anonymous ? null : (input.username ?? session?.client.username ?? null);
+  if (stated === null && !input.anonymous && session === null)
     return { unexplained: 'there is no user to explain', hint: 'give --user or --anonymous' };
   const { info, tls = null } = session?.client ?? {};
+  const known = input.tenant ?? session?.tenant ?? null;
+  const entered = enter(gate, { listener: listener.name, chain: listener.chain, tenant: known, username: stated, tls });
+  if (entered === null) return { unexplained: `there is no chain ${listener.chain}`, hint: null };
+  const { standing, tenant, username } = entered;
+  const mountpoint = gate.tenancy.mountOf(listener.name)?.text ?? '';
+  const question = mounted(asked, mountpoint);
   questions += 1;
   const request = {
     connection: Object.freeze({
@@ -140,6 +145,8 @@ async function ofConnect(
       address: input.address ?? info?.connection.address ?? (listener.scheme === 'unix' ? '' : '127.0.0.1'),
       port: 0,
     }),
+    ...(tenant === null ? {} : { tenant }),
+    mountpoint,
     tls,
     protocolVersion: ({ '3.1': 3, '3.1.1': 4, '5.0': 5 } as const)[info?.protocol ?? '5.0'],
     clientId: input.client ?? '',
@@ -155,7 +162,7 @@ async function ofConnect(
   };
   // Without a name there is nothing to try out: the authorities are asked as they would be.
   const asks = input.password !== null || username === null;
-  const assumed = asks ? null : await assumedAnswer(gate, registry, standing, request, { ...input, username, session });
+  const assumed = asks ? null : await assumedAnswer(gate, registry, standing, request, { ...input, tenant, username, session });
   const explanation = await new Explainer(gate).afterConnect(standing, request, assumed, question, (client) => {
     const refusal = registry.refusalOf(client);
     return refusal === null ? null : { reasonCode: SESSION_REFUSALS[refusal], detail: REFUSALS[refusal] };

@@ -1,5 +1,5 @@
 import type { PortcullisConfig } from './config/index.js';
-import type { Standing } from './gate/index.js';
+import { type Standing, Tenancy } from './gate/index.js';
 import type { LoadedPlugin, PluginHost, PluginSpec } from './hooks/index.js';
 import type { PolicyEngine } from './policy/index.js';
 
@@ -17,6 +17,11 @@ export interface Generation {
   readonly config: PortcullisConfig;
   readonly host: PluginHost;
   readonly engine: PolicyEngine;
+}
+
+/** The tenants of a generation, and the doors of their clients. */
+export function tenancyOf({ config: { listeners, tenants = null } }: Generation): Tenancy {
+  return new Tenancy(listeners, tenants);
 }
 
 /** What each chain of a generation stands for. */

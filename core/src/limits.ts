@@ -1,6 +1,10 @@
 /** One named bound: its default, its unit and why it is what it is. */
-export interface LimitSpec {
+export interface LimitSpec extends BoundSpec {
   readonly default: number;
+}
+
+/** A bound that is not there unless it is set. */
+export interface BoundSpec {
   readonly minimum: number;
   readonly maximum: number;
   readonly unit: 'bytes' | 'milliseconds' | 'seconds' | 'count';
@@ -14,6 +18,8 @@ const limit = (value: number, minimum: number, maximum: number, unit: LimitSpec[
   unit,
   reason,
 });
+
+const bound = (minimum: number, maximum: number, unit: BoundSpec['unit'], reason: string): BoundSpec => ({ minimum, maximum, unit, reason });
 
 const MIB = 1024 * 1024;
 
@@ -185,7 +191,13 @@ export const LIMITS = {
     'count',
     'Subscriptions in all remembered routes of a tenant; the memory is emptied when full.',
   ),
-  hashConcurrency: limit(2, 1, 64, 'count', 'Password hashes that are computed at the same time.'),
+  hashConcurrency: limit(
+    2,
+    1,
+    64,
+    'count',
+    'Password hashes that are computed at the same time; on a machine of several processors one is left to everything else.',
+  ),
   hashQueue: limit(200, 0, 100_000, 'count', 'Password hashes that wait; further logins are refused as busy.'),
   verifiedPasswords: limit(
     10_000,
@@ -290,6 +302,29 @@ export const LIMITS = {
   ),
   maxWebSocketFrameBytes: limit(MIB, 1024, 268_435_460, 'bytes', 'Greatest WebSocket message.'),
 } as const satisfies Record<string, LimitSpec>;
+
+/** What one tenant may have. Each can be set under `tenants.<name>.limits`; what is not set is bounded with that of all others only. */
+export const TENANT_LIMITS = {
+  sessions: bound(1, 100_000_000, 'count', 'Sessions of the tenant, connected or not; further clients are refused.'),
+  messagesPerSecond: bound(
+    1,
+    10_000_000,
+    'count',
+    'Messages that clients of the tenant publish within a second, wills included; who publishes more is read later, and loses nothing.',
+  ),
+  retainedMessages: bound(0, 100_000_000, 'count', 'Retained messages of the tenant; further topics are not retained.'),
+  retainedBytes: bound(0, 1_048_576 * MIB, 'bytes', 'Bytes of retained messages of the tenant; further ones are not retained.'),
+  queuedBytes: bound(0, 1_048_576 * MIB, 'bytes', 'Bytes that wait for sessions of the tenant; newer messages are dropped.'),
+} as const satisfies Record<string, BoundSpec>;
+
+export type TenantLimitName = keyof typeof TENANT_LIMITS;
+export type TenantLimits = { readonly [Name in TenantLimitName]: number };
+
+/** The limits of a tenant with some of them set; the others are infinite. */
+export function makeTenantLimits(set: Partial<TenantLimits> = {}): TenantLimits {
+  const limits = Object.fromEntries(Object.keys(TENANT_LIMITS).map((name) => [name, Number.POSITIVE_INFINITY])) as Record<TenantLimitName, number>;
+  return Object.freeze(Object.assign(limits, set));
+}
 
 export type LimitName = keyof typeof LIMITS;
 export type Limits = { readonly [Name in LimitName]: number };

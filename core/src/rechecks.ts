@@ -1,7 +1,8 @@
 import type { ConnectionRoom } from './connection/index.js';
-import { type GateClient, loadPolicy, type Standing } from './gate/index.js';
+import { type GateClient, loadPolicy, type Standing, type Tenancy } from './gate/index.js';
 import { RetainedCheck } from './retained-check.js';
 import { RightsLine } from './rights-line.js';
+import type { Domain } from './router/index.js';
 import type { Session } from './session/index.js';
 
 /** One change of rights on its way to those whom it concerns. */
@@ -73,18 +74,55 @@ export class Rechecks {
     });
   }
 
+  /** What is kept for tenants that are none any more. Who has such a name later begins with nothing. */
+  #lostTenants(before: Tenancy): Domain[] {
+    const { gate, router } = this.#room;
+    return router.tenants.filter(({ tenant }) => tenant !== '' && gate.tenancy.hasLost(tenant, before));
+  }
+
+  /** Forgets their retained messages, in slices. */
+  #clear(domains: Iterable<Domain>): void {
+    const { router, turns } = this.#room;
+    for (const domain of domains) {
+      const steps = router.clear(domain);
+      const slice = (): void => {
+        const until = turns.begin(domain);
+        for (;;) {
+          if (steps.next().done === true) return;
+          if (turns.over(until)) return turns.later(slice);
+        }
+      };
+      turns.later(slice);
+    }
+  }
+
+  /** Its tenant is gone: the connection ends, the session with it, and nothing is published in its name any more. */
+  #endTenantless(session: Session): void {
+    session.client.barred = true;
+    session.outlet?.end(0x98, 'its tenant is no longer in the configuration');
+    this.#room.registry.end(session);
+  }
+
   /** Every session comes to stand under the new generation; until its rights are loaded, the old ones are in force. */
-  newGeneration(standings: ReadonlyMap<string, Standing>, chains: ReadonlyMap<string, string>): void {
+  newGeneration(chains: ReadonlyMap<string, string>, before: Tenancy): void {
+    const { gate } = this.#room;
+    // A listener or a tenant may have got another chain; the clients of a listener that is gone stay under theirs.
+    const standingOf = ({ info, tenant, standing }: GateClient): Standing | undefined => {
+      const { listener } = info.connection;
+      return gate.standingAt(listener, tenant, chains.get(listener) ?? standing.chain.name);
+    };
+    const lost = new Set(this.#lostTenants(before));
+    this.#clear(lost);
     const round = this.#begin(() => true);
     const each = (session: Session): void => {
+      if (lost.has(session.domain)) return this.#endTenantless(session);
       const { client, leases } = session;
-      // A listener may have got another chain; the clients of one that is gone stay under theirs.
-      const standing = standings.get(chains.get(client.info.connection.listener) ?? client.standing.chain.name);
+      const standing = standingOf(client);
       // It came while the others were being reached, and stands under it already.
       if (standing === client.standing) return;
       if (standing === undefined) {
         client.barred = true;
-        session.outlet?.end(0x98, 'its chain is no longer in the configuration');
+        session.outlet?.end(0x98, 'its chain is no longer in the configuration, or its tenant not admitted there any more');
       } else if (leases !== null && !leases.isVouchedFor(standing)) leases.renew(standing);
       else {
         // Whoever comes back is asked for credentials. What is done in its name meanwhile has nobody who stands for it.
@@ -93,7 +131,9 @@ export class Rechecks {
       }
     };
     this.#walk(round, each, () => {
-      this.#retained.forgetAllBut(standings);
+      // What they have retained until they were reached.
+      this.#clear(this.#lostTenants(before).filter((domain) => lost.has(domain)));
+      this.#retained.forgetAllBut(standingOf);
       this.#reloadPublishers(round, '', null);
     });
   }

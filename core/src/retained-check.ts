@@ -55,9 +55,9 @@ export class RetainedCheck implements PublisherKeeper {
   }
 
   /** Another configuration is in force: those who stand under rules that are gone can no longer be asked about. */
-  forgetAllBut(standings: ReadonlyMap<string, Standing>): void {
+  forgetAllBut(standingOf: (client: GateClient) => Standing | undefined): void {
     for (const [key, client] of this.#gone) {
-      const standing = standings.get(client.standing.chain.name);
+      const standing = standingOf(client);
       if (standing === undefined || !standing.chain.authenticate.includes(client.authority)) this.#forget(key, client);
       else if (standing !== client.standing) client.owed = standing;
     }

@@ -4,8 +4,9 @@ import { encodePublishProperties, publishPropertiesFault } from './codec/index.j
 import { type Gate, type GateClient, Message, refusalCode } from './gate/index.js';
 import type { HostServices, TemplateChange } from './hooks/index.js';
 import { CompiledRules, type PolicyEngine } from './policy/index.js';
-import type { Router } from './router/index.js';
+import { exportMessage, type Router } from './router/index.js';
 import type { Session, SessionRegistry } from './session/index.js';
+import type { Stats } from './stats.js';
 import type { Custody } from './store/index.js';
 
 /** What the broker's running parts are to plugins; null while they are not there yet. */
@@ -14,6 +15,7 @@ export interface RunningParts {
   readonly router: Router;
   readonly registry: SessionRegistry;
   readonly custody: Custody;
+  readonly stats: Stats;
 }
 
 export interface ServicesOptions {
@@ -36,7 +38,12 @@ export function makeServices(options: ServicesOptions): HostServices {
   };
   const find = (selector: ClientSelector): Session[] => {
     const parts = options.parts();
-    return parts === null ? [] : [...parts.registry.sessions()].filter((session) => isMeant(session, selector));
+    if (parts === null) return [];
+    const { clientId, tenant } = selector;
+    // There is one at most, and a plugin may end many clients one by one.
+    const one = clientId === undefined || tenant === undefined ? undefined : [parts.registry.find(tenant, clientId)];
+    const all = one?.filter((session) => session !== undefined) ?? [...parts.registry.sessions()];
+    return all.filter((session) => isMeant(session, selector));
   };
   return {
     publish: (plugin, message) => publish(running(), plugin, options.publishTo.get(plugin) ?? [], message),
@@ -46,7 +53,7 @@ export function makeServices(options: ServicesOptions): HostServices {
       const code = refusalCode(reasonCode, 'disconnect');
       for (const session of sessions) session.outlet?.end(code, 'disconnected by a plugin');
       // Also those that are about to get a session: their authority has answered by what it knew before.
-      const isMeant = (clientId: string, username: string | null, tenant: string | null) => isSelected(selector, clientId, username, tenant);
+      const isMeant = (clientId: string, username: string | null, tenant: string | null) => isSelected(selector, clientId, username, tenant, true);
       const admissions = (options.parts()?.gate.admissions.all() ?? []).filter((admission) => admission.dismiss(isMeant, reasonCode));
       return sessions.length + admissions.length;
     },
@@ -87,15 +94,17 @@ export function makeServices(options: ServicesOptions): HostServices {
 }
 
 function isMeant(session: Session, selector: ClientSelector): boolean {
-  return isSelected(selector, session.clientId, session.client.username, session.tenant);
+  return isSelected(selector, session.clientId, session.client.username, session.tenant, session.connected);
 }
 
 function isClientMeant({ info, username, tenant }: GateClient, selector: ClientSelector): boolean {
-  return isSelected(selector, info.id, username, tenant);
+  return isSelected(selector, info.id, username, tenant, true);
 }
 
-function isSelected(selector: ClientSelector, clientId: string, username: string | null, tenant: string | null): boolean {
-  if (selector.clientId === undefined && selector.username === undefined && selector.tenant === undefined) return false;
+function isSelected(selector: ClientSelector, clientId: string, username: string | null, tenant: string | null, connected: boolean): boolean {
+  const { clientId: id, username: name, tenant: domain } = selector;
+  if (id === undefined && name === undefined && domain === undefined && selector.connected === undefined) return false;
+  if (selector.connected === true && !connected) return false;
   if (selector.clientId !== undefined && selector.clientId !== clientId) return false;
   if (selector.username !== undefined && selector.username !== username) return false;
   return selector.tenant === undefined || selector.tenant === tenant;
@@ -127,6 +136,8 @@ async function publish(parts: RunningParts, plugin: string, granted: readonly st
   if (!granted.some((filter) => isTopicFilter(filter) && matches(filter, topic))) {
     throw new Error(`publish: the entry's "publishTo" in plugins.json does not grant ${JSON.stringify(topic)}`);
   }
+  // What is retained for a name that nobody has would be there for whoever gets it.
+  if (tenant !== undefined && !parts.gate.tenancy.knows(tenant)) throw new Error(`publish: there is no tenant ${JSON.stringify(tenant)}`);
   const fault = publishPropertiesFault(properties);
   if (fault !== null) throw new Error(`publish: ${fault}`);
   const { messageExpirySeconds, ...travelling } = properties;
@@ -149,6 +160,7 @@ async function publish(parts: RunningParts, plugin: string, granted: readonly st
   if (approved.retain) router.retain(domain, made);
   router.route(domain, gate.run(approved, domain.topics, null));
   gate.tellPublished(made, tenant ?? null);
+  exportMessage(parts, domain, approved);
   const mark = custody.end();
   if (mark === null) throw new Error('publish: the store cannot take the message');
   if (!custody.settled(mark)) await new Promise<void>((resolve, reject) => waitFor(custody, mark, resolve, reject));

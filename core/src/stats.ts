@@ -82,6 +82,11 @@ export class Stats {
   droppedNoGroupMember = 0;
   droppedPacketIdentifiers = 0;
   retainRefused = 0;
+  /** Packets that had to wait because their tenant had published enough. */
+  publishesDelayed = 0;
+  messagesExported = 0;
+  /** Messages that could not go on to another tenant, since their topic would have been too long there. */
+  exportsRefused = 0;
   willsPublished = 0;
   willsDropped = 0;
   pluginFaults = 0;

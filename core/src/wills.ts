@@ -20,6 +20,7 @@ export function publishWill(room: ConnectionRoom, rechecks: Rechecks, session: S
       judged();
       if (verdict.outcome !== 'route') return dropped(verdict.outcome === 'deny' ? 'not-authorized' : 'fault');
       stats.willsPublished += 1;
+      session.domain.quota.pace?.take(1, gate.now());
       // Nobody waits for an acknowledgement of a will.
       publishApproved(room, session, verdict.approved);
     });

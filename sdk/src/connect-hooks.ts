@@ -56,9 +56,11 @@ export interface ConnectHooks {
    * Asked of every plugin, in the order of the file, when a CONNECT was parsed and TLS evidence is known, before anything else is asked about it.
    *
    * Tenant: it counts, and nobody further is asked; sessions, topics, retained messages and shared groups of different tenants never meet.
-   * Nothing: the next one is asked.
+   * Where plugins.json has `tenants`, one that it does not have, or not for this listener, is refused as bad credentials: CONNACK 4 / 0x86. Its
+   * chain judges the client from here on. Nothing: the next one is asked.
    *
-   * Nobody answers: the client belongs to no tenant.
+   * Nobody answers: the `tenant` of the listener says it, and a client that has none by it is refused as above; without one, the client belongs
+   * to no tenant.
    *
    * Units: `timeoutMs` and `deadlineMs` in milliseconds; a name has at most 64 characters.
    *
@@ -150,7 +152,8 @@ export interface ConnectHooks {
    * Confirms an identity whose lease ended.
    *
    * Asked of the plugin that allowed the identity, `leaseSeconds` after it did or up to a fifth earlier, so that clients that came together are not
-   * asked about together; and after each reload of the configuration. The client is connected and goes on meanwhile.
+   * asked about together, and when a changed `plugins.json` has been put in force; a reload with the file as it was asks nobody (`onReload`). The
+   * client is connected and goes on meanwhile.
    *
    * Allow: the client stays for another lease. Deny: DISCONNECT with the code of the reason (3.x: the connection closes); a will of the client is
    * not published.

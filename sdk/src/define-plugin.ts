@@ -34,7 +34,10 @@ export interface PluginContext {
   readonly signal: AbortSignal;
   /** Registers a callback for when the plugin stops; they run in reverse order, all together within 5,000 milliseconds. */
   onDispose(callback: () => void | Promise<void>): void;
-  /** Registers a callback for SIGHUP while the configuration stays as it is; a rejection is logged, and the plugin goes on as before. */
+  /**
+   * Registers a callback for `portcullis reload` and SIGHUP while the configuration stays as it is: read again what is kept outside of it. A rejection is
+   * told to whoever reloads, and the plugin goes on as before. Clients that are connected are not asked again by it: see `policy` and `sessions`.
+   */
   onReload(callback: () => void | Promise<void>): void;
   /** Capability `publish`: publishes in the plugin's own name. */
   readonly publish: PublishService;

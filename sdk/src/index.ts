@@ -1,3 +1,4 @@
+export * from './address-key.js';
 export * from './connect-hooks.js';
 export * from './decisions.js';
 export * from './define-plugin.js';

@@ -3,6 +3,7 @@ import type {
   BrokerNews,
   ClientConnectedNews,
   ClientDisconnectedNews,
+  ConnectDecidedNews,
   DecisionNews,
   MessageDeliveredNews,
   MessageDroppedNews,
@@ -158,6 +159,17 @@ export interface NewsHooks {
    * Spec: 5.0 section 5.4; 3.1.1 section 5.4.
    */
   readonly decisionMade: NewsHook<DecisionNews>;
+
+  /**
+   * Tells what became of a CONNECT, and nothing else: unlike `decisionMade` it costs nothing when messages are published. Never holds a secret.
+   *
+   * Told when a CONNECT was allowed or refused, and when its client left before that. One that was allowed and then gets no session is told of twice.
+   *
+   * Units: `reasonCode` is one of MQTT 5.0, for clients of every version.
+   *
+   * Spec: 5.0 section 3.1.4, 3.2.2.2; 3.1.1 section 3.1.4, 3.2.2.3.
+   */
+  readonly connectDecided: NewsHook<ConnectDecidedNews>;
 
   /**
    * Tells that the broker serves.

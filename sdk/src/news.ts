@@ -125,6 +125,21 @@ export interface DecisionNews {
   readonly reasonCode: number;
 }
 
+/** What became of one CONNECT that guards and authorities were asked about. Holds no secret. */
+export interface ConnectDecidedNews {
+  /** Hook at which it was decided, or `connect` and `session` where the broker itself did; `connect` for a client that did not wait. */
+  readonly hook: string;
+  /** Name of the plugin that decided; null when nobody did. */
+  readonly plugin: string | null;
+  /** How it ended; `abandoned` when the client had gone before anything was decided. */
+  readonly outcome: 'allow' | 'deny' | 'fault' | 'abandoned';
+  readonly client: ClientInfo;
+  /** Username as the client gave it, or of its identity; null for none. */
+  readonly username: string | null;
+  /** Reason code of MQTT 5.0 that stands for the answer; 0 for `abandoned`. */
+  readonly reasonCode: number;
+}
+
 /** The broker as a whole. */
 export interface BrokerNews {
   /** Names and addresses of the listeners. */

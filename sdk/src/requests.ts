@@ -76,6 +76,9 @@ export interface Credentials {
    * null, undefined or empty never verify; with null or undefined the same work is done as for a wrong password, so that an unknown user
    * takes as long as a known one. False without a password.
    *
+   * An `allow` that is said, or counts, before the answer of every `verify` of this question was waited for and is there, is a fault: without
+   * `await` the promise is always true, whatever it would become.
+   *
    * Rejects only when the broker's queue for hashing is full or the question is over; let it reject: the client then sees *busy*.
    */
   verify(storedHash: string | null | undefined): Promise<boolean>;

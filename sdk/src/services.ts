@@ -87,8 +87,10 @@ export interface ClientSelector {
   readonly clientId?: string;
   /** Username of the identity; anonymous clients have none. */
   readonly username?: string;
-  /** Name of the tenant. */
-  readonly tenant?: string;
+  /** Name of the tenant; null for those without one. */
+  readonly tenant?: string | null;
+  /** Only those whose client is connected now. */
+  readonly connected?: true;
 }
 
 /** A session as the sessions service shows it. */

@@ -106,7 +106,7 @@ WHO is --user NAME, --client IDENTIFIER (a client that has a session), or both, 
   --address ADDRESS    where it comes from, for guards that look at that
   --group NAME         a group of the user, instead of what is known; may be repeated
   --attribute N=VALUE  an attribute of the user, the same way
-  --tenant NAME        the tenant of the session, when several have this client identifier
+  --tenant NAME        the tenant, instead of finding it out; needed when sessions of several have this client identifier
   --password-stdin     really log in, with the password on standard input; counts as an attempt to log in
   --qos N, --retain    of the message or the subscription (0, not retained)
   --json               one line of JSON instead of text

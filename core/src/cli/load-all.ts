@@ -10,7 +10,8 @@ import {
   validatePluginConfig,
 } from '../config/index.js';
 import { errorText } from '../errors.js';
-import { homelessHook, type LoadedPlugin, loadPlugin, manifestProblem, type PluginSpec } from '../hooks/index.js';
+import { homelessHook, type LoadedPlugin, loadPlugin, manifestProblem, type PluginSpec, unaskedHooks } from '../hooks/index.js';
+import { remarkWarnings } from './remarks.js';
 
 /** A plugin's entry with its options, and its code. */
 export interface ReadyPlugin {
@@ -62,7 +63,10 @@ export async function loadEverything(configFile: string, env: Env, load: typeof 
     const ready = byName.get(spec.name);
     return ready === undefined ? [] : [{ spec: Object.freeze({ ...spec, config: ready.config, secrets: ready.secrets }), loaded: ready.loaded }];
   });
-  return { document, config, plugins, warnings: sortProblems(remarks) };
+  // As far as manifests tell; what they do not say is found when the plugins have started.
+  const chains = [...config.chains.values()];
+  const unasked = plugins.flatMap(({ spec, loaded }) => unaskedHooks(spec.name, loaded.definition.taps ?? [], chains));
+  return { document, config, plugins, warnings: sortProblems([...remarks, ...remarkWarnings(document, unasked, [])]) };
 }
 
 async function loadEntry(

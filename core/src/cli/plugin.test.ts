@@ -69,10 +69,19 @@ describe('a new plugin', () => {
     });
   }
 
+  for (const name of ['portcullis', '@portcullis/sdk', '@portcullis/testing']) {
+    test(`cannot be called as ${name}, which it needs`, async () => {
+      await assert.rejects(makePlugin(name, parent), { message: `"${name}" is the name of a package that the plugin needs` });
+      assert.deepEqual(await readdir(parent), []);
+    });
+  }
+
   test('takes an empty folder, and nothing that holds anything', async () => {
     await mkdir(join(parent, 'empty'));
     await makePlugin('empty', parent);
-    await assert.rejects(makePlugin('empty', parent), { message: `${join(parent, 'empty')} is there already, and is not empty` });
+    await assert.rejects(makePlugin('empty', parent), {
+      message: `${join(parent, 'empty')} is there already, and is not empty; choose another name, or remove it`,
+    });
     await writeFile(join(parent, 'file'), 'mine');
     await assert.rejects(makePlugin('file', parent), { message: `${join(parent, 'file')} is there already, and is no folder` });
     assert.equal(await readFile(join(parent, 'file'), 'utf8'), 'mine');
@@ -91,6 +100,7 @@ describe('"portcullis plugin"', () => {
     [[], '"plugin" needs a command'],
     [['old', 'x'], 'unknown command "plugin old"'],
     [['new'], 'the new plugin needs a name'],
+    [['new', ''], 'the new plugin needs a name'],
     [['new', 'a', 'b'], '"plugin new" takes one name, not also "b"'],
     [['new', 'a', '--packages='], '--packages needs a folder'],
     [['new', 'a', '--oops'], "unknown option '--oops'"],

@@ -44,7 +44,7 @@ function readArguments(argv: readonly string[]): { name: string; packages: strin
   const [verb, name, extra] = positionals;
   if (values.help === true) return { name: '', packages: undefined };
   if (verb !== 'new') throw new Error(verb === undefined ? '"plugin" needs a command' : `unknown command "plugin ${verb.slice(0, 64)}"`);
-  if (name === undefined) throw new Error('the new plugin needs a name');
+  if (name === undefined || name === '') throw new Error('the new plugin needs a name');
   if (extra !== undefined) throw new Error(`"plugin new" takes one name, not also "${extra.slice(0, 64)}"`);
   if (values.packages === '') throw new Error('--packages needs a folder');
   return { name, packages: values.packages };

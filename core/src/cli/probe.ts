@@ -1,7 +1,7 @@
 import { verifyPassword } from '@portcullis/sdk/passwords';
 import { systemClock, TimerWheel } from '../clock.js';
 import { errorText } from '../errors.js';
-import { installEscapeHandlers, PluginHost, StartError, type StartProblem } from '../hooks/index.js';
+import { installEscapeHandlers, PluginHost, StartError, type StartProblem, type StartRemark } from '../hooks/index.js';
 import { Logger } from '../log.js';
 import { PolicyEngine } from '../policy/index.js';
 import { makeServices } from '../services.js';
@@ -9,6 +9,7 @@ import { Stats } from '../stats.js';
 import { check } from './check.js';
 import { type Everything, loadEverything } from './load-all.js';
 import { problemLines } from './print-problems.js';
+import { remarkWarnings } from './remarks.js';
 import type { Terminal } from './terminal.js';
 
 /**
@@ -24,13 +25,15 @@ export async function probe(configFile: string, terminal: Terminal, load: typeof
   });
   const everything = loaded as Everything | null;
   if (status !== 0 || everything === null) return status;
-  const problems = await startAndStop(everything, terminal);
+  const { problems, remarks } = await startAndStop(everything, terminal);
   const { json } = everything.document;
   const lines = problemLines(
     configFile,
     problems.map(({ path, message }) => json.problemAtKey(path, message)),
   );
   for (const line of lines) terminal.print(line);
+  const warnings = remarkWarnings(everything.document, remarks, everything.warnings);
+  for (const line of problemLines(configFile, warnings)) terminal.print(`warning: ${line}`);
   if (problems.length > 0) return 1;
   terminal.print(
     everything.plugins.length === 1 ? 'the plugin starts, and can reach what it needs' : 'all plugins start, and can reach what they need',
@@ -38,7 +41,12 @@ export async function probe(configFile: string, terminal: Terminal, load: typeof
   return 0;
 }
 
-async function startAndStop({ config, plugins }: Everything, terminal: Terminal): Promise<readonly StartProblem[]> {
+interface Started {
+  readonly problems: readonly StartProblem[];
+  readonly remarks: readonly StartRemark[];
+}
+
+async function startAndStop({ config, plugins }: Everything, terminal: Terminal): Promise<Started> {
   const log = new Logger((line) => terminal.complain(line), config.logLevel);
   const stats = new Stats();
   const failed = (error: unknown): void => log.error({ cause: errorText(error) }, 'a timer failed');
@@ -56,11 +64,12 @@ async function startAndStop({ config, plugins }: Everything, terminal: Terminal)
   const uninstall = installEscapeHandlers(log, stats, () => host.roots);
   try {
     await host.prepare();
-    return [...host.standings].flatMap(([name, { whyDown }]) =>
+    const problems = [...host.standings].flatMap(([name, { whyDown }]) =>
       whyDown === null ? [] : [{ path: ['plugins', name], message: `the backend of plugin ${name} is down: ${whyDown}` }],
     );
+    return { problems, remarks: host.remarks };
   } catch (error) {
-    if (error instanceof StartError) return error.problems;
+    if (error instanceof StartError) return { problems: error.problems, remarks: [] };
     throw error;
   } finally {
     await host.dispose();

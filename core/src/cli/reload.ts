@@ -21,7 +21,17 @@ export async function reload(address: BrokerAddress, json: boolean, terminal: Te
   const warnings = Array.isArray(answer.warnings) ? answer.warnings : [];
   for (const line of answeredLines(configFile, warnings)) terminal.complain(`warning: ${line}`);
   const took = `${Number(answer.milliseconds ?? 0)} ms`;
-  const files = `the configuration is as before; listeners and plugins have read their files again (${took})`;
+  const files = `the configuration is as before; ${readAgain(answer.rereads)} (${took})`;
   terminal.print(answer.what === 'files' ? files : `reloaded: generation ${Number(answer.generation ?? 0)} is in force (${took})`);
   return 0;
+}
+
+/** Who has read its files again. A plugin that has none of its own, or does not know of `onReload`, is named: its author may have meant it to. */
+function readAgain(rereads: unknown): string {
+  const { read, nothing } = (rereads ?? {}) as { readonly read?: unknown; readonly nothing?: unknown };
+  if (!Array.isArray(read) || !Array.isArray(nothing) || nothing.length === 0) return 'listeners and plugins have read their files again';
+  const all = read.length + nothing.length;
+  const some =
+    read.length === 0 ? 'listeners have read their files again' : `listeners and ${read.length} of ${all} plugins have read their files again`;
+  return `${some}; ${nothing.join(', ')} ${nothing.length === 1 ? 'has' : 'have'} nothing to read again`;
 }

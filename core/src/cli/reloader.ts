@@ -9,6 +9,7 @@ import type { Logger } from '../log.js';
 import type { ControlSocket } from './control-socket.js';
 import { type Everything, loadEverything } from './load-all.js';
 import { problemLines } from './print-problems.js';
+import { remarkWarnings } from './remarks.js';
 
 export interface ReloaderOptions {
   readonly broker: Broker;
@@ -39,9 +40,11 @@ export interface ReloadResult {
   readonly what: 'configuration' | 'files';
   readonly problems: readonly ControlProblem[];
   readonly warnings: readonly ControlProblem[];
+  /** Of `files`: the plugins that had files of their own to read, and those that had none. */
+  readonly rereads?: Broker['rereads'];
 }
 
-type Outcome = Pick<ReloadResult, 'what' | 'problems' | 'warnings'>;
+type Outcome = Pick<ReloadResult, 'what' | 'problems' | 'warnings' | 'rereads'>;
 
 /** Reads the configuration again when it is asked to, once at a time and in the order of asking. */
 export class Reloader {
@@ -106,23 +109,29 @@ export class Reloader {
         if (text !== this.#text) return refused(problems);
         // The file is as it was, and yet something that it names is not: whatever still can is read again, each for itself.
         for (const line of problemLines(shownFile, everything.problems)) complain(line);
-        return { what: 'files', problems: [...problems, ...(await this.#refresh(problems))], warnings: [] };
+        return this.#refresh(problems);
       }
-      if (digestOf(text, everything) === this.#digest) return { what: 'files', problems: await this.#refresh([]), warnings: [] };
-      for (const warning of everything.warnings) for (const line of problemLines(shownFile, [warning])) complain(`warning: ${line}`);
+      if (digestOf(text, everything) === this.#digest) return this.#refresh([]);
+      const warn = (warnings: readonly Problem[]): void => {
+        for (const warning of warnings) for (const line of problemLines(shownFile, [warning])) complain(`warning: ${line}`);
+      };
+      warn(everything.warnings);
       await this.#switch(everything);
       this.#inForce(text, everything);
-      return { what: 'configuration', problems: [], warnings: [...placed(everything.warnings), ...this.#down()] };
+      const remarks = remarkWarnings(everything.document, this.#options.broker.remarks, everything.warnings);
+      warn(remarks);
+      return { what: 'configuration', problems: [], warnings: [...placed([...everything.warnings, ...remarks]), ...this.#down()] };
     } catch (error) {
       const document = 'problems' in everything ? this.#document : everything.document;
       return refused(error instanceof StartError ? this.#placed(document, error.problems) : [plain(log.hide(errorText(error)))]);
     }
   }
 
-  /** Has listeners and plugins read their own files. Resolves with what is wrong with them, but for what the check has found already. */
-  async #refresh(known: readonly ControlProblem[]): Promise<ControlProblem[]> {
+  /** Has listeners and plugins read their own files. What is wrong with them comes behind what the check has found, each mistake once. */
+  async #refresh(known: readonly ControlProblem[]): Promise<Outcome> {
     const found = this.#placed(this.#document, await this.#options.broker.reloadPlugins());
-    return found.filter(({ path }) => !known.some((problem) => problem.path.startsWith(path)));
+    const more = found.filter(({ path }) => !known.some((problem) => problem.path.startsWith(path)));
+    return { what: 'files', problems: [...known, ...more], warnings: [], rereads: this.#options.broker.rereads };
   }
 
   /** Plugins that are in force without their backend: whoever reloads is there and may not look at the log. */

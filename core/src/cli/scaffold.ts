@@ -17,6 +17,9 @@ const KIT_RANGE = '^0.1.0';
 /** What a new plugin depends on: the word in the templates, and the tarball's name without its version. */
 const TARBALLS: Readonly<Record<string, string>> = { sdk: 'portcullis-sdk', testing: 'portcullis-testing', portcullis: 'portcullis' };
 
+/** Within a package of such a name, Node would take an import of the real one for itself. */
+const TAKEN: ReadonlySet<string> = new Set(['@portcullis/sdk', '@portcullis/testing', 'portcullis']);
+
 export interface ScaffoldOptions {
   /** Folder with tarballs of the project's packages, to be taken instead of those on the registry. */
   readonly packages?: string;
@@ -32,6 +35,7 @@ export async function makePlugin(name: string, parent: string, { packages }: Sca
       `"${name.slice(0, MAX_NAME)}" cannot be the name of a plugin: lower-case letters, digits and "-", a letter first; a scope may stand before it`,
     );
   }
+  if (TAKEN.has(name)) throw new Error(`"${name}" is the name of a package that the plugin needs`);
   const plugin = name.slice(name.indexOf('/') + 1);
   const folder = resolve(parent, plugin);
   await requireEmpty(folder);
@@ -62,7 +66,7 @@ async function requireEmpty(folder: string): Promise<void> {
       error.code === 'ENOTDIR' ? `${folder} is there already, and is no folder` : `${folder} cannot be read (${error.code ?? 'unknown error'})`,
     );
   });
-  if (found.length > 0) throw new Error(`${folder} is there already, and is not empty`);
+  if (found.length > 0) throw new Error(`${folder} is there already, and is not empty; choose another name, or remove it`);
 }
 
 /** What goes into the manifest: ranges on the registry, or tarballs. */

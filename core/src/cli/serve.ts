@@ -1,5 +1,6 @@
 import { basename, dirname, resolve } from 'node:path';
 import { Broker } from '../broker.js';
+import type { Problem } from '../config/index.js';
 import { ERRORS, errorText, PortcullisError } from '../errors.js';
 import { installEscapeHandlers, StartError } from '../hooks/index.js';
 import { Logger } from '../log.js';
@@ -12,6 +13,7 @@ import { printable, problemLines } from './print-problems.js';
 import { ensureQuickstart, printAdministrator } from './quickstart.js';
 import { rehearse } from './rehearsal.js';
 import { Reloader, readText } from './reloader.js';
+import { remarkWarnings } from './remarks.js';
 import type { ServeOptions } from './run.js';
 
 const REHEARSAL_MS = 1500;
@@ -27,7 +29,7 @@ export async function serve(options: ServeOptions): Promise<number> {
   const text = await readText(configFile);
   const everything = await loadEverything(configFile, options.env);
   if ('problems' in everything) return report(options.configFile, everything);
-  for (const warning of everything.warnings) for (const line of problemLines(options.configFile, [warning])) complain(`warning: ${line}`);
+  warn(options.configFile, everything.warnings);
   const log = new Logger(complain, everything.config.logLevel);
   const broker = new Broker({ ...everything, log });
   const uninstall = installEscapeHandlers(log, broker.stats, () => broker.pluginRoots);
@@ -74,10 +76,15 @@ export async function serve(options: ServeOptions): Promise<number> {
     if (!(error instanceof PortcullisError) && error instanceof Error) complain(printable(log.hide(error.stack ?? '')));
     return 1;
   }
+  warn(options.configFile, remarkWarnings(everything.document, broker.remarks, everything.warnings));
   for (const listener of broker.listeners) print(`listening name=${listener.name} url=${listener.url}`);
   if (created !== null) printFirstSteps(created, reachableListeners(broker.listeners, everything.config), print);
   print('Portcullis is ready');
   return over;
+}
+
+function warn(file: string, warnings: readonly Problem[]): void {
+  for (const warning of warnings) for (const line of problemLines(file, [warning])) complain(`warning: ${line}`);
 }
 
 /** The last to be there: whoever finds the socket finds a broker that is ready. Rejects, with nothing left running, when it cannot be made. */

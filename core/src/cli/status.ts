@@ -1,4 +1,4 @@
-import type { BrokerStatus, LimitReached, PluginStatus } from '../broker-status.js';
+import type { BrokerStatus, LimitReached, PluginStatus, TenantStatus } from '../broker-status.js';
 import { printable } from './print-problems.js';
 import type { ReloadResult } from './reloader.js';
 import { answeredLines, askRunning, type BrokerAddress } from './running-broker.js';
@@ -29,7 +29,7 @@ export async function status(address: BrokerAddress, json: boolean, terminal: Te
 
 /** A report as lines for people. */
 export function statusLines(report: StatusReport, configFile: string): string[] {
-  const { version, pid, uptimeSeconds, generation, lastReload, counters, listeners, plugins, limitsReached } = report;
+  const { version, pid, uptimeSeconds, generation, lastReload, counters, listeners, plugins, tenants, limitsReached } = report;
   const count = (name: string): number => counters[name] ?? 0;
   return [
     `Portcullis ${version}, process ${pid}, up ${duration(uptimeSeconds)}`,
@@ -43,6 +43,7 @@ export function statusLines(report: StatusReport, configFile: string): string[] 
     ...listenerLines(listeners),
     '',
     ...pluginLines(plugins),
+    ...tenantLines(tenants),
     ...(limitsReached.length === 0 ? [] : ['', 'limits reached since the start', ...limitsReached.map(limitLine)]),
   ];
 }
@@ -77,10 +78,20 @@ function pluginLines(plugins: readonly PluginStatus[]): string[] {
     return [name, from, stateOf(plugin), asked, waiting, faults, timeouts, overloads, lateAnswers, secondAnswers, foreignAnswers];
   });
   const why = plugins.flatMap(({ name, whyDown }) => (whyDown === null ? [] : [`  ${name} is down: ${whyDown}`]));
-  return [
-    ...table(['plugin', 'package', 'state', 'asked', 'waiting', 'faults', 'time-outs', 'overloads', 'late', 'second', 'foreign'], rows),
-    ...why,
-  ];
+  return [...table(['plugin', 'package', 'state', 'open', 'waiting', 'faults', 'time-outs', 'overloads', 'late', 'second', 'foreign'], rows), ...why];
+}
+
+function tenantLines(tenants: readonly TenantStatus[]): string[] {
+  if (tenants.length === 0) return [];
+  const of = (used: number, limit: number | null): string => (limit === null ? String(used) : `${used} of ${limit}`);
+  const rows = tenants.map(({ name, sessions, retainedMessages, retainedBytes, queuedBytes, limits }) => [
+    name,
+    of(sessions, limits.sessions),
+    of(retainedMessages, limits.retainedMessages),
+    of(retainedBytes, limits.retainedBytes),
+    of(queuedBytes, limits.queuedBytes),
+  ]);
+  return ['', ...table(['tenant', 'sessions', 'retained', 'retained bytes', 'queued bytes'], rows)];
 }
 
 /** One word for what its clients meet. */

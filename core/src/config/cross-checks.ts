@@ -1,4 +1,5 @@
 import { isTopicFilter } from '@portcullis/sdk';
+import { checkBudgets } from './budget-checks.js';
 import { controlSocket } from './control-socket.js';
 import { nameHint } from './did-you-mean.js';
 import type { JsonDocument } from './json-document.js';
@@ -6,6 +7,7 @@ import { checkLimits } from './limit-checks.js';
 import { ListenerOptionsCheck } from './listener-options.js';
 import { isOrigin, type ListenerAddress, parseListenerUrl, portNumber } from './listener-url.js';
 import { type Problem, quoted, type Segment } from './problem.js';
+import { TenantChecks } from './tenant-checks.js';
 import type { TlsFiles } from './tls-files.js';
 import type { ConfigDocument } from './types.js';
 
@@ -38,7 +40,9 @@ export function crossCheck(document: ConfigDocument, env: Env): CrossChecked {
   checkAddresses(json, placed, problems);
   checkPlugins(json, problems);
   checkChains(json, problems, warnings);
+  new TenantChecks(json, problems).tenants();
   checkLimits(json, problems, warnings);
+  checkBudgets(json, warnings);
   return { listeners: placed, controlSocket: checkControl(document, placed, problems), problems, warnings };
 }
 
@@ -61,6 +65,7 @@ function* texts(json: JsonDocument, segments: readonly Segment[]): Generator<[st
 function checkListeners(json: JsonDocument, problems: Problem[], options: ListenerOptionsCheck): PlacedListener[] {
   const chains = names(json, 'chains');
   const placed: PlacedListener[] = [];
+  const tenants = new TenantChecks(json, problems);
   for (const name of names(json, 'listeners')) {
     const base = ['listeners', name];
     const chain = text(json, [...base, 'chain']);
@@ -75,6 +80,7 @@ function checkListeners(json: JsonDocument, problems: Problem[], options: Listen
       placed.push({ name, ...address, path, ...options.check(name, address.scheme) });
     }
     checkOrigins(json, base, problems);
+    tenants.listener(name, address === null || 'message' in address ? null : address.scheme);
   }
   return placed;
 }

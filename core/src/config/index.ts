@@ -11,4 +11,7 @@ export type {
   PluginConfig,
   PortcullisConfig,
   SessionsConfig,
+  TenantConfig,
+  TenantExportConfig,
+  TenantRuleConfig,
 } from './types.js';

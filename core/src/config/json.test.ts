@@ -43,7 +43,7 @@ describe('the JSON parser', () => {
     ['a number too large', '[1e999]', '1:2 : this number is too large'],
     ['an early end', '{ "a": [1', '1:10 : the file ends too early: expected "," or "]"'],
     ['an early end after a comma', '[1,', '1:4 : the file ends too early: expected a value'],
-    ['two commas', '[1,,2]', '1:4 : expected a value'],
+    ['two commas', '[1,,2]', '1:4 : expected a value — is there a comma too many?'],
     ['something behind the end', '{}\n{}', '2:1 : expected the end of the file'],
     ['an open text', '{ "a": "b }', '1:8 : this text has no closing quote'],
     ['a line break in a text', '{ "a": "b\nc" }', '1:10 : the line ends inside a text — close the quote; a line break in a text is \\n'],

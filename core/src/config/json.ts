@@ -245,6 +245,7 @@ class Parser {
   #missingHint(next: string, expected: string): string | null {
     if (expected.startsWith('","')) return next === '"' || next === '{' || next === '[' ? 'is a comma missing before this?' : null;
     if (expected.startsWith('a key') && /[\w$]/.test(next)) return 'keys stand in double quotes';
+    if (next === ',') return 'is there a comma too many?';
     return null;
   }
 }

@@ -21,8 +21,8 @@ describe('a sound file', () => {
     assert.equal(config.folder, '/etc/portcullis');
     assert.equal(
       JSON.stringify(config.listeners),
-      '[{"name":"local","scheme":"mqtt","host":"127.0.0.1","port":1883,"path":"","chain":"default","maxConnections":null,"origins":null,"proxyProtocol":null,"mode":384,"tls":null},' +
-        '{"name":"web","scheme":"ws","host":"127.0.0.1","port":8083,"path":"/mqtt","chain":"default","maxConnections":null,"origins":null,"proxyProtocol":null,"mode":384,"tls":null}]',
+      '[{"name":"local","scheme":"mqtt","host":"127.0.0.1","port":1883,"path":"","chain":"default","tenant":null,"mountpoint":"","maxConnections":null,"origins":null,"proxyProtocol":null,"mode":384,"tls":null},' +
+        '{"name":"web","scheme":"ws","host":"127.0.0.1","port":8083,"path":"/mqtt","chain":"default","tenant":null,"mountpoint":"","maxConnections":null,"origins":null,"proxyProtocol":null,"mode":384,"tls":null}]',
     );
     assert.deepEqual(
       { ...config.plugins[0], breaker: { ...config.plugins[0]?.breaker }, useAt: { ...config.plugins[0]?.useAt } },

@@ -3,13 +3,15 @@ import { dirname, resolve } from 'node:path';
 import { Ajv, type ErrorObject } from 'ajv';
 import { makeLimits } from '../limits.js';
 import type { LogLevel } from '../log.js';
+import { buildTenantRule, buildTenants, type TenantEntry, type TenantRuleEntry } from './build-tenants.js';
 import { type CrossChecked, crossCheck, ISOLATION_TEXT, isUsable } from './cross-checks.js';
 import { MAX_JSON_BYTES, parseJson, wholeFile } from './json.js';
 import type { Position } from './json-document.js';
 import { type Problem, type Segment, sortProblems } from './problem.js';
 import { referenceFault } from './references.js';
-import { BUDGETS, CONFIG_SCHEMA, NAME_PATTERN, SHIPPED_PATTERN } from './schema.js';
+import { BUDGETS, CONFIG_SCHEMA, SHIPPED_PATTERN } from './schema.js';
 import { type Explanation, schemaProblems } from './schema-errors.js';
+import { NAME_PATTERN } from './schema-parts.js';
 import { plainCopy, sealed } from './sealed.js';
 import type { ChainConfig, ConfigDocument, ListenerConfig, PluginConfig, PortcullisConfig, SessionsConfig } from './types.js';
 
@@ -101,7 +103,7 @@ function explain(error: ErrorObject, segments: readonly Segment[]): Explanation 
     const bound = error.keyword === 'minimum' ? 'least' : 'most';
     return { message: `must be at ${bound} ${String(error.params.limit)}`, hint: 'this bound can be tightened, but not switched off' };
   }
-  if (error.keyword === 'minProperties' && segments[0] === 'listeners') {
+  if (error.keyword === 'minProperties' && segments[0] === 'listeners' && segments.length === 1) {
     return { message: 'must have at least one listener', hint: 'for example "local": { "url": "mqtt://127.0.0.1:1883", "chain": "default" }' };
   }
   return null;
@@ -113,6 +115,8 @@ function isBudget(segments: readonly Segment[]): boolean {
 
 interface ListenerEntry {
   readonly chain: string;
+  readonly tenant?: TenantRuleEntry;
+  readonly mountpoint?: string;
   readonly maxConnections?: number;
   readonly origins?: readonly string[];
   readonly proxyProtocol?: { readonly trusted?: readonly string[] };
@@ -126,6 +130,7 @@ interface CompleteDocument {
     Record<string, Omit<PluginConfig, 'name' | 'useAt' | 'isolation'> & { config: unknown; isolation?: PluginConfig['isolation'] }>
   >;
   readonly chains: Readonly<Record<string, Omit<ChainConfig, 'name'>>>;
+  readonly tenants?: Readonly<Record<string, TenantEntry>>;
   readonly sessions: SessionsConfig;
   readonly limits: Parameters<typeof makeLimits>[0];
   readonly log: { readonly level: LogLevel; readonly allowedEvery: number };
@@ -141,10 +146,20 @@ function quick<T extends object>(value: T): T {
 
 function build(document: ConfigDocument, value: CompleteDocument, cross: CrossChecked): PortcullisConfig {
   const listeners = cross.listeners.map(({ tls, ...listener }): ListenerConfig => {
-    const { chain, maxConnections = null, origins = null, proxyProtocol, mode } = value.listeners[listener.name] as ListenerEntry;
+    const {
+      chain,
+      tenant,
+      mountpoint = '',
+      maxConnections = null,
+      origins = null,
+      proxyProtocol,
+      mode,
+    } = value.listeners[listener.name] as ListenerEntry;
     const plain = {
       ...listener,
       chain,
+      tenant: buildTenantRule(tenant),
+      mountpoint,
       maxConnections,
       origins,
       proxyProtocol: proxyProtocol === undefined ? null : { trusted: proxyProtocol.trusted ?? [] },
@@ -163,6 +178,7 @@ function build(document: ConfigDocument, value: CompleteDocument, cross: CrossCh
     listeners: Object.freeze(listeners),
     plugins: sealed(plugins) as readonly PluginConfig[],
     chains: new Map(chains),
+    tenants: buildTenants(value.tenants),
     sessions: quick(sealed(value.sessions) as SessionsConfig),
     controlSocket: cross.controlSocket,
     limits: makeLimits(value.limits),

@@ -22,9 +22,11 @@ describe('a mistake is named with its place:', () => {
       ['7:3 pluginz: unknown key "pluginz" — did you mean "plugins"?'],
     ],
     [
-      'a key of a later version',
-      changed('"version": 1', '"version": 1, "tenants": {}'),
-      ['2:17 tenants: unknown key "tenants" — known: "$schema", "version", "listeners", "plugins", "chains", "sessions", "control", "limits", "log"'],
+      'a key that is like none',
+      changed('"version": 1', '"version": 1, "bridges": {}'),
+      [
+        '2:17 bridges: unknown key "bridges" — known: "$schema", "version", "listeners", "plugins", "chains", "tenants", "sessions", "control", "limits", "log"',
+      ],
     ],
     [
       'a control socket without a path',

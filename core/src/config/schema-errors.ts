@@ -60,7 +60,11 @@ function toProblem(error: ErrorObject, document: JsonDocument, base: readonly Se
   if (error.keyword === 'additionalProperties') {
     const key = String(error.params.additionalProperty);
     const known = Object.keys((error.parentSchema?.properties ?? {}) as object);
-    return document.problemAtKey([...segments, key], `unknown key ${quoted(key)}`, nameHint(key, known));
+    return document.problemAtKey(
+      [...segments, key],
+      `unknown key ${quoted(key)}`,
+      isBareConfig(segments, known) ? 'this plugin has no options' : nameHint(key, known),
+    );
   }
   if (error.keyword === 'required') {
     const key = String(error.params.missingProperty);
@@ -191,4 +195,8 @@ function choiceWords(error: ErrorObject): string {
   const branches = Array.isArray(error.schema) ? (error.schema as { type?: unknown; else?: { type?: unknown } }[]) : [];
   const types = new Set(branches.map((branch) => branch.type ?? branch.else?.type).filter((type) => typeof type === 'string'));
   return types.size > 1 ? `expected ${[...types].map(typeWords).join(' or ')}` : 'has none of the allowed forms';
+}
+
+function isBareConfig([top, , key, ...deeper]: readonly Segment[], known: readonly string[]): boolean {
+  return known.length === 0 && top === 'plugins' && key === 'config' && deeper.length === 0;
 }

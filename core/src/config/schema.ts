@@ -1,22 +1,7 @@
-import type { ConfigSchema } from '@portcullis/sdk';
 import { LIMITS } from '../limits.js';
+import { closed, type DocumentSchema, named, UNITS } from './schema-parts.js';
+import { MOUNTPOINT, TENANT_RULE, TENANTS } from './tenant-schema.js';
 
-/** What the file's own schema uses beyond what plugins may. */
-export interface DocumentSchema extends Omit<ConfigSchema, 'properties' | 'additionalProperties' | 'items' | 'propertyNames' | 'anyOf'> {
-  readonly $schema?: string;
-  readonly properties?: Readonly<Record<string, DocumentSchema>>;
-  readonly additionalProperties?: boolean | DocumentSchema;
-  readonly propertyNames?: DocumentSchema;
-  readonly items?: DocumentSchema;
-  readonly minProperties?: number;
-  readonly anyOf?: readonly DocumentSchema[];
-  readonly allOf?: readonly DocumentSchema[];
-  readonly if?: DocumentSchema;
-  readonly then?: DocumentSchema;
-  readonly else?: DocumentSchema;
-}
-
-export const NAME_PATTERN = '^[A-Za-z][A-Za-z0-9._-]{0,63}$';
 /** Plugins that ship with Portcullis run in process without being told to. */
 export const SHIPPED_PATTERN = '^@portcullis/plugin-[a-z0-9-]+$';
 
@@ -33,22 +18,10 @@ const whole = (initial: number, minimum: number, maximum: number, description: s
 /** Bounds that the host sets for plugins and chains. Their ranges are narrow on purpose: they can be tightened, and never switched off. */
 export const BUDGETS: ReadonlySet<unknown> = new Set(['timeoutMs', 'maxConcurrent', 'maxQueue', 'faults', 'windowMs', 'openMs', 'deadlineMs']);
 
+/** What a plugin and a chain have unless told, in milliseconds. */
+export const DEFAULT_BUDGETS = { timeoutMs: 2000, deadlineMs: 5000 } as const;
+
 const choice = (values: readonly string[], description: string): DocumentSchema => ({ enum: values, default: values[0], description });
-
-const closed = (description: string, properties: Readonly<Record<string, DocumentSchema>>, required: readonly string[] = []): DocumentSchema => ({
-  type: 'object',
-  description,
-  additionalProperties: false,
-  required,
-  properties,
-});
-
-const named = (description: string, entry: DocumentSchema): DocumentSchema => ({
-  type: 'object',
-  description,
-  propertyNames: { pattern: NAME_PATTERN },
-  additionalProperties: entry,
-});
 
 const pluginNames = (description: string): DocumentSchema => ({ type: 'array', items: { type: 'string' }, uniqueItems: true, description });
 
@@ -115,6 +88,8 @@ const listener = closed(
       examples: ['mqtt://127.0.0.1:1883', 'mqtts://0.0.0.0:8883', 'ws://127.0.0.1:8083/mqtt', 'wss://0.0.0.0:8084/mqtt', 'unix:data/mqtt.sock'],
     },
     chain: { type: 'string', description: 'The chain that clients of this listener go through.' },
+    tenant: TENANT_RULE,
+    mountpoint: MOUNTPOINT,
     maxConnections: {
       type: 'integer',
       minimum: 1,
@@ -153,7 +128,7 @@ const plugin: DocumentSchema = {
       },
       // What it may contain is the plugin's to say.
       config: { type: 'object', default: {}, description: 'Options of the plugin itself.' },
-      timeoutMs: whole(2000, 1, 60_000, 'Milliseconds that the plugin has for an answer; silence is a fault.'),
+      timeoutMs: whole(DEFAULT_BUDGETS.timeoutMs, 1, 60_000, 'Milliseconds that the plugin has for an answer; silence is a fault.'),
       maxConcurrent: whole(64, 1, 10_000, 'Questions that the plugin works on at the same time.'),
       maxQueue: whole(1000, 0, 100_000, 'Questions that wait; further ones are refused as busy.'),
       breaker: {
@@ -193,7 +168,7 @@ const chain = closed(
     },
     authorize: { ...pluginNames('Plugins that give rights; without one, clients can connect and do nothing.'), default: [] },
     combine: choice(['deny-overrides', 'first-match'], 'How the rights of several plugins are folded.'),
-    deadlineMs: whole(5000, 1, 60_000, 'Milliseconds for all answers to one question together.'),
+    deadlineMs: whole(DEFAULT_BUDGETS.deadlineMs, 1, 60_000, 'Milliseconds for all answers to one question together.'),
     denyPublish: choice(
       ['acknowledge', 'close'],
       'What a 3.1.1 client meets whose PUBLISH is denied: acknowledged and dropped, or the connection closed.',
@@ -225,8 +200,6 @@ const sessions: DocumentSchema = {
   }),
   default: {},
 };
-
-const UNITS = { bytes: ' In bytes.', milliseconds: ' In milliseconds.', seconds: ' In seconds.', count: '' } as const;
 
 const limits: DocumentSchema = {
   ...closed(
@@ -263,6 +236,7 @@ export const CONFIG_SCHEMA: DocumentSchema = {
       listeners: { ...named('Addresses at which clients connect.', listener), minProperties: 1 },
       plugins: named('Plugins, in the order of asking.', plugin),
       chains: named('Chains of plugins, by name.', chain),
+      tenants: TENANTS,
       sessions,
       control,
       limits,

@@ -1,4 +1,4 @@
-import type { Limits } from '../limits.js';
+import type { Limits, TenantLimits } from '../limits.js';
 import type { LogLevel } from '../log.js';
 import type { JsonDocument, Position } from './json-document.js';
 import type { ListenerScheme } from './listener-url.js';
@@ -22,6 +22,8 @@ export interface PortcullisConfig {
   /** In the order of the file, which is the order of asking for hooks that no chain lists. */
   readonly plugins: readonly PluginConfig[];
   readonly chains: ReadonlyMap<string, ChainConfig>;
+  /** Null without any: then clients belong to the tenants that plugins name. */
+  readonly tenants?: ReadonlyMap<string, TenantConfig> | null;
   readonly sessions: SessionsConfig;
   /** Absolute path of the control socket; null without one. */
   readonly controlSocket: string | null;
@@ -41,6 +43,10 @@ export interface ListenerConfig {
   /** Of WebSocket requests, or the absolute one of a Unix socket; otherwise empty. */
   readonly path: string;
   readonly chain: string;
+  /** How it knows the tenants of its clients; null when it does not. */
+  readonly tenant?: TenantRuleConfig | null;
+  /** What its clients' topics lie below, ending with a slash; empty for nothing. */
+  readonly mountpoint?: string;
   readonly maxConnections: number | null;
   /** The values of `Origin` that may connect by WebSocket; null: those of the same host, and requests without the header. */
   readonly origins: readonly string[] | null;
@@ -50,6 +56,32 @@ export interface ListenerConfig {
   readonly proxyProtocol: { readonly trusted: readonly string[] } | null;
   /** Permission bits of a Unix socket. */
   readonly mode: number;
+}
+
+/** How a listener knows the tenant of a client. */
+export type TenantRuleConfig =
+  | { readonly by: 'name'; readonly name: string }
+  | { readonly by: 'sni'; readonly names: Readonly<Record<string, string>> }
+  | { readonly by: 'username'; readonly separator: string; readonly tenantFirst: boolean }
+  | { readonly by: 'certificate'; readonly field: string };
+
+export interface TenantConfig {
+  readonly name: string;
+  /** Takes the place of the listener's; null leaves that. */
+  readonly chain: string | null;
+  /** On which alone it is admitted; null for all. */
+  readonly listeners: readonly string[] | null;
+  readonly limits: TenantLimits;
+  readonly exports: readonly TenantExportConfig[];
+}
+
+/** What goes on from one tenant to another. */
+export interface TenantExportConfig {
+  readonly to: string;
+  readonly topics: readonly string[];
+  /** Levels before the topic; empty for none. */
+  readonly under: string;
+  readonly retain: boolean;
 }
 
 export interface PluginConfig {

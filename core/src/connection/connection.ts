@@ -186,9 +186,8 @@ export class Connection implements OutletOwner, Holder, UnsentOwner {
   /** The client broke the protocol, or has to go: it is told why, as far as its version can, and the connection ends. */
   fail(kind: ErrorKind, detail: string, reasonCode: number = kind.reasonCode): void {
     if (this.phase === Phase.CLOSED) return;
-    const fields = { client: this.client?.info.id, address: this.transport.info.address, code: kind.code, detail };
     if (kind.party === 'client' && kind !== ERRORS.takenOver) this.room.stats.protocolErrors += 1;
-    this.room.log.info(fields, 'connection ended');
+    this.room.gate.decisions.ended(this.client, this.transport.info.address, kind.code, detail);
     if (this.version === 5 && this.phase === Phase.OPEN) this.out.packet(encodeDisconnect(reasonCode));
     this.#finish(kind, reasonCode);
   }

@@ -1,6 +1,6 @@
 import { ReasonCode } from '@portcullis/sdk';
 import { type ConnackProperties, type ConnectPacket, encodeAuth, encodeConnack } from '../codec/index.js';
-import { type AdmissionResult, type ConnectRequest, type GateClient, LeaseKeeper, type Message } from '../gate/index.js';
+import { type AdmissionResult, type ConnectRequest, type GateClient, LeaseKeeper, type Message, type Standing } from '../gate/index.js';
 import { type Connection, Phase } from './connection.js';
 
 /** Takes a CONNECT through the gate, gives the client its session and answers. */
@@ -11,10 +11,13 @@ export function onConnect(connection: Connection, packet: ConnectPacket): void {
   room.strangers.heard(connection.stranger);
   connection.authenticationMethod = packet.authenticationMethod;
   connection.outlet.maxPacketBytes = packet.maximumPacketSize;
+  const mount = room.gate.tenancy.mountOf(transport.info.listener);
+  connection.outlet.mount = mount;
   // A limit was reached already when its socket came.
   if (connection.stranger.refusal !== 0) return connection.refuse(connection.stranger.refusal);
   const request: ConnectRequest = {
     connection: transport.info,
+    mountpoint: mount?.text ?? '',
     tls: transport.tls,
     protocolVersion: packet.protocolVersion,
     clientId: packet.clientId,
@@ -26,7 +29,7 @@ export function onConnect(connection: Connection, packet: ConnectPacket): void {
     authenticationMethod: packet.authenticationMethod,
     authenticationData: packet.authenticationData,
     userProperties: packet.userProperties,
-    will: packet.will,
+    will: packet.will === null || mount === null ? packet.will : { ...packet.will, topic: mount.topic(packet.will.topic) },
   };
   const admission = room.gate.admit(chainNow(connection), request, (result) => admitted(connection, packet, result));
   connection.admission = admission;
@@ -35,6 +38,13 @@ export function onConnect(connection: Connection, packet: ConnectPacket): void {
 
 function chainNow({ room, transport, chain, stranger }: Connection): string {
   return room.gate.chainNow(transport.info.listener, chain, stranger.deadlineAt - room.limits.connectTimeoutMs);
+}
+
+/** What judges an accepted client now; undefined when it does not let it in, or would take it for another tenant's, or have it below another mountpoint. */
+function standingNow(connection: Connection, { client, tenancy }: AdmissionResult & { readonly kind: 'accepted' }): Standing | undefined {
+  const { gate } = connection.room;
+  const { listener } = connection.transport.info;
+  return gate.tenancy.agrees(tenancy, listener) ? gate.standingAt(listener, client.tenant, chainNow(connection)) : undefined;
 }
 
 function admitted(connection: Connection, packet: ConnectPacket, result: AdmissionResult): void {
@@ -58,7 +68,7 @@ function admitted(connection: Connection, packet: ConnectPacket, result: Admissi
 function open(connection: Connection, packet: ConnectPacket, result: AdmissionResult & { readonly kind: 'accepted' }): void {
   const { room } = connection;
   const { client } = result;
-  const standing = room.gate.standing(chainNow(connection));
+  const standing = standingNow(connection, result);
   // A generation was switched while this CONNECT was on its way: the next one is asked by the rules that are in force now.
   if (standing === undefined || !standing.chain.authenticate.includes(client.authority)) {
     client.binding.release();

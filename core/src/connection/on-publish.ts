@@ -6,6 +6,7 @@ import type { Session } from '../session/index.js';
 import { NO_MARK } from '../store/index.js';
 import type { Connection } from './connection.js';
 import { onSinglePublish } from './on-single-publish.js';
+import { countPublished, paceRoom } from './pace.js';
 import { overReceiveMaximum, receiveRoom } from './receive-maximum.js';
 import { prepareInSlices } from './slices.js';
 
@@ -17,6 +18,8 @@ export function onPublish(connection: Connection, buffer: Buffer, start: number,
   const { room, session, client, version } = connection;
   const end = start + length;
   if (session === null || client === null) return end;
+  const paced = paceRoom(connection, session);
+  if (paced === 0) return start;
   const { view, frame } = room.scratch;
   const code = readPublish(buffer, start, frame.bodyStart, end, version, view, room.limits.maxUserProperties);
   if (code !== 0) {
@@ -29,9 +32,9 @@ export function onPublish(connection: Connection, buffer: Buffer, start: number,
   // What was prepared once is not asked about again: it may be out of date already, and everybody's turn comes.
   const preparation = connection.preparation ?? room.router.prepare(session.domain, topic);
   connection.preparation = null;
-  if (preparation === null) return publish(connection, session, client, buffer, start, length, topic);
+  if (preparation === null) return publish(connection, session, client, buffer, start, length, topic, paced);
   if (preparation.done)
-    return room.router.handOver(session.domain, preparation, () => publish(connection, session, client, buffer, start, length, topic));
+    return room.router.handOver(session.domain, preparation, () => publish(connection, session, client, buffer, start, length, topic, paced));
   prepareInSlices(connection, preparation);
   return start;
 }
@@ -45,13 +48,16 @@ function publish(
   start: number,
   length: number,
   topic: TopicEntry,
+  paced: number,
 ): number {
   const { room } = connection;
   const { view } = room.scratch;
   const end = start + length;
-  const byBytes =
-    view.qos < 2 && !view.retain && !view.dup && view.topicAlias === 0 && view.forwardable && !client.publishAsks && !room.gate.tellsPublishes;
-  if (!byBytes) {
+  const plain = view.qos < 2 && !view.retain && !view.dup && view.topicAlias === 0 && view.forwardable;
+  // Below a mountpoint the bytes as they came do not carry the whole topic.
+  const goesAlone = client.publishAsks || room.gate.tellsPublishes || session.domain.exports !== null || connection.outlet.mount !== null;
+  if (!plain || goesAlone) {
+    countPublished(connection, session, 1);
     room.stats.messagesReceived += 1;
     onSinglePublish(connection, buffer, view, topic);
     return end;
@@ -60,9 +66,10 @@ function publish(
   begin(run, connection, session, client, buffer, start, topic, view);
   append(run, room.scratch.packetIds, end, length, view);
   // No more than the client may have outstanding at once: by the time of the next ones these may be acknowledged.
-  const most = run.qos === 1 ? receiveRoom(connection, session) : MAX_RUN;
+  const most = Math.min(paced, run.qos === 1 ? receiveRoom(connection, session) : MAX_RUN);
   const next = extend(connection, run, buffer, end, most);
   const count = run.last;
+  countPublished(connection, session, count);
   room.stats.messagesReceived += count;
   if (run.qos === 1 && overReceiveMaximum(connection, session)) return next;
   publishRun(connection, session, client, count);
@@ -76,12 +83,16 @@ function publishFault(code: number): ErrorKind {
   return code === 0x82 ? ERRORS.protocol : ERRORS.malformed;
 }
 
+/** What the wire can carry. */
+const MAX_TOPIC_BYTES = 65_535;
+
 /** The topic of a PUBLISH, from its bytes or its alias; null when it has none that is valid, and then the connection has ended. */
 function resolveTopic(connection: Connection, buffer: Buffer, view: PublishView, session: Session): TopicEntry | null {
   const { topics } = session.domain;
-  const { topicStart, topicEnd, topicAlias } = view;
+  const { topicAlias } = view;
+  const { mount } = connection.outlet;
   let topic: TopicEntry | null = null;
-  if (topicStart === topicEnd) {
+  if (view.topicStart === view.topicEnd) {
     const known = connection.aliases?.[topicAlias];
     if (topicAlias > connection.room.limits.topicAliasMaximum || known === undefined) {
       connection.fail(ERRORS.topicAlias, 'an unknown topic alias');
@@ -89,16 +100,21 @@ function resolveTopic(connection: Connection, buffer: Buffer, view: PublishView,
     }
     topic = known;
   } else {
+    // What is judged, routed and remembered is the whole topic.
+    const source = mount === null ? buffer : mount.joined(buffer, view.topicStart, view.topicEnd);
+    const topicStart = mount === null ? view.topicStart : 0;
+    const topicEnd = mount === null ? view.topicEnd : source.length;
     const last = connection.lastTopic;
     const stands = last !== null && (last.epoch === topics.epoch || last.index < 0 || last === connection.preparation?.entry);
-    if (stands && sameBytes(last.bytes, buffer, topicStart, topicEnd)) topic = last;
-    else topic = topics.find(buffer, topicStart, topicEnd);
+    if (stands && sameBytes(last.bytes, source, topicStart, topicEnd)) topic = last;
+    else topic = topics.find(source, topicStart, topicEnd);
     if (topic === null) {
-      if (!isValidTopicName(buffer, topicStart, topicEnd, connection.room.limits.maxTopicLevels)) {
+      const fits = topicEnd - topicStart <= MAX_TOPIC_BYTES;
+      if (!fits || !isValidTopicName(source, topicStart, topicEnd, connection.room.limits.maxTopicLevels)) {
         connection.fail(ERRORS.topicName, 'the topic name is not valid');
         return null;
       }
-      topic = topics.add(buffer, topicStart, topicEnd);
+      topic = topics.add(source, topicStart, topicEnd);
     }
   }
   // What was prepared is for this entry, even if its table has been emptied meanwhile: another would have its route made in one go.

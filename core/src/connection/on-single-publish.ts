@@ -2,6 +2,7 @@ import { ReasonCode } from '@portcullis/sdk';
 import { type AckPacket, encodeAck, forwardableProperties, PacketType, type PublishView } from '../codec/index.js';
 import { ERRORS } from '../errors.js';
 import { type ApprovedMessage, Message, type PublishVerdict, refusalCode, type TopicEntry } from '../gate/index.js';
+import { exportMessage } from '../router/index.js';
 import type { Session } from '../session/index.js';
 import { type Mark, NO_MARK } from '../store/index.js';
 import type { Connection } from './connection.js';
@@ -82,6 +83,7 @@ export function publishApproved(room: Connection['room'], session: Session, appr
   if (approved.retain) room.router.retain(session.domain, message);
   const matched = room.router.route(session.domain, room.gate.run(approved, session.domain.topics, session));
   room.gate.tellPublished(message, session.tenant);
+  if (session.domain.exports !== null) exportMessage(room, session.domain, approved);
   return matched;
 }
 

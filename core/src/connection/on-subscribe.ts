@@ -10,9 +10,13 @@ import { inSlices, rest } from './slices.js';
 /** Judges the topic filters one after the other, then makes the subscriptions and answers with a code for each, in order. */
 export function onSubscribe(connection: Connection, packet: SubscribePacket): void {
   const { session } = connection;
-  if (session !== null) new Subscribing(connection, session, packet).run();
+  const { mount } = connection.outlet;
+  const filters = mount === null ? packet.filters : packet.filters.map((requested) => ({ ...requested, filter: mount.filter(requested.filter) }));
+  if (session !== null) new Subscribing(connection, session, { ...packet, filters }).run();
 }
 
+/** What the wire can carry. */
+const MAX_FILTER_BYTES = 65_535;
 /** Filters that are judged between two looks at the clock. */
 const FILTERS_BETWEEN_LOOKS = 16;
 
@@ -85,7 +89,8 @@ class Subscribing {
   #question(requested: RequestedFilter): { filter: string; shareName: string | null; qos: 0 | 1 | 2 } | number {
     const { limits } = this.#connection.room;
     const { filter, qos } = requested;
-    if (levelsOf(filter) > limits.maxTopicLevels) return ReasonCode.TopicFilterInvalid;
+    // Only a mountpoint makes it longer than it can be.
+    if (levelsOf(filter) > limits.maxTopicLevels || Buffer.byteLength(filter) > MAX_FILTER_BYTES) return ReasonCode.TopicFilterInvalid;
     if (this.#isNew(filter)) {
       const { subscriptions } = this.#session;
       if (subscriptions.size + this.#added.size >= limits.maxSubscriptions) return ReasonCode.QuotaExceeded;

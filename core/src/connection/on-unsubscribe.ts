@@ -12,7 +12,9 @@ export function onUnsubscribe(connection: Connection, packet: UnsubscribePacket)
   if (session === null) return;
   const codes: number[] = [];
   let mark = NO_MARK;
-  const remove = (filter: string): boolean => {
+  const { mount } = connection.outlet;
+  const remove = (sent: string): boolean => {
+    const filter = mount === null ? sent : mount.filter(sent);
     if (connection.session !== session || session.outlet !== connection.outlet) return false;
     room.custody.begin();
     codes.push(unsubscribe(connection, session, filter));

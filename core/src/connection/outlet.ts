@@ -1,5 +1,5 @@
 import { PacketType, type PublishFields, publishLength, writePublish } from '../codec/index.js';
-import type { AuthorizedRun, Message } from '../gate/index.js';
+import type { AuthorizedRun, Message, Mount } from '../gate/index.js';
 import type { InFlight, Outlet } from '../session/index.js';
 import type { OutBuffer } from './out-buffer.js';
 import { writeRun } from './transcode.js';
@@ -20,6 +20,8 @@ export interface OutletOwner {
 export class ConnectionOutlet implements Outlet {
   /** Known with the CONNECT. */
   maxPacketBytes = 0;
+  /** Where the client's topics lie; what goes out is shown without it. */
+  mount: Mount | null = null;
   readonly #owner: OutletOwner;
 
   constructor(owner: OutletOwner) {
@@ -31,16 +33,20 @@ export class ConnectionOutlet implements Outlet {
   }
 
   sendRun(run: AuthorizedRun, qos: 0 | 1 | 2, inFlight: InFlight): void {
+    if (this.mount !== null) return this.#sendOneByOne(run, qos, inFlight);
     writeRun(this.#owner.out, run, this.#owner.version === 5 ? 5 : 3, qos, inFlight);
     this.#owner.countSent(run.count);
   }
 
   sendMessage(message: Message, qos: 0 | 1 | 2, retain: boolean, dup: boolean, packetId: number, subscriptionIds: readonly number[] | null): boolean {
     const { out, version } = this.#owner;
-    const shared = qos === 0 && subscriptionIds === null && message.expiresAt === 0;
+    const shared = qos === 0 && subscriptionIds === null && message.expiresAt === 0 && this.mount === null;
     if (shared) return this.#sendShared(message, retain, version);
+    const topic = this.mount === null ? message.topicBytes : this.mount.stripped(message.topicBytes);
+    // No subscription of this client can have led here: it is not told of what lies elsewhere.
+    if (topic === null) return false;
     const fields: PublishFields = {
-      topic: message.topicBytes,
+      topic,
       payload: message.payload,
       qos,
       retain,
@@ -62,12 +68,30 @@ export class ConnectionOutlet implements Outlet {
 
   recall(may: (topic: string) => boolean, recalled: (topic: string, packetId: number, dup: boolean) => void): boolean {
     const { out, transport } = this.#owner;
-    if (out.recall({ may, recalled })) return true;
+    const { mount } = this;
+    // What stands in the buffer is what the client sees: rights speak of whole names.
+    const rules =
+      mount === null
+        ? { may, recalled }
+        : {
+            may: (topic: string) => may(mount.topic(topic)),
+            recalled: (topic: string, packetId: number, dup: boolean) => recalled(mount.topic(topic), packetId, dup),
+          };
+    if (out.recall(rules)) return true;
     // Better no stream at all than one that carries it; what was not acknowledged is sent again when the client is back.
     out.close();
     this.#owner.end(0x87, 'a message that may no longer be received could not be taken back');
     transport.destroy();
     return false;
+  }
+
+  /** The packets as they came carry the whole topic. */
+  #sendOneByOne(run: AuthorizedRun, qos: 0 | 1 | 2, inFlight: InFlight): void {
+    for (let i = run.first; i < run.last; i += 1) {
+      const packetId = qos === 0 ? 0 : inFlight.take(qos, null);
+      const sent = this.sendMessage(run.copy(i), qos, false, false, packetId, null);
+      if (!sent && qos > 0) inFlight.free(packetId);
+    }
   }
 
   sendPubrel(packetId: number): void {

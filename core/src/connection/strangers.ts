@@ -1,9 +1,8 @@
-import { type ConnectionInfo, ReasonCode } from '@portcullis/sdk';
+import { addressKey, type ConnectionInfo, ReasonCode } from '@portcullis/sdk';
 import type { TimerWheel } from '../clock.js';
 import type { Limits } from '../limits.js';
 import type { Logger } from '../log.js';
 import type { Stats } from '../stats.js';
-import { addressKey } from './address-key.js';
 import { RefusalLog } from './refusal-log.js';
 
 /** Who holds a socket: at first the socket itself, then its connection. */

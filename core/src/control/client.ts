@@ -20,7 +20,13 @@ export function askBroker(path: string, request: ControlRequest, timeoutMs: numb
     const parts: Buffer[] = [];
     let length = 0;
     const socket = connect({ path });
-    const timer = timeoutMs === null ? null : setTimeout(() => fail(`has not answered within ${timeoutMs / 1000} s`), timeoutMs);
+    const timer =
+      timeoutMs === null
+        ? null
+        : setTimeout(
+            () => fail(`has not answered within ${timeoutMs / 1000} s: the broker is there, but stands still; a plugin "inProcess" may be in a loop`),
+            timeoutMs,
+          );
     const over = (): void => {
       if (timer !== null) clearTimeout(timer);
       socket.destroy();

@@ -209,7 +209,8 @@ describe('whoever asks a broker', () => {
     });
     await new Promise<void>((resolve) => server.listen({ path }, resolve));
     try {
-      await askBroker(path, { command: 'status' }, 50);
+      // A machine that is busy must not make one that answers look silent.
+      await askBroker(path, { command: 'status' }, answer === null ? 50 : 10_000);
       return 'an answer';
     } catch (error) {
       assert.ok(error instanceof NoAnswer);
@@ -221,7 +222,10 @@ describe('whoever asks a broker', () => {
   };
 
   test('hears of one that is silent, says nothing, or is none', async () => {
-    assert.equal(await listening(null), 'has not answered within 0.05 s');
+    assert.equal(
+      await listening(null),
+      'has not answered within 0.05 s: the broker is there, but stands still; a plugin "inProcess" may be in a loop',
+    );
     assert.equal(await listening(''), 'closed the connection without an answer');
     assert.equal(await listening('220 smtp ready\r\n'), 'answered with something else than a broker does');
     assert.equal(await listening('{"ok":1}\n'), 'answered with something else than a broker does');

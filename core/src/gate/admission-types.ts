@@ -1,10 +1,15 @@
 import type { ClientInfo, ConnectionInfo, ProtocolName, TlsEvidence, UserProperties } from '@portcullis/sdk';
 import type { GateClient } from './client.js';
 import type { Message } from './message.js';
+import type { Tenancy } from './tenancy.js';
 
 /** A CONNECT as the gate needs it. */
 export interface ConnectRequest {
   readonly connection: ConnectionInfo;
+  /** Where the client's topics lie; the will's topic is a whole name already. Empty unless told. */
+  readonly mountpoint?: string;
+  /** The tenant, where it is taken as given: nobody is asked for it, and the username is the client's alone. */
+  readonly tenant?: string;
   readonly tls: TlsEvidence | null;
   readonly protocolVersion: 3 | 4 | 5;
   readonly clientId: string;
@@ -35,6 +40,8 @@ export type AdmissionResult =
       readonly assignedClientId: string | null;
       /** Data of the last step of enhanced authentication, or null. */
       readonly authData: Buffer | null;
+      /** By which its tenant and its mountpoint were found. */
+      readonly tenancy: Tenancy;
       /** Whether rights were invalidated since these were loaded. */
       readonly outdated: boolean;
     }
@@ -70,4 +77,15 @@ export function isUtf8Text(value: unknown): value is string {
 
 function isWellFormed(text: string): boolean {
   return !/\p{Surrogate}/u.test(text);
+}
+
+/** Whether a username has more bytes than it may. */
+export function isTooLong(username: string | null, maxBytes: number): boolean {
+  // A character has at least one byte: most names need not be counted.
+  return username !== null && username.length * 3 > maxBytes && Buffer.byteLength(username) > maxBytes;
+}
+
+/** Whether something is a whole number from 0 to a maximum. */
+export function isWhole(value: unknown, maximum: number): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= maximum;
 }

@@ -410,6 +410,31 @@ test('A decision about a CONNECT is told with its outcome.', () => {
   );
 });
 
+test('What became of a CONNECT is told once, also when its client has gone; publishes are none of it.', () => {
+  const told = (script: (hooks: FakeChain) => void) => {
+    const made = scene({
+      script: (hooks, fakeGlobal) => {
+        fakeGlobal.tapped.add('connectDecided' as HookName);
+        script(hooks);
+      },
+    });
+    made.admission?.cancel();
+    return made.global.told.map(({ hook, news }) => [hook, news.hook, news.outcome, news.reasonCode, news.plugin]);
+  };
+  assert.deepEqual(
+    told((hooks) => hooks.script.set('authenticate', DENY)),
+    [['connectDecided', 'authenticate', 'deny', 0x8a, 'code']],
+  );
+  assert.deepEqual(
+    told((hooks) => hooks.script.delete('authenticate')),
+    [['connectDecided', 'connect', 'abandoned', 0, null]],
+  );
+  assert.deepEqual(
+    told((hooks) => hooks.script.set('authenticate', identified('ann'))),
+    [['connectDecided', 'authenticate', 'allow', 0, 'users']],
+  );
+});
+
 test('A CONNECT whose identity is meant is dismissed on its way; one that nobody knows yet is not.', () => {
   const isAnn = (clientId: string, username: string | null): boolean => username === 'ann' && clientId === 'c1';
   const waiting = (step: string) => scene({ request: { will: WILL }, script: (hooks) => hooks.script.delete(step) });

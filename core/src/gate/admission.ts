@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto';
 import type { ClientInfo, ConnectPatch, Identity, IdentityGrant, NormalizeConnectRequest, TenantGrant } from '@portcullis/sdk';
 import { isTopicName, ReasonCode } from '@portcullis/sdk';
 import type { AskOptions, Outcome, Pending } from '../hooks/index.js';
-import { type AdmissionResult, type ConnectRequest, changedInfo, clientInfo, isUtf8Text } from './admission-types.js';
+import { type AdmissionResult, type ConnectRequest, changedInfo, clientInfo, isTooLong, isUtf8Text, isWhole } from './admission-types.js';
 import { GateClient, NONE_KNOWN, type Standing } from './client.js';
 import { FAULT_CODE, OVERLOAD_CODE, refusalCode } from './codes.js';
 import type { Gate } from './gate.js';
 import { Message } from './message.js';
 import { loadPolicy } from './policy-loader.js';
+import type { Tenancy } from './tenancy.js';
 
 const TENANT = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
 
@@ -19,10 +20,14 @@ export class Admission {
   /** Among the CONNECTs that are on their way. */
   place = -1;
   readonly #gate: Gate;
-  readonly #standing: Standing;
+  #standing: Standing;
   readonly #request: ConnectRequest;
   readonly #done: (result: AdmissionResult) => void;
-  readonly #deadlineAt: number;
+  /** Of its own generation, as the standing is. */
+  readonly #tenancy: Tenancy;
+  readonly #standingOf: (chain: string) => Standing | undefined;
+  readonly #beganAt: number;
+  #deadlineAt: number;
   readonly #exchange = {};
   #info: ClientInfo;
   #username: string | null;
@@ -40,7 +45,10 @@ export class Admission {
     this.#standing = standing;
     this.#request = request;
     this.#done = done;
-    this.#deadlineAt = gate.now() + standing.chain.deadlineMs;
+    this.#tenancy = gate.tenancy;
+    this.#standingOf = gate.standings();
+    this.#beganAt = gate.now();
+    this.#deadlineAt = this.#beganAt + standing.chain.deadlineMs;
     this.#username = request.username;
     this.#info = clientInfo(request, gate.sessionRules.maxExpirySeconds);
   }
@@ -52,26 +60,54 @@ export class Admission {
     if (isTooLong(this.#username, this.#gate.limits.maxUsernameBytes)) {
       return this.#refuse('connect', null, ReasonCode.BadUserNameOrPassword, 'deny', 'the username is longer than maxUsernameBytes');
     }
-    if (!this.#standing.global.has('resolveTenant')) return this.#normalize();
+    const { tenant } = this.#request;
+    if (tenant !== undefined) return this.#enter(tenant, null);
+    if (!this.#standing.global.has('resolveTenant')) return this.#ofListener();
     const request = { client: this.#info, username: this.#username, tls: this.#request.tls };
     this.#ask((options) =>
       this.#standing.global.firstGiven('resolveTenant', request, options, (given) => {
         this.#pending = null;
         if (this.#over) return;
         if (given.kind === 'fault') return this.#fault('resolveTenant', given.plugin, given.overload, given.detail);
-        if (given.kind === 'given') {
-          const grant = given.value as TenantGrant;
-          if (typeof grant?.name !== 'string' || !TENANT.test(grant.name))
-            return this.#fault('resolveTenant', given.plugin, false, 'malformed tenant name');
-          this.#tenant = grant.name;
-        }
-        this.#normalize();
+        if (given.kind !== 'given') return this.#ofListener();
+        const grant = given.value as TenantGrant;
+        if (typeof grant?.name !== 'string' || !TENANT.test(grant.name))
+          return this.#fault('resolveTenant', given.plugin, false, 'malformed tenant name');
+        this.#enter(grant.name, given.plugin);
       }),
     );
   }
 
+  /** No plugin has given a tenant: it is by its listener's rule that the client has one. */
+  #ofListener(): void {
+    const found = this.#tenancy.resolve(this.#info.connection.listener, this.#username, this.#request.tls);
+    if ('refused' in found) return this.#refuseTenant(null, found.refused);
+    this.#username = found.username;
+    this.#enter(found.tenant, null);
+  }
+
+  /** The tenant is known; from here on its own chain judges the client, if it has one. */
+  #enter(tenant: string | null, plugin: string | null): void {
+    this.#tenant = tenant;
+    const place = this.#tenancy.place(this.#info.connection.listener, tenant, this.#standing.chain.name);
+    if ('refused' in place) return this.#refuseTenant(plugin, place.refused);
+    if (place.chain !== this.#standing.chain.name) {
+      const standing = this.#standingOf(place.chain);
+      if (standing === undefined) return this.#fault('resolveTenant', plugin, false, 'the chain of the tenant is not in the configuration');
+      this.#standing = standing;
+      this.#deadlineAt = this.#beganAt + standing.chain.deadlineMs;
+    }
+    this.#normalize();
+  }
+
+  /** As an unknown user is: who has no tenant here must not find out which there are. */
+  #refuseTenant(plugin: string | null, detail: string): void {
+    this.#refuse('resolveTenant', plugin, ReasonCode.BadUserNameOrPassword, 'deny', detail);
+  }
+
   /** The client is gone: everybody who was asked hears of it, and nothing is done any more. */
   cancel(): void {
+    if (!this.#over) this.#gate.connectAbandoned(this.#info, this.#username);
     this.#end();
     this.#pending?.cancel();
     this.#pending = null;
@@ -255,6 +291,7 @@ export class Admission {
           info: subject.info,
           identity: subject.identity,
           tenant: subject.tenant,
+          mountpoint: this.#request.mountpoint ?? '',
           tls: subject.tls,
           authority,
           leaseSeconds: grant.leaseSeconds ?? null,
@@ -306,6 +343,7 @@ export class Admission {
       will,
       assignedClientId: this.#assignedClientId,
       authData: this.#authData,
+      tenancy: this.#tenancy,
       outdated: this.#invalidationsSeen !== this.#gate.invalidations,
     });
   }
@@ -356,13 +394,4 @@ export class Admission {
     this.#gate.connectDecided(hook, plugin, outcome, reasonCode, this.#info, this.#username, detail);
     this.#done({ kind: 'refused', reasonCode });
   }
-}
-
-function isTooLong(username: string | null, maxBytes: number): boolean {
-  // A character has at least one byte: most names need not be counted.
-  return username !== null && username.length * 3 > maxBytes && Buffer.byteLength(username) > maxBytes;
-}
-
-function isWhole(value: unknown, maximum: number): boolean {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= maximum;
 }

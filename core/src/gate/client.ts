@@ -31,6 +31,8 @@ export class GateClient {
   /** Username, or null for an anonymous client. */
   readonly username: string | null;
   readonly tenant: string | null;
+  /** Where its topics lie; empty for one that sees them as they are. */
+  readonly mountpoint: string;
   readonly tls: TlsEvidence | null;
   /** Entry of the plugin that allowed the identity, and the lease it gave in seconds. */
   readonly authority: string;
@@ -63,6 +65,7 @@ export class GateClient {
     this.identity = fields.identity;
     this.username = fields.identity.anonymous === true ? null : fields.identity.username;
     this.tenant = fields.tenant;
+    this.mountpoint = fields.mountpoint ?? '';
     this.tls = fields.tls;
     this.authority = fields.authority;
     this.leaseSeconds = fields.leaseSeconds;
@@ -160,6 +163,7 @@ export interface GateClientFields {
   readonly info: ClientInfo;
   readonly identity: Identity;
   readonly tenant: string | null;
+  readonly mountpoint?: string;
   readonly tls: TlsEvidence | null;
   readonly authority: string;
   readonly leaseSeconds: number | null;

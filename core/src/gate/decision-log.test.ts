@@ -193,4 +193,20 @@ describe('decisions in the log', () => {
       ['client accepted', 'subscription allowed', 'publish allowed', 'publish allowed'],
     );
   });
+
+  test('tell of connections that break off once for each source and code, and sum the others up', () => {
+    for (let i = 0; i < 1000; i += 1) rig.gate.decisions.ended(null, '10.0.0.1', 'PCL_PROTOCOL_ERROR', 'the first packet is no CONNECT');
+    rig.gate.decisions.ended(null, '10.0.0.1', 'PCL_MALFORMED', 'the remaining length is malformed');
+    rig.gate.decisions.ended(null, '10.0.0.2', 'PCL_PROTOCOL_ERROR', 'the first packet is no CONNECT');
+    const one = clientOf(rules('+#'), rig.standing);
+    rig.gate.decisions.ended(one, '10.0.0.1', 'PCL_PROTOCOL_ERROR', 'a second CONNECT');
+    assert.deepEqual(lines(rig), [
+      'info  connection ended address=10.0.0.1 code=PCL_PROTOCOL_ERROR detail="the first packet is no CONNECT"',
+      'info  connection ended address=10.0.0.1 code=PCL_MALFORMED detail="the remaining length is malformed"',
+      'info  connection ended address=10.0.0.2 code=PCL_PROTOCOL_ERROR detail="the first packet is no CONNECT"',
+      'info  connection ended client=c1 address=10.0.0.1 code=PCL_PROTOCOL_ERROR detail="a second CONNECT"',
+    ]);
+    rig.clock.advance(WINDOW_MS + 100);
+    assert.deepEqual(lines(rig).slice(4), ['info  connection ended: PCL_PROTOCOL_ERROR (last 10 s) address=10.0.0.1 times=999']);
+  });
 });

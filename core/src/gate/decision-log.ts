@@ -15,7 +15,7 @@ interface Burst {
 }
 
 /**
- * Refusals as lines of the log: of each client (before it is one, of each address) and each kind the first at once, the others summed up each
+ * Refusals, and connections that end otherwise than by their client, as lines of the log: of each client (before it is one, of each address) and each kind the first at once, the others summed up each
  * ten seconds. Bounded in what it remembers and in the lines that it writes, since strangers can cause refusals at will; what goes beyond is
  * summed up in one line. Of what is allowed every so-many-th is logged, if anything.
  */
@@ -76,6 +76,12 @@ export class DecisionLog {
 
   write(level: DecisionLevel, fields: Readonly<Record<string, unknown>>, message: string): void {
     this.#log[level](fields, message);
+  }
+
+  /** A connection ended for a reason of its own: who sends garbage and comes back must not fill the log either. */
+  ended(client: GateClient | null, address: string, code: string, detail: string): void {
+    if (!this.takes('info', client ?? address, `connection ended: ${code}`)) return;
+    this.#log.info({ client: client?.info.id, address, code, detail }, 'connection ended');
   }
 
   #sweepLater(): void {

@@ -22,7 +22,7 @@ function scene(own: readonly string[], tap: (standing: FakeStanding) => void) {
     const pending = rig.gate.judgeDelivery(client, copy, (verdict) => verdicts.push(verdict));
     return { pending, verdict: verdicts.at(-1) };
   };
-  return { ...rig, standing, verdicts, judge };
+  return { ...rig, standing, client, verdicts, judge };
 }
 
 const authorizing =
@@ -68,6 +68,20 @@ test('A partly covered subscription passes its subscribe rules first, and code i
   assert.equal(judge('a', Check.RECEIVE | Check.SUBSCRIBE_ALLOW).verdict, 'not-authorized');
   assert.equal(judge('a', Check.RECEIVE | Check.SUBSCRIBE_NOT_DENY).verdict, 'not-authorized');
   assert.equal(standing.hooks.asked.length, 0);
+});
+
+test('A right to subscribe that is lost while code is asked about a copy keeps that copy back, too.', () => {
+  for (const [checks, then] of [
+    [Check.RECEIVE | Check.SUBSCRIBE_ALLOW, ['receive:+a']],
+    [Check.RECEIVE | Check.SUBSCRIBE_NOT_DENY, ['receive:+a', 'subscribe:-a']],
+  ] as const) {
+    const { judge, standing, client, verdicts } = scene(['receive:+a', 'subscribe:+a'], authorizing(null));
+    judge('a', checks);
+    client.stand(standing, clientOf(rules(...then), standing).binding, client.sources);
+    standing.hooks.asked[0]?.answer(ALLOW);
+    standing.hooks.asked[1]?.answer(ALLOW);
+    assert.deepEqual(verdicts, ['not-authorized']);
+  }
 });
 
 test('A guard alone comes after the receive rules, even for a subscription that was thought proven.', () => {

@@ -65,7 +65,9 @@ export function judgeDelivery(
   const rules = (source: number): 0 | 1 | 2 => client.binding.check('receive', message.topic, 0, false, source);
   return foldAuthorize(client, { action: 'receive', request, rules }, deadlineAt, (judgement) => {
     if (judgement.outcome === 'fault') done('fault', judgement);
-    else if (judgement.outcome === 'allow') guard(judgement);
-    else done('not-authorized', judgement);
+    else if (judgement.outcome !== 'allow') done('not-authorized', judgement);
+    // What it was asked for may have gone while it was asked: only the rules of `receive` are looked at anew by the fold.
+    else if (!client.passesSubscribe(entry, checks)) done('not-authorized', null);
+    else guard(judgement);
   });
 }

@@ -64,7 +64,11 @@ export class Explainer {
   ): Promise<GateExplanation> {
     const trace = new Trace(this.#gate.wheel.clock);
     const traced = tracedStanding(standing, trace, assumed);
-    const gate = new QuietGate(this.#options, traced, request.password === null ? null : this.#gate);
+    const others = (chain: string): Standing | undefined => {
+      const other = this.#gate.standing(chain);
+      return other === undefined ? undefined : tracedStanding(other, trace, assumed);
+    };
+    const gate = new QuietGate(this.#options, traced, this.#gate.tenancy, others, request.password === null ? null : this.#gate);
     if (standing.global.has('acceptConnection') && !gate.acceptConnection(request.connection)) {
       const outcome = trace.stages.at(-1)?.outcome === 'fault' ? 'fault' : 'deny';
       const decision = { hook: 'acceptConnection', plugin: null, outcome, reasonCode: 0, rule: null, detail: 'the socket is closed' } as const;
@@ -82,7 +86,7 @@ export class Explainer {
       return { ...explained(gate, trace, question, 'connect', traced, client), release };
     }
     if (question.action === 'connect') return { ...explained(gate, trace, question, 'connect', traced, client), release };
-    return { ...(await this.#act(gate, trace, traced, client, question, Check.RECEIVE)), release };
+    return { ...(await this.#act(gate, trace, client.standing, client, question, Check.RECEIVE)), release };
   }
 
   /**
@@ -92,7 +96,7 @@ export class Explainer {
   async ofSession(client: GateClient, question: ExplainedQuestion, checks: number, detail: string): Promise<GateExplanation> {
     const trace = new Trace(this.#gate.wheel.clock);
     const standing = tracedStanding(client.standing, trace, null);
-    const gate = new QuietGate(this.#options, standing, null);
+    const gate = new QuietGate(this.#options, standing, this.#gate.tenancy, () => undefined, null);
     trace.add({ stage: 'session', outcome: 'allow', how: 'assumed', detail });
     return this.#act(gate, trace, standing, sameClient(client, standing), question, checks);
   }
@@ -201,8 +205,8 @@ function ruleOf(client: GateClient, topic: string): { plugin: string | null; rul
 
 /** The same client before other ears. It shares the rights, which belong to the session. */
 function sameClient(client: GateClient, standing: Standing): GateClient {
-  const { info, identity, tenant, tls, authority, leaseSeconds, identifiedAt, binding, sources } = client;
-  return new GateClient({ info, identity, tenant, tls, authority, leaseSeconds, identifiedAt, standing, binding, sources });
+  const { info, identity, tenant, mountpoint, tls, authority, leaseSeconds, identifiedAt, binding, sources } = client;
+  return new GateClient({ info, identity, tenant, mountpoint, tls, authority, leaseSeconds, identifiedAt, standing, binding, sources });
 }
 
 function messageOf(client: GateClient, { topic, qos, retain }: ExplainedQuestion): Message {

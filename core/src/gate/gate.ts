@@ -11,25 +11,17 @@ import { type AuthorizedRun, MAX_RUN, RunDraft } from './authorized-run.js';
 import type { GateClient, Standing } from './client.js';
 import { FAULT_CODE, refusalCode } from './codes.js';
 import { type DecisionLevel, DecisionLog } from './decision-log.js';
+import { MESSAGES, NO_CHAIN, refusingRule } from './decision-words.js';
 import { type DeliveryReason, type DeliveryVerdict, judgeDelivery } from './delivery-gate.js';
 import type { Judgement } from './fold.js';
+import type { GateOptions } from './gate-options.js';
 import type { Message } from './message.js';
 import type { SessionRules } from './options.js';
-import { type ApprovedMessage, type PropertyCodec, PublishGate, type PublishVerdict } from './publish-gate.js';
+import { type ApprovedMessage, PublishGate, type PublishVerdict } from './publish-gate.js';
 import { judgeSubscribe, type SubscribeQuestion, type SubscribeVerdict } from './subscribe-gate.js';
+import { Tenancy } from './tenancy.js';
 import type { TopicEntry, TopicTable } from './topic-table.js';
 import { hex, wireAnswer } from './wire-answers.js';
-
-export interface GateOptions {
-  readonly wheel: TimerWheel;
-  readonly limits: Limits;
-  readonly log: Logger;
-  readonly stats: Stats;
-  readonly properties: PropertyCodec;
-  readonly sessionRules: SessionRules;
-  /** From 0 to below 1, for spreading out what would fall due together. */
-  readonly random?: () => number;
-}
 
 /** The one place that decides. It folds rules and code, and is the only maker of what the router accepts. */
 export class Gate {
@@ -49,6 +41,8 @@ export class Gate {
   readonly #publish: PublishGate;
   #standings: ReadonlyMap<string, Standing> = new Map();
   #global: GlobalHooks | null = null;
+  /** The tenants of the generation that is in force. */
+  tenancy = new Tenancy();
   /** Chains by listener, and since when, in monotonic milliseconds. */
   #chains: ReadonlyMap<string, string> = new Map();
   #standsSince = 0;
@@ -89,7 +83,9 @@ export class Gate {
     sessionRules: SessionRules,
     logAllowedEvery = 0,
     chains: ReadonlyMap<string, string> = new Map(),
+    tenancy: Tenancy = new Tenancy(),
   ): void {
+    this.tenancy = tenancy;
     this.decisions.allowedEvery = logAllowedEvery;
     this.#standings = standings;
     this.#global = global;
@@ -102,6 +98,18 @@ export class Gate {
 
   standing(chain: string): Standing | undefined {
     return this.#standings.get(chain);
+  }
+
+  /** The same of the generation that is in force now, also when it is not any more. */
+  standings(): (chain: string) => Standing | undefined {
+    const standings = this.#standings;
+    return (chain) => standings.get(chain);
+  }
+
+  /** What judges clients of a tenant that come by a listener of this chain; undefined when they are not let in there. */
+  standingAt(listener: string, tenant: string | null, chain: string): Standing | undefined {
+    const place = this.tenancy.place(listener, tenant, chain);
+    return 'refused' in place ? undefined : this.standing(place.chain);
   }
 
   /**
@@ -290,15 +298,8 @@ export class Gate {
     const level = verdict === 'fault' ? 'warn' : 'debug';
     const message = verdict === 'fault' ? 'receive not judged: unavailable' : 'receive denied';
     if (!this.decisions.takes(level, client, message, count)) return;
-    const { plugin, rule, detail } = why ?? this.#refusingRule(client, topic);
+    const { plugin, rule, detail } = why ?? refusingRule(client, topic);
     this.#write(level, message, client, { hook: why?.hook ?? 'authorize', topic, plugin, rule, detail });
-  }
-
-  #refusingRule(client: GateClient, topic: string): DeliveryReason {
-    // Who may receive it may have lost the right to subscribe to it.
-    if (client.rules('receive', topic, 0, false) === 1) client.rules('subscribe', topic, 0, false);
-    const { plugin = null, from = null } = client.binding.lastRule ?? {};
-    return { plugin, rule: from, detail: '' };
   }
 
   /** Tells of a message that was refused, and so reaches nobody. */
@@ -326,9 +327,16 @@ export class Gate {
       const who = { client: id, username, address: connection.address, plugin: plugin ?? undefined, hook };
       this.decisions.write(level, { ...who, code: hex(reasonCode), sent, detail }, message);
     }
+    if (this.hears('connectDecided')) this.tell('connectDecided', { hook, plugin, outcome, client: info, username, reasonCode });
     if (!this.hears('decisionMade')) return;
     const news: DecisionNews = { hook, plugin, outcome, client: info, username, action: 'connect', topic: null, rule: null, reasonCode };
     this.tell('decisionMade', news);
+  }
+
+  /** The client of a CONNECT has gone before it was decided. */
+  connectAbandoned(client: ClientInfo, username: string | null): void {
+    if (!this.hears('connectDecided')) return;
+    this.tell('connectDecided', { hook: 'connect', plugin: null, outcome: 'abandoned', client, username, reasonCode: 0 });
   }
 
   /** Records a decision about a client that is known. `detail` is for the log. */
@@ -376,21 +384,8 @@ export class Gate {
 
   #write(level: DecisionLevel, message: string, client: GateClient, fields: Readonly<Record<string, unknown>>): void {
     const { id, connection, protocol } = client.info;
+    const who = { client: id, username: client.username, tenant: client.tenant ?? undefined, address: connection.address, protocol };
     const said = Object.entries(fields).filter(([, value]) => value !== null && value !== '');
-    this.decisions.write(
-      level,
-      { client: id, username: client.username, address: connection.address, protocol, ...Object.fromEntries(said) },
-      message,
-    );
+    this.decisions.write(level, { ...who, ...Object.fromEntries(said) }, message);
   }
 }
-
-const MESSAGES = {
-  publish: { allow: 'publish allowed', deny: 'publish denied', fault: 'publish not judged: unavailable' },
-  subscribe: { allow: 'subscription allowed', deny: 'subscription denied', fault: 'subscription not judged: unavailable' },
-  receive: { allow: 'receive allowed', deny: 'receive denied', fault: 'receive not judged: unavailable' },
-  refresh: { allow: 'client confirmed', deny: 'client no longer allowed', fault: 'client not confirmed: unavailable' },
-} as const;
-
-/** What a CONNECT is answered does not depend on its chain. */
-const NO_CHAIN = { denyPublish: 'acknowledge', publishFault: 'disconnect' } as const;

@@ -2,7 +2,9 @@ import type { ClientInfo, RuleAction } from '@portcullis/sdk';
 import { Logger } from '../log.js';
 import { Stats } from '../stats.js';
 import type { GateClient, Standing } from './client.js';
-import { Gate, type GateOptions } from './gate.js';
+import { Gate } from './gate.js';
+import type { GateOptions } from './gate-options.js';
+import type { Tenancy } from './tenancy.js';
 
 /** What a gate has recorded of a decision. */
 export interface RecordedDecision {
@@ -23,11 +25,28 @@ export class QuietGate extends Gate {
   last: RecordedDecision | null = null;
   /** Who hears of the decision about a CONNECT all the same; null for nobody. */
   readonly #connectsCountAt: Gate | null;
+  /** What stands for chains that questions come to on their way. */
+  readonly #others: (chain: string) => Standing | undefined;
 
-  constructor(options: GateOptions, standing: Standing, connectsCountAt: Gate | null) {
+  constructor(
+    options: GateOptions,
+    standing: Standing,
+    tenancy: Tenancy,
+    others: (chain: string) => Standing | undefined,
+    connectsCountAt: Gate | null,
+  ) {
     super({ ...options, log: new Logger(() => {}, 'silent'), stats: new Stats() });
     this.#connectsCountAt = connectsCountAt;
-    this.stand(new Map([[standing.chain.name, standing]]), standing.global, options.sessionRules);
+    this.#others = others;
+    this.stand(new Map([[standing.chain.name, standing]]), standing.global, options.sessionRules, 0, new Map(), tenancy);
+  }
+
+  override standing(chain: string): Standing | undefined {
+    return super.standing(chain) ?? this.#others(chain);
+  }
+
+  override standings(): (chain: string) => Standing | undefined {
+    return (chain) => this.standing(chain);
   }
 
   override connectDecided(
@@ -41,6 +60,10 @@ export class QuietGate extends Gate {
   ): void {
     this.last = { hook, plugin, outcome, reasonCode, rule: null, detail };
     this.#connectsCountAt?.connectDecided(hook, plugin, outcome, reasonCode, info, username, `${detail} (explain)`);
+  }
+
+  override connectAbandoned(client: ClientInfo, username: string | null): void {
+    this.#connectsCountAt?.connectAbandoned(client, username);
   }
 
   override decided(

@@ -1,8 +1,7 @@
 import type { HookName } from '@portcullis/sdk';
 import type { AskedPlugin, Handler, HostTools } from './asked-plugin.js';
-import type { FaultKind } from './fault-log.js';
 import { frozenView } from './frozen-view.js';
-import { isFailure, judgeAnswer, judgeError } from './judge-answer.js';
+import { type Failure, isFailure, judgeAnswer, judgeError } from './judge-answer.js';
 import { fault, type PluginOutcome } from './outcome.js';
 import { silencePromiseWith } from './silence-promise.js';
 import { makeVerbs } from './verbs.js';
@@ -16,15 +15,16 @@ export function askNow(plugin: AskedPlugin, hook: HookName, handler: Handler, re
     returned = handler(frozenView(request), makeVerbs(hook, question));
     waits = silencePromiseWith(returned, () => {});
   } catch (error) {
-    const { kind, detail } = judgeError(error);
-    return refuse(plugin, hook, kind, detail, tools);
+    return refuse(plugin, hook, judgeError(error, hook), tools);
   }
-  if (waits) return refuse(plugin, hook, 'promise', 'answered with a promise, but this hook must be answered at once', tools);
+  if (waits) return refuse(plugin, hook, WAITS, tools);
   const judged = judgeAnswer(returned, question, hook, plugin, tools);
-  return isFailure(judged) ? refuse(plugin, hook, judged.kind, judged.detail, tools) : judged;
+  return isFailure(judged) ? refuse(plugin, hook, judged, tools) : judged;
 }
 
-function refuse(plugin: AskedPlugin, hook: HookName, kind: FaultKind, detail: string, tools: HostTools): PluginOutcome {
-  tools.faults.add(plugin.name, hook, kind, detail);
+const WAITS: Failure = { kind: 'promise', detail: 'answered with a promise, but this hook must be answered at once' };
+
+function refuse(plugin: AskedPlugin, hook: HookName, { kind, detail, error }: Failure, tools: HostTools): PluginOutcome {
+  tools.faults.add(plugin.name, hook, kind, detail, error === undefined ? null : { error, hide: (text) => text });
   return fault(plugin.name, detail, kind === 'overload');
 }

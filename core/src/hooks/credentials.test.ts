@@ -6,6 +6,7 @@ import { ManualClock } from '../clock.js';
 import { makeLimits } from '../limits.js';
 import { HashQueue, HashQueueFull, type VerifyPassword } from './hash-queue.js';
 import { CONNECT, chain, plugin, preparedRig, type Rig, turn } from './hooks.test.support.js';
+import { hashesAtOnce } from './host.js';
 import type { Outcome } from './outcome.js';
 import { VerifiedCache } from './verified-cache.js';
 
@@ -123,6 +124,35 @@ test('a login beyond the queue for hashes is refused as overload, and the breake
     ['deny', 'deny', 'fault'],
   );
   assert.equal(rig.stats.pluginOverloads, 1);
+});
+
+test('a login that waits for hashes beyond its time is refused as overload, however often: the breaker stays shut for those who do not wait', async () => {
+  const slow = slowVerifier();
+  const rig = await rigFor((credentials) => credentials.verify('x'), [], slow.verify);
+  for (let round = 0; round < 20; round += 1) {
+    const [hashed, waiting] = [login(rig), login(rig)];
+    await turn();
+    rig.clock.advance(2000);
+    await turn();
+    for (const { ended } of [hashed, waiting]) assert.ok(ended[0]?.kind === 'fault' && ended[0].overload, `round ${round}`);
+    slow.finish(false);
+    await turn();
+  }
+  assert.deepEqual([rig.stats.pluginOverloads, [...rig.host.standings.values()].map(({ breaker }) => breaker)], [40, ['closed']]);
+  // Whoever is late for another reason is a fault of the plugin's.
+  const idle = await rigFor(() => new Promise(() => {}), [], slow.verify);
+  const silent = login(idle);
+  await turn();
+  idle.clock.advance(2000);
+  assert.ok(silent.ended[0]?.kind === 'fault' && !silent.ended[0].overload);
+});
+
+test('where there are several processors, one is left to the event loop', () => {
+  assert.deepEqual(
+    [1, 2, 3, 8].map((processors) => hashesAtOnce(2, processors)),
+    [1, 1, 2, 2],
+  );
+  assert.equal(hashesAtOnce(64, 8), 7);
 });
 
 test('a hash that waits is withdrawn when its question is over, and makes room', async () => {

@@ -2,6 +2,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Credentials } from '@portcullis/sdk';
 import { type HashQueue, HashQueueFull, type WithdrawHash } from './hash-queue.js';
 import type { CredentialSource } from './specs.js';
+import { VerifyAnswers, withoutPassword } from './verify-answer.js';
 
 /** Texts of different length are compared by their digests under a key that nobody knows: neither length nor prefix shows in the time. */
 const COMPARE_KEY = randomBytes(32);
@@ -14,25 +15,38 @@ class CredentialsHandle implements Credentials {
   readonly #mayExpose: boolean;
   readonly #plugin: string;
   readonly #hashes: HashQueue;
+  readonly #now: () => number;
+  readonly #answers = new VerifyAnswers();
   #withdrawals: WithdrawHash[] | null = null;
   #over = false;
+  /** Comparisons without a result, and when the last one ended. */
+  #open = 0;
+  #endedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(source: CredentialSource, plugin: string, mayExpose: boolean, hashes: HashQueue) {
+  constructor(source: CredentialSource, plugin: string, mayExpose: boolean, hashes: HashQueue, now: () => number) {
     this.username = source.username;
     this.hasPassword = source.password !== null;
     this.#password = source.password;
     this.#mayExpose = mayExpose;
     this.#plugin = plugin;
     this.#hashes = hashes;
+    this.#now = now;
   }
 
   verify(storedHash: string | null | undefined): Promise<boolean> {
     if (this.#over) return Promise.reject(new HashQueueFull('the question is over'));
-    if (this.#password === null) return Promise.resolve(false);
-    return this.#hashes.add(this.#password, storedHash, (withdraw) => {
+    if (this.#password === null) return this.#answers.follow(withoutPassword());
+    this.#open += 1;
+    const ended = (): void => {
+      this.#open -= 1;
+      this.#endedAt = this.#now();
+    };
+    const compared = this.#hashes.add(this.#password, storedHash, (withdraw) => {
       this.#withdrawals ??= [];
       this.#withdrawals.push(withdraw);
     });
+    compared.then(ended, ended);
+    return this.#answers.follow(compared);
   }
 
   equals(secret: string): boolean {
@@ -43,6 +57,14 @@ class CredentialsHandle implements Credentials {
   expose(): Uint8Array | null {
     if (!this.#mayExpose) throw new Error(`plugin ${this.#plugin} does not ask for the capability "credentials" in its manifest`);
     return this.#password === null ? null : new Uint8Array(this.#password);
+  }
+
+  static hashedUntil(handle: CredentialsHandle): number {
+    return handle.#open > 0 ? Number.POSITIVE_INFINITY : handle.#endedAt;
+  }
+
+  static unanswered(handle: CredentialsHandle): boolean {
+    return handle.#answers.open;
   }
 
   static end(handle: CredentialsHandle): void {
@@ -61,12 +83,22 @@ function digest(text: Uint8Array | string): Buffer {
   return createHmac('sha256', COMPARE_KEY).update(text).digest();
 }
 
-/** The credentials of one question; `endCredentials` when it is over. */
-export function makeCredentials(source: CredentialSource, plugin: string, mayExpose: boolean, hashes: HashQueue): Credentials {
-  return Object.freeze(new CredentialsHandle(source, plugin, mayExpose, hashes));
+/** The credentials of one question; `endCredentials` when it is over. `now`: monotonic milliseconds. */
+export function makeCredentials(source: CredentialSource, plugin: string, mayExpose: boolean, hashes: HashQueue, now: () => number): Credentials {
+  return Object.freeze(new CredentialsHandle(source, plugin, mayExpose, hashes, now));
+}
+
+/** Until when a password was being compared, or waited for that: infinity while it does, minus infinity when it never was. */
+export function hashedUntil(credentials: Credentials): number {
+  return CredentialsHandle.hashedUntil(credentials as CredentialsHandle);
 }
 
 /** The question is over: hashes that wait are withdrawn. */
 export function endCredentials(credentials: Credentials): void {
   CredentialsHandle.end(credentials as CredentialsHandle);
+}
+
+/** Whether a `verify()` was asked whose answer the plugin cannot have seen. */
+export function hasUnanswered(credentials: Credentials): boolean {
+  return CredentialsHandle.unanswered(credentials as CredentialsHandle);
 }

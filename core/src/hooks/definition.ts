@@ -65,7 +65,12 @@ function capabilityProblems(capabilities: unknown): string[] {
   if (!Array.isArray(capabilities)) return ['"capabilities" must be an array'];
   return capabilities
     .filter((capability) => !CAPABILITIES.includes(capability as Capability))
-    .map((capability) => `unknown capability ${show(capability)}${typeof capability === 'string' ? didYouMean(capability, CAPABILITIES) : ''}`);
+    .map((capability) => `unknown capability ${show(capability)}${typeof capability === 'string' ? capabilityHint(capability) : ''}`);
+}
+
+function capabilityHint(capability: string): string {
+  const near = didYouMean(capability, CAPABILITIES);
+  return near === '' ? `; there are ${CAPABILITIES.join(', ')}` : near;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { ERRORS, errorText } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { Stats } from '../stats.js';
+import { placeOf } from './place.js';
 
 /** A plugin and the folder that its code lies in. */
 export interface PluginRoot {
@@ -39,7 +40,8 @@ function report(error: unknown, log: Logger, stats: Stats, plugins: readonly Plu
   const plugin = attribute(error, plugins);
   if (plugin !== null) {
     stats.escapedErrors += 1;
-    log.error({ code: ERRORS.pluginEscaped.code, plugin, cause }, 'an error escaped from a plugin');
+    const at = placeOf(error, plugins.find(({ name }) => name === plugin)?.root ?? '')?.at;
+    log.error({ code: ERRORS.pluginEscaped.code, plugin, cause, ...(at === undefined ? {} : { at }) }, 'an error escaped from a plugin');
     return;
   }
   stats.invariantsBroken += 1;

@@ -27,7 +27,7 @@ function makeLog() {
   const wheel = new TimerWheel(clock, (error) => {
     throw error;
   });
-  const faults = new FaultLog(new Logger((line) => lines.push(line), 'warn'), stats, wheel);
+  const faults = new FaultLog(new Logger((line) => lines.push(line), 'warn'), stats, wheel, (name) => `/plugins/${name}`);
   const taken = (): string[] => lines.splice(0);
   return { clock, stats, faults, taken };
 }

@@ -2,6 +2,7 @@ import type { TimerWheel } from '../clock.js';
 import { ERRORS, type ErrorKind, errorText } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { Stats } from '../stats.js';
+import { placeOf } from './place.js';
 
 /** What went wrong with a question, by kind; one log line per plugin and kind in a burst. */
 export type FaultKind =
@@ -18,10 +19,25 @@ export type FaultKind =
   | 'not-ready'
   | 'stopped';
 
+interface What {
+  readonly plugin: string;
+  readonly hook: string;
+  readonly kind: string;
+  readonly cause: string;
+}
+
 interface Burst {
   missed: number;
   cause: string;
 }
+
+/** What was thrown, for its place in the plugin's code, and what hides a password in that. */
+export interface Thrown {
+  readonly error: unknown;
+  readonly hide: (text: string) => string;
+}
+
+const AS_IT_IS = (text: string): string => text;
 
 const WINDOW_MS = 10_000;
 
@@ -30,17 +46,20 @@ export class FaultLog {
   readonly #log: Logger;
   readonly #stats: Stats;
   readonly #wheel: TimerWheel;
+  readonly #rootOf: (plugin: string) => string;
   /** By plugin and kind, so bounded by plugins times kinds. */
   readonly #bursts = new Map<string, Burst>();
 
-  constructor(log: Logger, stats: Stats, wheel: TimerWheel) {
+  /** `rootOf` knows the folder of each plugin's code. */
+  constructor(log: Logger, stats: Stats, wheel: TimerWheel, rootOf: (plugin: string) => string) {
     this.#log = log;
     this.#stats = stats;
     this.#wheel = wheel;
+    this.#rootOf = rootOf;
   }
 
   /** A question that a plugin did not answer as it must. */
-  add(plugin: string, hook: string, kind: FaultKind, cause: string): void {
+  add(plugin: string, hook: string, kind: FaultKind, cause: string, thrown: Thrown | null = null): void {
     const overload = kind === 'overload';
     const counts = this.#stats.ofPlugin(plugin);
     if (overload) this.#stats.pluginOverloads += 1;
@@ -48,7 +67,8 @@ export class FaultLog {
     if (overload) counts.overloads += 1;
     else counts.faults += 1;
     if (kind === 'timeout') counts.timeouts += 1;
-    this.#write(overload ? ERRORS.pluginOverload : ERRORS.pluginFault, plugin, hook, kind, cause, 'a plugin failed, the question is refused');
+    const what = { plugin, hook, kind, cause };
+    this.#write(overload ? ERRORS.pluginOverload : ERRORS.pluginFault, what, 'a plugin failed, the question is refused', thrown);
   }
 
   /** An answer that does not count. */
@@ -60,10 +80,11 @@ export class FaultLog {
   /** An error outside a question: in a timer, a listener, a callback. */
   escaped(plugin: string, where: string, error: unknown): void {
     this.#stats.escapedErrors += 1;
-    this.#write(ERRORS.pluginEscaped, plugin, where, 'escaped', errorText(error), 'an error escaped from a plugin');
+    const what = { plugin, hook: where, kind: 'escaped', cause: errorText(error) };
+    this.#write(ERRORS.pluginEscaped, what, 'an error escaped from a plugin', { error, hide: AS_IT_IS });
   }
 
-  #write({ code }: ErrorKind, plugin: string, hook: string, kind: string, cause: string, message: string): void {
+  #write({ code }: ErrorKind, { plugin, hook, kind, cause }: What, message: string, thrown: Thrown | null): void {
     const key = `${plugin} ${kind}`;
     const burst = this.#bursts.get(key);
     if (burst !== undefined) {
@@ -71,7 +92,11 @@ export class FaultLog {
       burst.cause = cause;
       return;
     }
-    this.#log.warn({ code, plugin, hook, kind, cause }, message);
+    const place = thrown === null ? null : placeOf(thrown.error, this.#rootOf(plugin));
+    const at = place === null || thrown === null ? {} : { at: thrown.hide(place.at) };
+    this.#log.warn({ code, plugin, hook, kind, cause, ...at }, message);
+    if (this.#log.enabled('debug'))
+      for (const frame of place?.frames ?? []) this.#log.debug({ plugin, frame: thrown?.hide(frame) }, 'where it failed');
     this.#await(key, () => this.#log.warn({ code, plugin, kind, ...this.#sum(key) }, `${message} (last ${WINDOW_MS / 1000} s)`));
   }
 

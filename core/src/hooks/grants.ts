@@ -26,7 +26,7 @@ export function checkReason(reason: unknown): DenyReason {
   throw new Malformed(
     typeof reason === 'number'
       ? `denied with ${reason}, which is no reason code from 0x80 to 0xFF`
-      : 'denied with a reason that is neither a deny word nor a number',
+      : `denied with a reason that is neither a number nor a word to deny with: ${DENY_WORDS.join(', ')}`,
   );
 }
 
@@ -179,6 +179,8 @@ function checkTexts(given: unknown, what: string): readonly string[] {
 }
 
 function asObject(value: unknown, what: string): Record<string, unknown> {
+  // What all objects inherit would be read as if it had been given: groups for everybody, because some code merged a client's "__proto__".
+  if (Object.keys(Object.prototype).length > 0) throw new Malformed('something in this process has added to Object.prototype');
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw new Malformed(`${what} is not an object`);
 }

@@ -45,6 +45,7 @@ export const HOOKS: Readonly<Record<HookName, HookSpec>> = Object.freeze({
   messageDropped: news,
   policyChanged: news,
   decisionMade: news,
+  connectDecided: news,
   brokerReady: news,
   brokerStopping: news,
 });
@@ -65,6 +66,7 @@ export type NewsHookName =
   | 'messageDropped'
   | 'policyChanged'
   | 'decisionMade'
+  | 'connectDecided'
   | 'brokerReady'
   | 'brokerStopping';
 

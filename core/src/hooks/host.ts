@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { TimerWheel } from '../clock.js';
 import { ERRORS, PortcullisError } from '../errors.js';
 import type { Limits } from '../limits.js';
@@ -16,6 +17,7 @@ import { endLives, PluginLife } from './plugin-life.js';
 import type { PluginRuntime, PluginStanding, PluginState } from './plugin-runtime.js';
 import type { ChainSpec, HostServices, PluginSpec } from './specs.js';
 import { StartError, type StartProblem } from './start-error.js';
+import { type StartRemark, unaskedHooks } from './unasked.js';
 import { VerifiedCache } from './verified-cache.js';
 import { within } from './within.js';
 import { workerDefinition } from './worker/worker-definition.js';
@@ -40,6 +42,17 @@ export interface HostOptions {
   readonly changed?: () => void;
 }
 
+/** The event loop has a processor of its own, where there are two: whoever waits for a slice of one that is hashing waits for milliseconds. */
+export function hashesAtOnce(limit: number, processors = availableParallelism()): number {
+  return Math.max(1, Math.min(limit, processors - 1));
+}
+
+/** Names of plugins, by whether they had anything to read again. */
+export interface ReadAgain {
+  readonly read: readonly string[];
+  readonly nothing: readonly string[];
+}
+
 /** The plugins of one configuration generation and their hooks. A reload makes another host: a tap cannot be taken back. */
 export class PluginHost {
   readonly #options: HostOptions;
@@ -58,8 +71,9 @@ export class PluginHost {
     // Before any of their code runs with them.
     log.keepSecret(options.plugins.flatMap(({ spec }) => spec.secrets ?? []));
     const verified = new VerifiedCache(wheel.clock, limits.verifiedPasswords, limits.verifiedPasswordMs);
-    const hashes = new HashQueue(options.verify, verified, limits.hashConcurrency, limits.hashQueue);
-    this.#tools = { log, stats, wheel, limits, hashes, faults: new FaultLog(log, stats, wheel) };
+    const folders = new Map(this.roots.map(({ name, root }) => [name, root]));
+    const hashes = new HashQueue(options.verify, verified, hashesAtOnce(limits.hashConcurrency), limits.hashQueue);
+    this.#tools = { log, stats, wheel, limits, hashes, faults: new FaultLog(log, stats, wheel, (name) => folders.get(name) ?? '') };
     this.#lives = options.plugins.map(({ spec, loaded }) => this.#makeLife(spec, loaded));
     this.#plugins = new Map(this.#lives.map((life) => [life.name, life.runtime]));
     this.#chains = new Map(options.chains.map((spec) => [spec.name, new Chain(spec, this.#plugins, this.#tools)]));
@@ -94,6 +108,11 @@ export class PluginHost {
   /** Every plugin at this moment, in the order of the file. */
   get standings(): ReadonlyMap<string, PluginStanding> {
     return new Map(this.#lives.map(({ name, runtime }) => [name, runtime.standing]));
+  }
+
+  /** What plugins that have started tap, but are never asked, for where they stand. */
+  get remarks(): readonly StartRemark[] {
+    return this.#lives.filter(({ runtime }) => runtime.state === 'ready').flatMap((life) => this.#remarksOn(life));
   }
 
   /** Whether a plugin of startup mode `wait` is down: `ready` will not resolve before it is there. */
@@ -139,6 +158,13 @@ export class PluginHost {
     return problems;
   }
 
+  /** Which plugins a reload gave something to read, and which have nothing outside of the configuration. */
+  get rereads(): ReadAgain {
+    const ready = this.#lives.filter(({ runtime }) => runtime.state === 'ready');
+    const names = (some: boolean): string[] => ready.filter((life) => life.rereads === some).map(({ name }) => name);
+    return { read: names(true), nothing: names(false) };
+  }
+
   /**
    * Disposes when the questions that were put have been answered and nobody `isNeeded` by, at most after `pluginDrainMs` milliseconds: who is
    * being judged by these plugins is judged by them to the end. Another configuration is in force already.
@@ -166,14 +192,15 @@ export class PluginHost {
     return this.#ending;
   }
 
-  #makeLife(spec: PluginSpec, { definition: manifest, workerFile }: LoadedPlugin): PluginLife {
+  #makeLife(spec: PluginSpec, { definition: manifest, workerFile, root }: LoadedPlugin): PluginLife {
     const { baseFolder, services } = this.#options;
     const tools = this.#tools;
     const adopt = (life: PluginLife) => this.#adopt(life);
-    if (workerFile === undefined) return new PluginLife({ spec, definition: manifest, baseFolder, services, tools }, adopt);
+    if (workerFile === undefined) return new PluginLife({ spec, definition: manifest, root, baseFolder, services, tools }, adopt);
+    const heard = { lost: (cause: string) => life.lost(cause), rereads: (some: boolean) => life.toldRereads(some) };
     const withdraw = (templates: readonly string[]) => services.withdrawGrants(spec.name, templates);
-    const definition = workerDefinition({ manifest, file: workerFile, spec, tools, lost: (cause) => life.lost(cause), withdraw });
-    const life = new PluginLife({ spec, definition, baseFolder, services, tools }, adopt);
+    const definition = workerDefinition({ manifest, file: workerFile, root, spec, tools, withdraw, ...heard });
+    const life = new PluginLife({ spec, definition, root, baseFolder, services, tools }, adopt);
     return life;
   }
 
@@ -207,6 +234,10 @@ export class PluginHost {
     return [...started.flatMap(({ runtime }) => tapProblems(runtime, chains)), ...chains.flatMap((chain) => methodProblems(chain, this.#plugins))];
   }
 
+  #remarksOn({ name, runtime }: PluginLife): StartRemark[] {
+    return unaskedHooks(name, runtime.registry?.tapped ?? [], this.#options.chains);
+  }
+
   /** A plugin that was down has started. While the others are still being started, the checks come at their end. */
   #adopt(life: PluginLife): void {
     if (this.#stage !== 'prepared') return;
@@ -217,6 +248,8 @@ export class PluginHost {
       throw error;
     }
     this.#rebuild();
+    // Whoever started the broker or reloaded it does not look any more.
+    for (const { message, hint } of this.#remarksOn(life)) this.#tools.log.warn({ plugin: life.name, hint }, `the plugin ${message}`);
     this.#options.changed?.();
   }
 

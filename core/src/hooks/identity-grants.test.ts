@@ -124,7 +124,10 @@ test('whatever is malformed is named: which field, and what it should have been'
   const cases: [() => unknown, RegExp][] = [
     [() => checkReason(0x7f), /^denied with 127, which is no reason code from 0x80 to 0xFF$/],
     [() => checkReason(1000), /^denied with 1000, which is no reason code/],
-    [() => checkReason('nice'), /^denied with a reason that is neither a deny word nor a number$/],
+    [
+      () => checkReason('nice'),
+      /^denied with a reason that is neither a number nor a word to deny with: bad-credentials, not-authorized, banned, rate, quota, busy$/,
+    ],
     [() => checkBytes('bytes', 'it'), /^it is not a Uint8Array$/],
     [() => checkBytes([1], 'it'), /^it is not a Uint8Array$/],
     [() => checkBytes(new Uint8Array(65_536), 'it'), /^it is longer than 65,535 bytes$/],

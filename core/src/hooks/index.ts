@@ -12,4 +12,5 @@ export type { PluginStanding, PluginState } from './plugin-runtime.js';
 export type { PolicyAnswers, PolicyRequest } from './policy-answers.js';
 export type { AskOptions, BreakerSpec, ChainSpec, CredentialSource, HostServices, Pending, PluginSpec, TemplateChange } from './specs.js';
 export { StartError, type StartProblem } from './start-error.js';
+export { type StartRemark, unaskedHooks } from './unasked.js';
 export { manifestProblem } from './worker/needs.js';

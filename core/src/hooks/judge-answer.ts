@@ -5,22 +5,30 @@ import type { AskedPlugin } from './asked-plugin.js';
 import type { FaultKind } from './fault-log.js';
 import { HashQueueFull } from './hash-queue.js';
 import { NOTHING, PASS, type PluginOutcome, SKIP } from './outcome.js';
+import { type Place, PlacedError } from './place.js';
+import { verbNames } from './verbs.js';
+import { isUnanswered, UNANSWERED } from './verify-answer.js';
 
 /** Why something is no answer. */
 export interface Failure {
   readonly kind: FaultKind;
   readonly detail: string;
+  /** What was thrown, if anything was: it knows the place. */
+  readonly error?: unknown;
 }
 
 /** A failure whose kind is known already: told by the thread of a plugin, or by the thread's end. */
-export class AskedFailure extends Error {
+export class AskedFailure extends PlacedError {
   readonly kind: FaultKind;
 
-  constructor(kind: FaultKind, detail: string) {
-    super(detail);
+  constructor(kind: FaultKind, detail: string, place: Place | null = null) {
+    super(detail, place);
     this.kind = kind;
   }
 }
+
+/** What Node says of a verb that the hook has not; a plugin may call its second argument as it likes. */
+const NO_VERB = /^(?:decide|give)\.\w+ is not a function$/;
 
 export function isFailure(judged: PluginOutcome | Failure): judged is Failure {
   return 'detail' in judged && judged.kind !== 'fault';
@@ -39,7 +47,10 @@ export function judgeAnswer(
   tools: Counting,
 ): PluginOutcome | Failure {
   const answer = readAnswer(value, question);
-  if (answer === null) return { kind: 'no-decision', detail: `answered with ${kindOf(value)} instead of a decision` };
+  if (answer === null) {
+    const missing = value === undefined ? ': is a return missing?' : '';
+    return { kind: 'no-decision', detail: `answered with ${kindOf(value)} instead of a decision${missing}` };
+  }
   if (answer === 'foreign') {
     tools.faults.ignored(plugin.name, 'foreignAnswers');
     return { kind: 'foreign-decision', detail: 'answered with a decision of another question' };
@@ -49,6 +60,7 @@ export function judgeAnswer(
   if (declared !== null && !declared.includes(said)) {
     return { kind: 'undeclared', detail: `answered "${said}", which "decides" of its manifest does not list for ${hook}` };
   }
+  if (answer.verb === 'allow' && isUnanswered(question)) return { kind: 'malformed', detail: UNANSWERED };
   return answer.verb === 'malformed' ? { kind: 'malformed', detail: answer.detail } : toOutcome(answer, plugin.name);
 }
 
@@ -71,15 +83,17 @@ function toOutcome(answer: Exclude<Answer, { verb: 'malformed' }>, plugin: strin
   }
 }
 
-/** What a throw or a rejection amounts to: always a failure. Never throws itself: what was thrown may be a Proxy, whose traps are the plugin's. */
-export function judgeError(error: unknown): Failure {
+/** What a throw or a rejection at a hook amounts to: always a failure. Never throws itself: what was thrown may be a Proxy, whose traps are the plugin's. */
+export function judgeError(error: unknown, hook: HookName): Failure {
+  const detail = errorText(error);
   try {
-    if (error instanceof AskedFailure) return { kind: error.kind, detail: error.message };
+    if (error instanceof AskedFailure) return { kind: error.kind, detail: error.message, error };
     if (error instanceof HashQueueFull) return { kind: 'overload', detail: error.message };
   } catch {
-    return { kind: 'threw', detail: errorText(error) };
+    return { kind: 'threw', detail };
   }
-  return { kind: isBackendUnavailable(error) ? 'unavailable' : 'threw', detail: errorText(error) };
+  const hint = NO_VERB.test(detail) ? `; ${hook} may answer ${verbNames(hook).join(', ')}` : '';
+  return { kind: isBackendUnavailable(error) ? 'unavailable' : 'threw', detail: `${detail}${hint}`, error };
 }
 
 /** By its code: a plugin may bring its own copy of the SDK, and so another class of that name. */

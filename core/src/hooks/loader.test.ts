@@ -118,6 +118,7 @@ test('every problem of a definition is named', () => {
     [{ ...good, sdk: undefined }, /"sdk" must be a range/],
     [{ ...good, start: null }, /"start" must be a function/],
     [{ ...good, config: null }, /"config" must be a JSON Schema/],
+    [{ ...good, capabilities: ['policies'] }, /unknown capability "policies"; there are publish, sessions, policy, retained, credentials, stores/],
     [{ ...good, capabilities: ['publsh'] }, /unknown capability "publsh", did you mean "publish"\?/],
     [{ ...good, capabilities: 'publish' }, /"capabilities" must be an array/],
     [{ ...good, capabilites: [] }, /unknown key "capabilites" in its definition, did you mean "capabilities"\?/],

@@ -3,6 +3,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { PluginDefinition } from '@portcullis/sdk';
 import { ERRORS, errorText, PortcullisError } from '../errors.js';
 import { copyDefinition, definitionProblems } from './definition.js';
+import { importText } from './import-text.js';
 import { findPackage } from './package-entry.js';
 import { readManifest } from './worker/read-manifest.js';
 
@@ -31,9 +32,9 @@ export async function loadPlugin(use: string, baseFolder: string, isolation: Iso
   try {
     const { file, root, packageName, version } = await findPackage(use, baseFolder, [dirname(fileURLToPath(import.meta.url))]);
     if (isolation === 'worker') {
-      return Object.freeze({ definition: await readManifest(file, IMPORT_MS), root, packageName, version, workerFile: file });
+      return Object.freeze({ definition: await readManifest(file, root, IMPORT_MS), root, packageName, version, workerFile: file });
     }
-    const definition = definitionOf(await importModule(file));
+    const definition = definitionOf(await importModule(file, root));
     return Object.freeze({ definition, root, packageName, version });
   } catch (error) {
     throw new PortcullisError(ERRORS.pluginLoad, `plugin ${JSON.stringify(use)} cannot be loaded: ${firstLine(errorText(error))}`, { cause: error });
@@ -48,7 +49,7 @@ function definitionOf(module: Readonly<Record<string, unknown>>): PluginDefiniti
 }
 
 /** An import that awaits something that never comes would leave the broker neither started nor refused. */
-async function importModule(file: string): Promise<Readonly<Record<string, unknown>>> {
+async function importModule(file: string, root: string): Promise<Readonly<Record<string, unknown>>> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`importing ${file} has not ended within ${IMPORT_MS / 1000} s`)), IMPORT_MS);
@@ -56,7 +57,7 @@ async function importModule(file: string): Promise<Readonly<Record<string, unkno
   try {
     return await Promise.race([import(pathToFileURL(file).href) as Promise<Readonly<Record<string, unknown>>>, late]);
   } catch (error) {
-    throw new Error(`importing ${file} failed: ${errorText(error)}`, { cause: error });
+    throw new Error(await importText(error, file, root), { cause: error });
   } finally {
     clearTimeout(timer);
   }

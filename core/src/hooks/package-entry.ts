@@ -22,6 +22,9 @@ export async function findPackage(use: string, baseFolder: string, otherFolders:
     const folder = await folderOfPackage(use, from);
     if (folder !== null) return await readPackage(folder);
   }
+  // Whoever only forgot the "./" must not be led to install a stranger's package of that name.
+  if (await isFile(join(resolve(baseFolder, use), 'package.json')))
+    throw new PackageProblem(`there is no such package, but a folder: write "./${use}"`);
   throw new PackageProblem(`there is no such package; install it with "npm install ${use}" in ${baseFolder}`);
 }
 
@@ -37,6 +40,7 @@ async function readPackage(folder: string): Promise<PackageEntry> {
   const root = await realpath(folder).catch(() => {
     throw new PackageProblem(`there is no folder ${folder}`);
   });
+  if (await isFile(root)) throw new PackageProblem(`${root} is a file; name the folder of its package: ${dirname(root)}`);
   const manifest = await readManifest(root);
   const { name, version } = manifest;
   const entry = resolve(root, entryOf(manifest));

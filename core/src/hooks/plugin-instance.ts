@@ -40,7 +40,10 @@ export class PluginInstance {
     const milliseconds = tools.limits.pluginStartMs;
     try {
       const settled = await within(tools.wheel, milliseconds, async () => definition.start(this.#context(), config as never));
-      if (!settled) throw new Error(`start has not settled within ${milliseconds} ms`);
+      if (!settled)
+        throw new Error(
+          `start has not settled within ${milliseconds} ms; it must return, or resolve, when the plugin is ready (limits.pluginStartMs)`,
+        );
     } finally {
       this.registry.close();
     }
@@ -48,6 +51,11 @@ export class PluginInstance {
     if (problem !== undefined) throw new Error(problem);
     if (this.#stage === 'stopped') throw new Error(`plugin ${spec.name} was stopped`);
     this.#stage = 'running';
+  }
+
+  /** Whether the plugin has registered an `onReload` callback: without one it has nothing to read again. */
+  get rereads(): boolean {
+    return this.#reloaders.length > 0;
   }
 
   /** Runs the plugin's `onReload` callbacks; it has as long as for its start. Resolves with why any of them could not. */

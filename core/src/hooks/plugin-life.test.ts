@@ -26,10 +26,10 @@ function lifeOf({ spec, loaded }: Plugin) {
     throw error;
   });
   const hashes = new HashQueue(async () => false, new VerifiedCache(clock, 0, 1000), 1, 1);
-  const tools: HostTools = { log, stats, wheel, limits, hashes, faults: new FaultLog(log, stats, wheel) };
+  const tools: HostTools = { log, stats, wheel, limits, hashes, faults: new FaultLog(log, stats, wheel, (name) => `/plugins/${name}`) };
   const services = new FakeServices();
   const adopted: string[] = [];
-  const life = new PluginLife({ spec, definition: loaded.definition, baseFolder: '/base', services, tools }, ({ runtime }) =>
+  const life = new PluginLife({ spec, definition: loaded.definition, root: loaded.root, baseFolder: '/base', services, tools }, ({ runtime }) =>
     adopted.push(runtime.state),
   );
   const ask = (): PluginOutcome[] => {

@@ -4,6 +4,7 @@ import type { HostTools } from './asked-plugin.js';
 import { frozenConfig } from './frozen-view.js';
 import { isBackendUnavailable } from './judge-answer.js';
 import { NewsQueue } from './news-queue.js';
+import { startText } from './place.js';
 import { type InstanceInit, PluginInstance } from './plugin-instance.js';
 import { PluginRuntime } from './plugin-runtime.js';
 import { StartError } from './start-error.js';
@@ -18,6 +19,8 @@ const STOP_MS = 5000;
 export type Adopt = (life: PluginLife) => void;
 
 export interface LifeInit extends InstanceInit {
+  /** Folder of the plugin's package. */
+  readonly root: string;
   readonly tools: HostTools;
 }
 
@@ -31,6 +34,8 @@ export class PluginLife {
   readonly #adopt: Adopt;
   #instance: PluginInstance;
   readonly #restarts: Restarts;
+  /** What a thread has said at the last reload; the callback that stands for it here says nothing. */
+  #threadRereads = true;
   #retryMs = FIRST_RETRY_MS;
   #retry: WheelTimer | null = null;
   #ended = false;
@@ -67,6 +72,16 @@ export class PluginLife {
     }
     this.#becomeReady();
     return true;
+  }
+
+  /** Whether a reload gave the plugin anything to read again. */
+  get rereads(): boolean {
+    return this.#instance.rereads && this.#threadRereads;
+  }
+
+  /** The thread that the plugin lives in tells whether it had. */
+  toldRereads(some: boolean): void {
+    this.#threadRereads = some;
   }
 
   /** The thread that the plugin lives in has ended. Its questions are faults until it has been started again. */
@@ -142,7 +157,8 @@ export class PluginLife {
   }
 
   #startError(error: unknown): StartError {
-    return new StartError([{ path: ['plugins', this.name], message: `plugin ${this.name} could not start: ${this.#text(error)}` }], { cause: error });
+    const text = this.#tools.log.hide(startText(error, this.#init.root));
+    return new StartError([{ path: ['plugins', this.name], message: `plugin ${this.name} could not start: ${text}` }], { cause: error });
   }
 
   /** What a plugin says of itself, without its secrets: it is shown by other ways than the log, too. */

@@ -65,7 +65,7 @@ test('messages of a plugin stay within publishTo, and are valid before anybody e
 test('commands about sessions need a selector that selects, and a reason code that refuses', async () => {
   const { rig, context } = await started(['sessions', 'policy']);
   const { sessions, policy } = context;
-  for (const selector of [{}, { clientId: undefined }, { name: 'x' }, { username: 7 }]) {
+  for (const selector of [{}, { clientId: undefined }, { name: 'x' }, { username: 7 }, { connected: false }]) {
     assert.throws(() => sessions.disconnect(selector as never), TypeError);
     assert.throws(() => sessions.recheck(selector as never), TypeError);
     assert.throws(() => policy.invalidate(selector as never), TypeError);

@@ -133,14 +133,20 @@ function storesService(name: string, services: HostServices, mayUse: MayUse, sta
 
 /** A copy with the known fields only. An empty selector would mean everybody, and is likelier a mistake. */
 function checkSelector(given: ClientSelector): ClientSelector {
-  const { clientId, username, tenant } = given;
-  for (const field of [clientId, username, tenant]) {
+  const { clientId, username, tenant, connected } = given;
+  for (const field of [clientId, username, tenant ?? undefined]) {
     if (field !== undefined && typeof field !== 'string') throw new TypeError('a selector holds texts');
   }
-  if (clientId === undefined && username === undefined && tenant === undefined) {
-    throw new TypeError('a selector needs at least one of clientId, username and tenant');
+  if (connected !== undefined && connected !== true) throw new TypeError('"connected" of a selector is true or left out');
+  if (clientId === undefined && username === undefined && tenant === undefined && connected === undefined) {
+    throw new TypeError('a selector needs at least one of clientId, username, tenant and connected');
   }
-  return { ...(clientId !== undefined && { clientId }), ...(username !== undefined && { username }), ...(tenant !== undefined && { tenant }) };
+  return {
+    ...(clientId !== undefined && { clientId }),
+    ...(username !== undefined && { username }),
+    ...(tenant !== undefined && { tenant }),
+    ...(connected !== undefined && { connected }),
+  };
 }
 
 const METRIC = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;

@@ -2,7 +2,7 @@ import type { Credentials, HookName } from '@portcullis/sdk';
 import { WheelTimer } from '../clock.js';
 import { formsOf, without } from '../secrets.js';
 import type { AskedPlugin, Handler, HostTools } from './asked-plugin.js';
-import { endCredentials, makeCredentials } from './credentials.js';
+import { endCredentials, hashedUntil, hasUnanswered, makeCredentials } from './credentials.js';
 import type { FaultKind } from './fault-log.js';
 import { fillView } from './frozen-view.js';
 import { type Failure, isFailure, judgeAnswer, judgeError } from './judge-answer.js';
@@ -72,6 +72,11 @@ export class Question implements Pending {
     return this.#state === 'over';
   }
 
+  /** Whether the plugin asked for a comparison of the password and cannot know how it ended. */
+  get unanswered(): boolean {
+    return this.#credentials !== null && hasUnanswered(this.#credentials);
+  }
+
   get deadlineAt(): number {
     return this.#init.options.deadlineAt;
   }
@@ -98,11 +103,11 @@ export class Question implements Pending {
           if (this.#firstSettlement()) this.#answered(value);
         },
         (error) => {
-          if (this.#firstSettlement()) this.#failed(judgeError(error));
+          if (this.#firstSettlement()) this.#failed(judgeError(error, hook));
         },
       );
     } catch (error) {
-      if (this.#firstSettlement()) this.#failed(judgeError(error));
+      if (this.#firstSettlement()) this.#failed(judgeError(error, hook));
       return;
     }
     if (!follows) {
@@ -159,11 +164,11 @@ export class Question implements Pending {
     else this.#end(judged, 'answered', false);
   }
 
-  #failed({ kind, detail }: Failure, abort = false): void {
+  #failed({ kind, detail, error }: Failure, abort = false): void {
     const { plugin, hook } = this.#init;
     // Hidden here and not only in the log: what a question ended with is shown elsewhere, too.
     const text = this.#tools.log.hide(this.#withoutPassword(detail));
-    this.#tools.faults.add(plugin.name, hook, kind, text);
+    this.#tools.faults.add(plugin.name, hook, kind, text, error === undefined ? null : { error, hide: (place) => this.#withoutPassword(place) });
     const failing = kind === 'timeout' || kind === 'unavailable';
     const unsaid = kind === 'overload' || kind === 'stopped' || kind === 'breaker-open' || kind === 'not-ready';
     const sign = failing ? 'failed' : unsaid ? 'none' : 'answered';
@@ -182,7 +187,11 @@ export class Question implements Pending {
       return;
     }
     this.#isLate = true;
-    if (options.deadlineAt < this.#timeoutAt) this.#failed({ kind: 'overload', detail: 'the deadline of the chain came before the answer' }, true);
+    // The plugin waited for us. A flood of wrong passwords would otherwise open its breaker, and nobody could log in.
+    if (this.#credentials !== null && hashedUntil(this.#credentials) >= this.#dueAt)
+      this.#failed({ kind: 'overload', detail: 'the password was not compared in time: too many logins wait for their hashes' }, true);
+    else if (options.deadlineAt < this.#timeoutAt)
+      this.#failed({ kind: 'overload', detail: 'the deadline of the chain came before the answer' }, true);
     else this.#failed({ kind: 'timeout', detail: `no answer within ${plugin.timeoutMs} ms` }, true);
   }
 
@@ -222,7 +231,9 @@ export class Question implements Pending {
     // Plugins keep what belongs to one exchange under this very object.
     if ('exchange' in request) view.exchange = Object.freeze(request.exchange);
     if (hook === 'authenticate') {
-      this.#credentials = makeCredentials(options.password ?? NO_CREDENTIALS, plugin.name, plugin.mayExpose, this.#tools.hashes);
+      this.#credentials = makeCredentials(options.password ?? NO_CREDENTIALS, plugin.name, plugin.mayExpose, this.#tools.hashes, () =>
+        this.#tools.wheel.clock.now(),
+      );
       view.credentials = this.#credentials;
     }
     return Object.freeze(view);

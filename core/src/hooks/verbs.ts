@@ -1,6 +1,7 @@
 import type { HookName } from '@portcullis/sdk';
 import { type Answer, mint, mintChecked } from './answer.js';
 import { checkBytes, checkIdentityGrant, checkLease, checkPatch, checkPolicy, checkQos, checkReason, checkTenant, Malformed } from './grants.js';
+import { checkAnswered } from './verify-answer.js';
 
 type Verbs = Readonly<Record<string, (argument?: unknown) => unknown>>;
 type Verb = (question: object, argument: unknown) => unknown;
@@ -59,7 +60,11 @@ const subscribeGuard = verbsOf({
 const judge = verbsOf({ allow: (question) => mint(question, ALLOW), deny, skip });
 
 const identify = verbsOf({
-  allow: (question, grant) => mintChecked(question, 'allow', () => allowIdentity(grant, null)),
+  allow: (question, grant) =>
+    mintChecked(question, 'allow', () => {
+      checkAnswered(question);
+      return allowIdentity(grant, null);
+    }),
   deny,
   skip,
 });
@@ -115,6 +120,13 @@ export function makeVerbs(hook: HookName, question: object): Verbs {
   const make = MAKERS[hook];
   if (make === undefined) throw new TypeError(`${hook} is no question`);
   return make(question);
+}
+
+/** The verbs of a hook, for those who call one that it has not. */
+export function verbNames(hook: HookName): readonly string[] {
+  const names: string[] = [];
+  for (const name in MAKERS[hook]?.({})) names.push(name);
+  return names;
 }
 
 function allowIdentity(given: unknown, data: Buffer | null): Answer {

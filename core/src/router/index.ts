@@ -1,4 +1,6 @@
+export { exportMessage } from './exports.js';
 export type { Preparation } from './preparation.js';
+export { Pace, Quota } from './quota.js';
 export { RetainedSources } from './retained-sources.js';
 export type { RetainedEntry } from './retained-tree.js';
 export { Target } from './route.js';

@@ -43,6 +43,7 @@ export class Preparation {
 
 function* inSteps(tree: TopicTree, entry: TopicEntry, matches: Matches): Generator<undefined, Route> {
   const { generation } = tree;
+  matches.topic = entry.topic;
   yield* tree.walk(entry.topic, matches);
   return yield* matches.route(generation, entry.epoch);
 }

@@ -184,8 +184,11 @@ export class Matches {
   readonly #groups = new Map<string, Target[]>();
   readonly #spare: Subscription[][] = [];
   #last: Target | null = null;
+  /** The topic that is looked for. */
+  topic = '';
 
   push(subscription: Subscription): void {
+    if (!subscription.shows(this.topic)) return;
     if (subscription.shareName !== null) return this.#share(subscription);
     // Those of one subscriber often come one after the other.
     const { subscriber } = subscription;

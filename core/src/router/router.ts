@@ -1,9 +1,10 @@
 import { type Clock, wallOffset } from '../clock.js';
-import { type AuthorizedRun, type Message, type TopicEntry, TopicTable } from '../gate/index.js';
-import type { Limits } from '../limits.js';
+import { type AuthorizedRun, type Message, type TenantExport, type TenantRules, type TopicEntry, TopicTable } from '../gate/index.js';
+import { type Limits, makeTenantLimits } from '../limits.js';
 import type { Stats } from '../stats.js';
 import type { Custody } from '../store/index.js';
 import { Preparation } from './preparation.js';
+import { Quota } from './quota.js';
 import { type RetainedEntry, RetainedTree } from './retained-tree.js';
 import { Matches, type Route, type Target } from './route.js';
 import type { Subscription } from './subscription.js';
@@ -16,6 +17,10 @@ export class Domain {
   readonly topics: TopicTable;
   readonly tree = new TopicTree();
   readonly retained = new RetainedTree();
+  /** What it may have, and has. */
+  readonly quota = new Quota();
+  /** Where messages go from here beside; null for nowhere. */
+  exports: readonly TenantExport[] | null = null;
   /** Routes by the topic's place in the table, for one filling of it; bounded by the targets in all of them. */
   routes: (Route | undefined)[] = [];
   routesEpoch = 0;
@@ -39,6 +44,9 @@ const FIRST_STEPS = 8;
 const MOST_IDLE_MATCHES = 4;
 /** A route of more subscriptions is remembered when it is made the second time: a flood of new topics would have each live long for nothing. */
 const LARGE_ROUTE = 256;
+/** Retained messages that are forgotten between two looks at the clock. */
+const CLEARED_BETWEEN_LOOKS = 16;
+const UNBOUNDED = makeTenantLimits();
 /** A route to so few costs about what a look-up does. */
 const CHEAP_TARGETS = 8;
 
@@ -49,6 +57,7 @@ export class Router {
   readonly #custody: Custody;
   readonly #clock: Clock;
   readonly #domains = new Map<string, Domain>();
+  #tenants: ReadonlyMap<string, TenantRules> | null = null;
   readonly #idleMatches: Matches[] = [];
   /** Grows with whatever takes longer than a look-up, so that whoever reads packets knows when to look at the clock. */
   work = 0;
@@ -68,8 +77,47 @@ export class Router {
     if (domain === undefined) {
       domain = new Domain(name, this.#limits);
       this.#domains.set(name, domain);
+      this.#equip(domain);
     }
     return domain;
+  }
+
+  /** Puts what is configured for tenants in force. */
+  adopt(tenants: ReadonlyMap<string, TenantRules> | null): void {
+    this.#tenants = tenants;
+    for (const domain of this.#domains.values()) this.#equip(domain);
+  }
+
+  #equip(domain: Domain): void {
+    const rules = this.#tenants?.get(domain.tenant);
+    domain.quota.adopt(rules?.limits ?? UNBOUNDED, this.#clock.now());
+    domain.exports = rules === undefined || rules.exports.length === 0 ? null : rules.exports;
+  }
+
+  /** A tenant that something is kept for. */
+  known(tenant: string): Domain | undefined {
+    return this.#domains.get(tenant);
+  }
+
+  /** The tenants that something is kept for, '' for none. */
+  get tenants(): readonly Domain[] {
+    return [...this.#domains.values()];
+  }
+
+  /**
+   * Forgets the retained messages of a tenant that is none any more, but not what comes to be retained from here on, should it be one again. Null
+   * now and then, for others to have their turn.
+   */
+  *clear(domain: Domain): IterableIterator<null> {
+    const { serial } = domain.retained;
+    let steps = 0;
+    for (const { message, serial: own } of domain.retained.entries()) {
+      if (own <= serial) this.#clear(domain, message.topic);
+      steps += 1;
+      if (steps % CLEARED_BETWEEN_LOOKS === 0) yield null;
+    }
+    if (domain.quota.sessions === 0 && domain.retained.count === 0 && this.#domains.get(domain.tenant) === domain)
+      this.#domains.delete(domain.tenant);
   }
 
   /**
@@ -204,9 +252,15 @@ export class Router {
 
   #hasRoom(domain: Domain, message: Message): boolean {
     const old = domain.retained.get(message.topic);
-    const count = this.#stats.retainedMessages + (old === null ? 1 : 0);
-    const bytes = this.#stats.retainedBytes + message.bytes - (old?.message.bytes ?? 0);
-    return count <= this.#limits.maxRetainedMessages && bytes <= this.#limits.maxRetainedBytes;
+    const count = old === null ? 1 : 0;
+    const bytes = message.bytes - (old?.message.bytes ?? 0);
+    const { retainedMessages, retainedBytes } = domain.quota.limits;
+    // One that takes the place of another needs no room of its own, though there be less than is used already.
+    if (count > 0 && domain.retained.count + count > retainedMessages) return false;
+    if (bytes > 0 && domain.retained.bytes + bytes > retainedBytes) return false;
+    return (
+      this.#stats.retainedMessages + count <= this.#limits.maxRetainedMessages && this.#stats.retainedBytes + bytes <= this.#limits.maxRetainedBytes
+    );
   }
 
   #route(domain: Domain, entry: TopicEntry): Route {

@@ -5,7 +5,7 @@ import type { Subscriber } from './subscriber.js';
 /** One subscription of one subscriber. */
 export class Subscription {
   readonly subscriber: Subscriber;
-  /** Topic filter as the client sent it, with `$share/<group>/`. */
+  /** Topic filter as the client sent it, with `$share/<group>/`; below a mountpoint the whole one. */
   readonly key: string;
   /** Topic filter that topics are matched against. */
   readonly filter: string;
@@ -26,6 +26,8 @@ export class Subscription {
   byCode: boolean;
   /** Whether code, asked again, no longer allows it, or could not say. */
   withheld = false;
+  /** Length of the mountpoint behind which a wildcard begins; 0 where none does. */
+  readonly #hides: number;
   /** Whether it is among those that messages are routed by. */
   stands = false;
 
@@ -41,6 +43,16 @@ export class Subscription {
     this.retainHandling = options.retainHandling;
     this.id = options.id;
     this.byCode = options.byCode;
+    const { mountpoint } = subscriber.client;
+    this.#hides = mountpoint !== '' && /^[+#]/.test(filter.slice(mountpoint.length)) ? mountpoint.length : 0;
+  }
+
+  /**
+   * Whether its client would see a topic that matches. [MQTT-4.7.2-1] For one below a mountpoint `#` is the whole world: neither the level above
+   * that is in it, nor does a wildcard there show what begins with `$`.
+   */
+  shows(topic: string): boolean {
+    return this.#hides === 0 || (topic.length > this.#hides && topic[this.#hides] !== '$');
   }
 
   /** Whether it has lost its right, as far as it was judged. */

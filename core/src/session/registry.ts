@@ -96,7 +96,9 @@ export class SessionRegistry {
     if (held !== undefined) {
       this.#takeOver(held);
       const kept = this.#held.get(key);
-      if (kept !== undefined && !cleanStart && this.#mayResume(client)) return this.#resume(kept, client, outlet, will);
+      // Below another mountpoint its filters and messages have other names: there, it is another client's.
+      const isSame = kept?.session.client.mountpoint === client.mountpoint;
+      if (kept !== undefined && isSame && !cleanStart && this.#mayResume(client)) return this.#resume(kept, client, outlet, will);
       // [MQTT-3.1.2-4] Clean Start throws the old session away.
       if (kept !== undefined) this.end(kept.session);
     }
@@ -115,7 +117,14 @@ export class SessionRegistry {
     if (owner !== null && owner.connected - (makesRoom ? 1 : 0) >= this.#room.limits.maxConnectionsPerUser) return 'user';
     // Nothing is thrown out to make room. A session that is taken over from somebody else counts as one more.
     if (owner !== null && !isOwn && owner.sessions >= perPrincipal) return 'sessions';
-    return held === undefined && this.#held.size >= this.#room.limits.maxSessions ? 'sessions' : null;
+    return held === undefined && this.#isFull(client) ? 'sessions' : null;
+  }
+
+  /** Whether there are as many sessions as there may be, of all clients or of the client's tenant. */
+  #isFull(client: GateClient): boolean {
+    const { limits, router } = this.#room;
+    const { quota } = router.domain(client.tenant);
+    return this.#held.size >= limits.maxSessions || quota.sessions >= quota.limits.sessions;
   }
 
   /** An anonymous session lasts only where identifiers are shared: one that is left from such a time is nobody's to come back to. */
@@ -176,6 +185,7 @@ export class SessionRegistry {
     const held = this.#held.get(key);
     if (held === undefined || held.session !== session) return;
     this.#held.delete(key);
+    session.domain.quota.sessions -= 1;
     this.#cancel(held.expiryTimer);
     this.#fireWill(held);
     if (session.durable) this.#room.custody.session({ kind: 'removed', session: session.key });
@@ -227,6 +237,7 @@ export class SessionRegistry {
     session.outlet = outlet;
     this.#held.set(key, { session, will, willTimer: null, expiryTimer: null, judged: null });
     this.#count(client, 1, 1);
+    session.domain.quota.sessions += 1;
     this.#room.stats.sessions = this.#held.size;
     this.#opened(session);
     this.publishers?.arrived(session);

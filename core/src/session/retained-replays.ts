@@ -62,7 +62,8 @@ export class RetainedReplays {
     if (walks === null) return null;
     for (const [subscription, { entries, until }] of walks) {
       const { value, done } = entries.next();
-      if (value === null) return 'not yet';
+      // What the client must not see, it does not wait for.
+      if (value === null || (done !== true && !subscription.shows(value.message.topic))) return 'not yet';
       if (done !== true) return { message: value.message, subscription, live: value.serial > until };
       walks.delete(subscription);
     }

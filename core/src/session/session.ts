@@ -47,7 +47,7 @@ export class Session implements Subscriber {
 
   constructor(room: SessionRoom, client: GateClient, domain: Domain) {
     this.#room = room;
-    this.queue = new Waiting(room);
+    this.queue = new Waiting(room, domain.quota);
     this.client = client;
     this.clientId = client.info.id;
     this.tenant = client.tenant;

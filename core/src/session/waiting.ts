@@ -1,4 +1,5 @@
 import type { Message } from '../gate/index.js';
+import type { Quota } from '../router/index.js';
 import { type Delivery, Fifo } from './delivery.js';
 import type { SessionRoom } from './room.js';
 
@@ -8,16 +9,18 @@ interface Held {
   readonly until: number;
 }
 
-/** Deliveries that wait for one session, within the limits of the session and of all together. */
+/** Deliveries that wait for one session, within the limits of the session, of its tenant and of all together. */
 export class Waiting {
   readonly #room: SessionRoom;
+  readonly #quota: Quota;
   readonly #queue = new Fifo<Delivery>();
   /** What was held back because its right was lost; it counts with the others. Made with the first. */
   #held: Held[] | null = null;
   #bytes = 0;
 
-  constructor(room: SessionRoom) {
+  constructor(room: SessionRoom, quota: Quota) {
     this.#room = room;
+    this.#quota = quota;
   }
 
   get length(): number {
@@ -38,6 +41,7 @@ export class Waiting {
     return (
       this.#queue.length + this.held < limits.maxQueuedMessages &&
       this.#bytes + message.bytes <= limits.maxQueuedBytes &&
+      this.#quota.queuedBytes + message.bytes <= this.#quota.limits.queuedBytes &&
       stats.queuedBytes + message.bytes <= limits.maxTotalQueuedBytes
     );
   }
@@ -96,6 +100,7 @@ export class Waiting {
   #count(messages: number, bytes: number): void {
     const { stats } = this.#room;
     this.#bytes += bytes;
+    this.#quota.queuedBytes += bytes;
     stats.messagesQueued += messages;
     stats.queuedBytes += bytes;
   }

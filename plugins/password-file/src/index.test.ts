@@ -69,6 +69,22 @@ test('an unknown user costs a check of the kind that the file holds, the same at
   assert.deepEqual([...kinds].sort(), ['$7$101$', '$7$55$']);
 });
 
+test('an unknown user and a wrong password cost one comparison each, of the same format, cost and lengths, whatever the format is', async () => {
+  /** What the work depends on: everything but the salt and the digest, and of those the length. */
+  const costOf = (stored: string | null | undefined): string => (stored ?? '').replace(/[A-Za-z0-9+/.=]{16,}/g, (text) => `<${text.length}>`);
+  for (const format of ['argon2id', 'scrypt', 'bcrypt', 'pbkdf2-sha512', 'sha512'] as const) {
+    const stored = await hashPassword(Buffer.from('right'), { format, pbkdf2: { iterations: 55 } });
+    await write(`alice:${stored}\n`);
+    host = new FakeContext(folder);
+    await start();
+    assert.deepEqual(await host.login('alice', 'wrong'), ['deny', 'bad-credentials']);
+    assert.deepEqual(await host.login('nobody', 'wrong'), ['skip']);
+    const [known, unknown, ...more] = host.verified;
+    assert.deepEqual([costOf(unknown), more], [costOf(known), []], format);
+    assert.ok(costOf(known).includes('<') && known === stored && unknown !== stored, format);
+  }
+});
+
 test('an empty file lets nobody in and says so', async () => {
   await write('# nobody yet\n');
   await start();

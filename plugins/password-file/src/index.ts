@@ -27,7 +27,7 @@ export default definePlugin({
       file: {
         type: 'string',
         minLength: 1,
-        existingFile: 'create it with: portcullis-passwd -c <file> <username>',
+        existingFile: 'create it with: npx portcullis-passwd -c <file> <username>',
         description: 'password file, as portcullis-passwd or mosquitto_passwd writes it',
       },
       watch: { type: 'boolean', default: true, description: 'read the file again when it has changed (SIGHUP reads it in any case)' },
@@ -43,7 +43,7 @@ export default definePlugin({
     const file = new WatchedFile({
       path,
       gives: 'users',
-      hint: `create it with: portcullis-passwd -c ${path} <username>`,
+      hint: `create it with: npx portcullis-passwd -c ${path} <username>`,
       timers,
       log,
       signal,

@@ -33,13 +33,15 @@ const BCRYPT_ALPHABET = './ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0
 /**
  * Makes a hash of a password, to be stored.
  *
- * For tools that write password files and databases. Gives the text that `verifyPassword` takes, with a fresh random salt.
+ * For tools that write password files and databases. Gives the text that `verifyPassword` takes, with a fresh random salt. A text stands for its bytes in UTF-8,
+ * which is what MQTT clients send.
  *
  * Errors: RangeError when a cost is beyond the limits of `verifyPassword`, or when the format could not tell this password from others
  * (bcrypt: over 72 bytes, a zero byte, no UTF-8; `pbkdf2-sha512`: over 128 bytes, `scrypt`: over 64 bytes, a zero byte at the end).
  * Rejects when no thread for bcrypt can be had.
  */
-export async function hashPassword(password: Uint8Array, options: HashOptions = {}): Promise<string> {
+export async function hashPassword(given: Uint8Array | string, options: HashOptions = {}): Promise<string> {
+  const password = typeof given === 'string' ? Buffer.from(given) : given;
   const blank = blankHash(options);
   if (!isHashable(password, blank.format))
     throw new RangeError(`${blank.format} cannot tell this password from others: ${LIMITS_IN_WORDS[blank.format]}`);

@@ -238,3 +238,9 @@ function neighbours(password: Buffer): Buffer[] {
   ].map((candidate) => bytes(candidate));
   return candidates.filter((candidate) => !candidate.equals(password));
 }
+
+test('a password given as text is hashed as its bytes in UTF-8', async () => {
+  const stored = await hashPassword('pässwörd', { format: 'sha512' });
+  assert.equal(await verifyPassword(bytes('pässwörd'), stored), true);
+  assert.equal(await verifyPassword(Buffer.from('pässwörd', 'latin1'), stored), false);
+});

@@ -67,6 +67,49 @@ describe('the test broker', () => {
     });
   }
 
+  it('tells a client that awaits something else what the log says of it', async () => {
+    const broken = definePlugin({ ...users, start: ({ hooks }) => hooks.authenticate.tap(() => undefined as never) });
+    const running = await start({ ...OPTIONS, plugin: broken });
+    const client = await running.client({ protocol: '5.0' });
+    await assert.rejects(client.connect(ALICE), /awaited CONNACK with code 0, came 0x88 .*\n {3}the log says: .*PCL_PLUGIN_FAULT.*undefined/);
+  });
+
+  it('tells whoever awaits something while a plugin is silent that time stands still', async () => {
+    const running = await start(OPTIONS);
+    const alice = await running.client({ protocol: '5.0' });
+    await alice.connect(ALICE);
+    (await running.client({ protocol: '5.0' })).sendConnect({ username: 'silent', password: 'x' });
+    await running.until('the question', () => running.broker.status()?.plugins.some(({ asked }) => asked > 0) === true);
+    alice.send('c0 00');
+    await assert.rejects(
+      alice.expectMessage(),
+      /came a PINGRESP .*\n {3}plugin has not answered, and time stands still: await broker\.advance\(2000\) brings its deadline/,
+    );
+  });
+
+  it('takes no option that it would not look at', async () => {
+    const misspelt = { ...OPTIONS, confg: {} } as TestBrokerOptions;
+    await assert.rejects(startTestBroker(misspelt), /there is no option "confg"; there are plugin, plugins, config, /);
+  });
+
+  it('lets a client publish to its own subscription: the message waits behind its acknowledgement', async () => {
+    const running = await start(OPTIONS);
+    for (const protocol of ['3.1', '3.1.1', '5.0'] as const) {
+      const alice = await running.client({ protocol });
+      await alice.connect(ALICE);
+      await alice.subscribe('t/#', 1);
+      for (const qos of [1, 2] as const) {
+        assert.equal(await alice.publish('t/own', `with ${qos}`, { qos }), 0);
+        await alice.expectMessage('t/own', `with ${qos}`);
+      }
+      assert.equal(await alice.publish('t/own', 'unread', { qos: 1 }), 0);
+      await alice.send('c0 00');
+      assert.equal((await alice.expectPacket((packet) => packet.type === 3)).payload, 'unread');
+      await alice.expectPacket('d0 00');
+      await alice.disconnect();
+    }
+  });
+
   describe('with a plugin in a worker', () => {
     const folder = mkdtempSync(join(tmpdir(), 'kit-worker-'));
     const entries = { plugin: { isolation: 'worker' } };

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import type { DecisionNews, MessageDroppedNews, PluginMessage, PublishService } from '@portcullis/sdk';
 import { Broker, Logger } from 'portcullis';
 import { type Clock, type GenerationInput, ManualClock } from 'portcullis/testing';
+import { checkOptions } from './check-options.js';
 import { Composition, type CompositionOptions } from './composition.js';
 import { observer } from './standard-plugins.js';
 import { TestClient, type TestClientOptions } from './test-client.js';
@@ -68,6 +69,7 @@ export class TestBroker {
   }
 
   static async start(options: TestBrokerOptions): Promise<TestBroker> {
+    checkOptions(options);
     const kept: Kept = { log: [], decisions: [], drops: [], publisher: null };
     const mayPublish = (service: PublishService): void => {
       kept.publisher = service;
@@ -119,7 +121,7 @@ export class TestBroker {
 
   /** A client of one version of MQTT (3.1.1 unless told) that has sent nothing yet. */
   async client(options: TestClientOptions & { readonly listener?: string } = {}): Promise<TestClient> {
-    return new TestClient(await this.wire(options.listener), options);
+    return new TestClient(await this.wire(options.listener), options, () => this.#why());
   }
 
   /** Publishes as a plugin does, past all rights; resolves when the message is in the custody of its receivers' sessions. */
@@ -188,6 +190,15 @@ export class TestBroker {
       for (const client of this.#clients) client.reset();
       await rm(this.folder, { recursive: true, force: true });
     }
+  }
+
+  /** What else is known of a client that gets something else than its test awaits, or nothing. */
+  #why(): string {
+    const fault = this.log.findLast((line) => line.includes('PCL_PLUGIN_FAULT'));
+    const open = this.#clock === null ? undefined : this.broker.status()?.plugins.find(({ asked }) => asked > 0);
+    const waits =
+      open === undefined ? '' : `\n   ${open.name} has not answered, and time stands still: await broker.advance(2000) brings its deadline`;
+    return `${fault === undefined ? '' : `\n   the log says: ${fault}`}${waits}`;
   }
 
   /** Starts and ends of plugins have deadlines too: while one is under way, the fake clock goes as the real one does. */

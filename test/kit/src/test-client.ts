@@ -46,6 +46,8 @@ const NAMES = [
   'AUTH',
 ];
 
+const PUBLISH = 3;
+
 let made = 0;
 
 /** A scripted client. It sends what it is told, and fails when something else comes than what is awaited. */
@@ -53,12 +55,17 @@ export class TestClient {
   readonly wire: WireClient;
   readonly protocol: ProtocolName;
   readonly #level: 3 | 4 | 5;
+  readonly #why: () => string;
+  /** Messages that came while an acknowledgement was awaited, in order. */
+  readonly #aside: ReadPacket[] = [];
   #packetId = 0;
 
-  constructor(wire: WireClient, { protocol = '3.1.1' }: TestClientOptions = {}) {
+  /** `why` says what the broker knows of what the client met; it ends the text of errors. */
+  constructor(wire: WireClient, { protocol = '3.1.1' }: TestClientOptions = {}, why: () => string = () => '') {
     this.wire = wire;
     this.protocol = protocol;
     this.#level = LEVELS[protocol];
+    this.#why = why;
   }
 
   /** Sends bytes: hexadecimal text, in which white space and comments (`;` or `//` to the end of a line) are for the eye. */
@@ -90,18 +97,18 @@ export class TestClient {
   /** Waits for a CONNACK with this code: that of 3.x (0 to 5) or of 5.0, whichever the client speaks. */
   async expectConnack(code = 0): Promise<ReadPacket> {
     const connack = await this.#packetOf(2);
-    if (connack.code !== code) throw new Error(`awaited CONNACK with code ${hexCode(code)}, came ${hexCode(connack.code ?? -1)} [${connack.hex}]`);
+    if (connack.code !== code) throw this.#error(`awaited CONNACK with code ${hexCode(code)}, came ${hexCode(connack.code ?? -1)} [${connack.hex}]`);
     return connack;
   }
 
   /** Waits for the next packet, which must be as said; resolves with it, taken apart. */
   async expectPacket(expected?: Expected): Promise<ReadPacket> {
-    const packet = readPacket(await this.wire.readPacket(), this.#level);
+    const packet = await this.#next();
     const wanted = typeof expected === 'string' ? toHex(fromHex(expected)) : expected;
     const fits =
       wanted === undefined ||
       (typeof wanted === 'string' ? wanted === packet.hex : wanted instanceof RegExp ? wanted.test(packet.hex) : wanted(packet));
-    if (!fits) throw new Error(`awaited ${typeof wanted === 'function' ? 'another packet' : wanted}\n   came [${packet.hex}]`);
+    if (!fits) throw this.#error(`awaited ${typeof wanted === 'function' ? 'another packet' : wanted}\n   came [${packet.hex}]`);
     return packet;
   }
 
@@ -121,8 +128,9 @@ export class TestClient {
   }
 
   /** The broker ends the connection without another byte. */
-  expectClosed(): Promise<void> {
-    return this.wire.expectClosed();
+  async expectClosed(): Promise<void> {
+    this.#nothingAside('the end of the connection');
+    await this.wire.expectClosed().catch((error: unknown) => this.#explain(error));
   }
 
   /** The broker ends the connection; in 5.0 it says why first. */
@@ -135,15 +143,16 @@ export class TestClient {
   }
 
   /** Fails if anything comes. Without a time to wait, a ping proves it: whatever the broker had to say, it said before the answer. */
-  expectSilence(waitMs?: number): Promise<void> {
-    return this.wire.silence(waitMs);
+  async expectSilence(waitMs?: number): Promise<void> {
+    this.#nothingAside('silence');
+    await this.wire.silence(waitMs);
   }
 
   /** Subscribes to one topic filter; gives the code of the SUBACK (the granted QoS, or 0x80 and above). */
   async subscribe(filter: string, qos: 0 | 1 | 2 = 0): Promise<number> {
     const packetId = this.#nextId();
     this.send(subscribe({ packetId, filters: [[filter, qos]], ...(this.#level === 5 && { properties: '' }) }));
-    const suback = await this.#packetOf(9);
+    const suback = await this.#answerOf(9);
     if (suback.packetId !== packetId) throw new Error(`awaited the SUBACK of packet ${packetId}, came [${suback.hex}]`);
     return suback.codes[0] ?? -1;
   }
@@ -151,22 +160,23 @@ export class TestClient {
   async unsubscribe(filter: string): Promise<void> {
     const packetId = this.#nextId();
     this.send(unsubscribe({ packetId, filters: [filter], ...(this.#level === 5 && { properties: '' }) }));
-    await this.#packetOf(11);
+    await this.#answerOf(11);
   }
 
   /**
    * Publishes. With QoS 1 or 2, awaits the acknowledgement and gives its reason code: 0 when accepted, and always 0 in 3.x, where a refused
-   * message is acknowledged and dropped. With QoS 0 nothing is awaited.
+   * message is acknowledged and dropped. With QoS 0 nothing is awaited. Messages that come before the acknowledgement, of its own subscriptions too, are there
+   * for the next `expectMessage`.
    */
   async publish(topic: string, payload: string | Uint8Array = '', fields: Partial<PublishFields> = {}): Promise<number> {
     const packetId = this.#nextId();
     const { qos = 0 } = fields;
     this.send(publish({ topic, payload, packetId, ...(this.#level === 5 && { properties: '' }), ...fields }));
     if (qos === 0) return 0;
-    const { code } = await this.#packetOf(qos === 1 ? 4 : 5);
+    const { code } = await this.#answerOf(qos === 1 ? 4 : 5);
     if (qos === 2 && (code ?? 0) < 0x80) {
       this.send(pubrel(packetId));
-      await this.#packetOf(7);
+      await this.#answerOf(7);
     }
     return (code ?? 0) < 0x80 ? 0 : (code ?? 0);
   }
@@ -193,9 +203,41 @@ export class TestClient {
   }
 
   async #packetOf(type: number): Promise<ReadPacket> {
-    const packet = readPacket(await this.wire.readPacket(`a ${NAMES[type]}`), this.#level);
-    if (packet.type !== type) throw new Error(`awaited a ${NAMES[type]}, came a ${NAMES[packet.type]} [${packet.hex}]`);
+    const packet = await this.#next(`a ${NAMES[type]}`);
+    if (packet.type !== type) throw this.#error(`awaited a ${NAMES[type]}, came a ${NAMES[packet.type]} [${packet.hex}]`);
     return packet;
+  }
+
+  /** As `packetOf`, past messages: they come when they like, also between a packet and its answer. */
+  async #answerOf(type: number): Promise<ReadPacket> {
+    for (;;) {
+      const packet = await this.#read(`a ${NAMES[type]}`);
+      if (packet.type === type) return packet;
+      if (packet.type !== PUBLISH) throw this.#error(`awaited a ${NAMES[type]}, came a ${NAMES[packet.type]} [${packet.hex}]`);
+      this.#aside.push(packet);
+    }
+  }
+
+  async #next(what?: string): Promise<ReadPacket> {
+    return this.#aside.shift() ?? (await this.#read(what));
+  }
+
+  async #read(what?: string): Promise<ReadPacket> {
+    return readPacket(await this.wire.readPacket(what).catch((error: unknown) => this.#explain(error)), this.#level);
+  }
+
+  #nothingAside(awaited: string): void {
+    const [packet] = this.#aside;
+    if (packet !== undefined) throw this.#error(`awaited ${awaited}, came a PUBLISH [${packet.hex}]`);
+  }
+
+  #error(message: string): Error {
+    return new Error(`${message}${this.#why()}`);
+  }
+
+  #explain(error: unknown): never {
+    const why = this.#why();
+    throw why === '' || !(error instanceof Error) ? error : new Error(`${error.message}${why}`, { cause: error });
   }
 }
 

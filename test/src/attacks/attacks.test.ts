@@ -53,6 +53,11 @@ const SMALL: Readonly<Record<string, Small>> = {
       assert.ok((counts.refused ?? 0) >= 60 && (counts.accepted ?? 0) > 0);
     },
   },
+  'login-flood': {
+    scale: 0.1,
+    enough: ['wrong', 20],
+    bounded: (counts) => none(counts, 'accepted', 'notLetIn', 'unanswered'),
+  },
   pings: { scale: 1, enough: ['bursts', 40], bounded: (counts) => none(counts, 'closedByBroker') },
   'unread-pings': { scale: 1, enough: ['bursts', 40] },
   'unknown-ids': { scale: 1, enough: ['bursts', 40], bounded: (counts) => none(counts, 'closedByBroker') },

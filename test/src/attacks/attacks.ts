@@ -1,5 +1,6 @@
 import type { Attack } from './aim.js';
 import { bystander, freshPublishes, handshakes, pings, unknownIds, unreadPings, userProperties } from './floods.js';
+import { loginFlood } from './logins.js';
 import { connectFlood, fragments, halfOpen, stalledSubscribers, webSocketFragments } from './sockets.js';
 import { identifiers, manyFilters, plusTree, retainedChurn, slashes, subscriptionChurn } from './topics.js';
 
@@ -14,6 +15,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   fragments,
   'websocket-fragments': webSocketFragments,
   'connect-flood': connectFlood,
+  'login-flood': loginFlood,
   pings,
   'unread-pings': unreadPings,
   'unknown-ids': unknownIds,

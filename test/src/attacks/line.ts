@@ -73,6 +73,19 @@ export class Line {
     });
   }
 
+  /** The same for so many milliseconds at most. */
+  eitherWithin(limitMs: number, ...events: readonly string[]): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        for (const event of events) this.socket.off(event, done);
+        resolve();
+      };
+      const timer = setTimeout(done, limitMs);
+      for (const event of events) this.socket.on(event, done);
+    });
+  }
+
   /** Reads nothing any more. */
   stall(): void {
     this.socket.pause();

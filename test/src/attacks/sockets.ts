@@ -52,7 +52,7 @@ export const connectFlood: Attack = async (aim) => {
       const line = await Line.open({ port: aim.port, from: address(index) });
       if (line === null) continue;
       line.socket.write(fromHex((packets[index % 3] as (name: string) => string)(`f${index}`)));
-      while (line.received < 4 && !line.closed && aim.running()) await turnOf(line);
+      while (line.received < 4 && !line.closed && aim.running()) await line.eitherWithin(1000, 'data', 'close');
       if (line.head[0] === 0x20) count(aim, line.head[3] === 0 ? 'accepted' : 'refused');
       else if (aim.running()) count(aim, 'unanswered');
       line.end();
@@ -60,18 +60,6 @@ export const connectFlood: Attack = async (aim) => {
   };
   await Promise.all(Array.from({ length: 32 }, work));
 };
-
-function turnOf(line: Line): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      line.socket.off('data', done).off('close', done);
-      resolve();
-    };
-    const timer = setTimeout(done, 1000);
-    line.socket.once('data', done).once('close', done);
-  });
-}
 
 /** A PUBLISH of a mebibyte in a million pieces, over TCP. */
 export const fragments: Attack = async (aim) => {

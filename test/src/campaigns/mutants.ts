@@ -1,17 +1,18 @@
 // Runs mutants of the rooms that decide against their tests: `node test/dist/campaigns/mutants.js [one in] [seed] [options]`.
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { runCampaign, WIRE_TESTS } from '../mutation/campaign.js';
+import { runCampaign, unreached, WIRE_TESTS } from '../mutation/campaign.js';
 import { writeDocument } from '../mutation/document.js';
 import { draw } from '../mutation/draw.js';
 import { allMutants, type Mutant } from '../mutation/mutants.js';
 import { isTuned, LEAST_SCORE, readRecord, recorded, scoreOf, survives, writeRecord } from '../mutation/record.js';
 
-const USAGE = `usage: mutants.js [one in] [seed] [--workers 2] [--unit] [--only <part of a name>]… [--write | --document]
+const USAGE = `usage: mutants.js [one in] [seed] [--workers 2] [--unit] [--only <part of a name>]… [--write | --document | --unreached]
   --unit      without the tests over the wire
   --only      nothing but drawn mutants whose name contains this
   --write     this draw becomes that of record, in record.json and docs/mutation.md; not one that tests were written against
   --document  runs nothing, but writes docs/mutation.md from record.json
+  --unreached judges nothing, but lists of all mutants those whose code no test runs through
 `;
 
 const { values, positionals } = parseArgs({
@@ -22,6 +23,7 @@ const { values, positionals } = parseArgs({
     only: { type: 'string', multiple: true, default: [] },
     write: { type: 'boolean', default: false },
     document: { type: 'boolean', default: false },
+    unreached: { type: 'boolean', default: false },
   },
 });
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -42,12 +44,20 @@ function wanted({ key }: Mutant): boolean {
   return values.only.length === 0 || values.only.some((part) => key.includes(part));
 }
 
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
 async function run(): Promise<number> {
   const possible = allMutants(root);
+  const wireTests = values.unit ? [] : WIRE_TESTS;
+  if (values.unreached) {
+    for (const { key } of await unreached({ root, mutants: possible.filter(wanted), workers, wireTests, print })) print(key);
+    return 0;
+  }
   const mutants = draw(possible, oneIn, seed).filter(wanted);
-  const print = (line: string) => void process.stdout.write(`${line}\n`);
   print(`${mutants.length} of ${possible.length} mutants, seed ${seed}`);
-  const verdicts = await runCampaign({ root, mutants, workers, wireTests: values.unit ? [] : WIRE_TESTS, print });
+  const verdicts = await runCampaign({ root, mutants, workers, wireTests, print });
   const after = recorded(before, { oneIn, seed, possible: possible.length }, verdicts);
   const { drawn, noticed, equivalent, score } = scoreOf(after);
   print(`${noticed} of ${drawn} noticed; ${(score * 100).toFixed(1)} % of those that are not known to be equivalent (${equivalent})`);

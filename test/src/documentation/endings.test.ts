@@ -66,7 +66,11 @@ describe('the page about refusals says how an accepted connection ends:', () => 
 
   /** Puts another configuration in force. */
   async function reload(
-    change: (document: { listeners: Record<string, unknown>; chains: Record<string, { authenticate: string[] }> }) => void,
+    change: (document: {
+      listeners: Record<string, object>;
+      chains: Record<string, { authenticate: string[] }>;
+      tenants?: Record<string, object>;
+    }) => void,
   ): Promise<void> {
     const document = JSON.parse(readFileSync(join(stage.broker.folder, 'plugins.json'), 'utf8'));
     change(document);
@@ -148,6 +152,21 @@ describe('the page about refusals says how an accepted connection ends:', () => 
         delete chains.gone;
       });
       await ended(client, code);
+    },
+    'after a reload, its tenant is gone, or no longer admitted on its listener': async (code) => {
+      await stage.script('mind', {});
+      for (const next of [{ other: {} }, { acme: { listeners: ['main'] } }]) {
+        await reload((document) => {
+          document.tenants = { acme: {} };
+          document.listeners.brief = { ...document.listeners.brief, tenant: 'acme' };
+        });
+        const client = await login('brief');
+        await reload((document) => {
+          document.tenants = next;
+          document.listeners.brief = { ...document.listeners.brief, tenant: undefined };
+        });
+        await ended(client, code);
+      }
     },
     'the broker stops': async (code) => {
       const client = await login();

@@ -24,6 +24,7 @@ const GIVEN: readonly string[] = [
   'ClientSelector',
   'ClientSummary',
   'PolicyService',
+  'PolicySelector',
   'RetainedService',
   'RetainedInfo',
   'StoresService',

@@ -87,6 +87,7 @@ export const ROLES = {
   messageDropped: ['observer', 'sync'],
   policyChanged: ['observer', 'sync'],
   decisionMade: ['observer', 'sync'],
+  connectDecided: ['observer', 'sync'],
   brokerReady: ['observer', 'sync'],
   brokerStopping: ['observer', 'sync'],
 } as const satisfies Readonly<Record<HookName, readonly [Role, 'sync' | 'either']>>;

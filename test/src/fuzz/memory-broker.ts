@@ -8,8 +8,9 @@ type Config = BrokerOptions['config'];
 export type Limits = Config['limits'];
 
 // The public door does not lead to the defaults of the limits.
-const { makeLimits } = (await import(new URL('../../../core/dist/limits.js', import.meta.url).href)) as {
+const { makeLimits, makeTenantLimits } = (await import(new URL('../../../core/dist/limits.js', import.meta.url).href)) as {
   makeLimits: (set: Partial<Limits>) => Limits;
+  makeTenantLimits: () => NonNullable<ReturnType<NonNullable<Config['tenants']>['get']>>['limits'];
 };
 
 export interface MemoryBrokerOptions {
@@ -19,10 +20,12 @@ export interface MemoryBrokerOptions {
   readonly guards?: readonly string[];
   readonly authenticate: readonly string[];
   readonly authorize: readonly string[];
-  /** The clock of the machine instead of one that stands still: for whoever measures. */
-  readonly systemClock?: boolean;
+  /** Tenants, by the part of the username before a slash; none unless told. */
+  readonly tenants?: readonly string[];
   /** Topic filters that every plugin may publish to; none unless told. */
   readonly publishTo?: readonly string[];
+  /** The clock of the machine instead of one that stands still: for whoever measures. */
+  readonly systemClock?: boolean;
 }
 
 /**
@@ -100,7 +103,7 @@ function composition(options: MemoryBrokerOptions): Pick<BrokerOptions, 'config'
     spec: { ...entry, name, config: Object.freeze({}), onFault: 'refuse' as const, startup: 'gate' as const, publishTo: options.publishTo ?? [] },
     loaded: { definition, root: `/nowhere/${name}`, packageName: name, version: '1.0.0' },
   }));
-  const { guards = [], authenticate, authorize } = options;
+  const { guards = [], authenticate, authorize, tenants = [] } = options;
   const chain = { name: 'default', guards, authenticate, authorize, combine: 'deny-overrides', deadlineMs: 5000 } as const;
   const answers = {
     denyPublish: 'acknowledge',
@@ -121,6 +124,7 @@ function composition(options: MemoryBrokerOptions): Pick<BrokerOptions, 'config'
         port: 0,
         path: '',
         chain: 'default',
+        tenant: tenants.length === 0 ? null : { by: 'username', separator: '/', tenantFirst: true },
         maxConnections: null,
         origins: null,
         tls: null,
@@ -130,6 +134,10 @@ function composition(options: MemoryBrokerOptions): Pick<BrokerOptions, 'config'
     ],
     plugins: plugins.map(({ spec }) => ({ ...spec, use: spec.name, useAt: { line: 1, column: 1 }, isolation: 'inProcess' })),
     chains: new Map([['default', { ...chain, ...answers }]]),
+    tenants:
+      tenants.length === 0
+        ? null
+        : new Map(tenants.map((name) => [name, { name, chain: null, listeners: null, limits: makeTenantLimits(), exports: [] }])),
     sessions: { clientIdOwnership: 'principal', maxExpirySeconds: 3600, perPrincipal: 10_000, useUsernameAsClientId: false },
     controlSocket: null,
     limits: makeLimits(options.limits ?? {}),

@@ -34,7 +34,7 @@ interface ActorConfig {
   readonly stores?: readonly string[];
 }
 
-const NEWS = /^(?:client|session|subscribed|unsubscribed|message|policyChanged|decisionMade|broker)/;
+const NEWS = /^(?:client|session|subscribed|unsubscribed|message|policyChanged|decisionMade|connectDecided|broker)/;
 const ALL = [{ effect: 'allow', actions: ['publish', 'subscribe', 'receive'], pattern: '#', from: 'actor' }];
 /** What an actor does that was told nothing. */
 const USUAL: Script = {

@@ -17,6 +17,7 @@ const NEWS = [
   'messageDropped',
   'policyChanged',
   'decisionMade',
+  'connectDecided',
   'brokerReady',
   'brokerStopping',
 ] as const;
@@ -102,7 +103,32 @@ describe('news', () => {
     await (await stage.knock('5.0', { clientId: 'never', username: 'u' })).expect('20 03 00 8a 00');
     const news = await stage.heard('first', 'decisionMade', decision('deny', 'connect'));
     assert.deepEqual(essence(news), ['authenticate', 'mind', null, null, 0x8a, 'u']);
-    assert.deepEqual([...new Set(stage.events.filter(({ actor }) => actor === 'first').map(({ hook }) => hook))], ['decisionMade']);
+    assert.deepEqual([...new Set(stage.events.filter(({ actor }) => actor === 'first').map(({ hook }) => hook))].sort(), [
+      'connectDecided',
+      'decisionMade',
+    ]);
+  });
+
+  it('of a CONNECT: what became of it, also when its client did not wait', async () => {
+    const become = (outcome: string) => stage.heard('first', 'connectDecided', (news: { outcome: string }) => news.outcome === outcome);
+    const said = ({ hook, plugin, username, reasonCode, client }: Readonly<Record<string, unknown>>): readonly unknown[] => [
+      hook,
+      plugin,
+      username,
+      reasonCode,
+      (client as { id: string }).id,
+    ];
+    (await stage.login('5.0', { clientId: 'in' })).close();
+    assert.deepEqual(said(await become('allow')), ['authenticate', 'mind', 'user', 0, 'in']);
+    await stage.script('mind', { 'authenticate out': ['deny', 'bad-credentials'], 'authenticate ill': ['throw'], 'authenticate slow': ['hang'] });
+    await (await stage.knock('3.1.1', { clientId: 'out', username: 'u' })).expect('20 02 00 04');
+    assert.deepEqual(said(await become('deny')), ['authenticate', 'mind', 'u', 0x86, 'out']);
+    await (await stage.knock('3.1.1', { clientId: 'ill', username: 'u' })).expect('20 02 00 03');
+    assert.deepEqual(said(await become('fault')), ['authenticate', 'mind', 'u', 0x88, 'ill']);
+    const slow = await stage.knock('5.0', { clientId: 'slow', username: 'u' });
+    await stage.heard('mind', 'authenticate', about('slow'));
+    slow.reset();
+    assert.deepEqual(said(await become('abandoned')), ['connect', null, 'u', 0, 'slow']);
   });
 
   it('of sessions: opened, taken over, resumed, expired', async () => {

@@ -153,15 +153,28 @@ describe('the services of a plugin', () => {
         { username: 'found' },
         { tenant: 'acme' },
         { clientId: 'find-me', username: 'found', tenant: 'acme' },
+        { connected: true, tenant: 'acme' },
       ]) {
         assert.deepEqual(await stage.call('quiet', 'sessions.find', selector), [summary]);
       }
       assert.deepEqual(await stage.call('quiet', 'sessions.find', { clientId: 'find-me', username: 'user' }), []);
-      for (const selector of [{}, { clientId: 7 }]) await assert.rejects(stage.call('quiet', 'sessions.find', selector));
+      assert.deepEqual(await stage.call('quiet', 'sessions.find', { clientId: 'find-me', tenant: null }), []);
+      const other = await login('5.0', { clientId: 'no-tenant' });
+      const everybody = (await stage.call('quiet', 'sessions.find', { connected: true })) as { clientId: string }[];
+      assert.deepEqual(
+        ['find-me', 'no-tenant'].map((id) => everybody.some(({ clientId }) => clientId === id)),
+        [true, true],
+      );
+      assert.equal(((await stage.call('quiet', 'sessions.find', { clientId: 'no-tenant', tenant: null })) as unknown[]).length, 1);
+      other.close();
+      for (const selector of [{}, { clientId: 7 }, { connected: false }]) {
+        await assert.rejects(stage.call('quiet', 'sessions.find', selector));
+      }
       assert.equal(await stage.call('quiet', 'sessions.disconnect', { clientId: 'find-me' }), 1);
       await client.expect('e0 01 98');
       await client.expectClosed();
       assert.deepEqual(await stage.call('quiet', 'sessions.find', { clientId: 'find-me' }), [{ ...summary, connected: false }]);
+      assert.deepEqual(await stage.call('quiet', 'sessions.find', { clientId: 'find-me', connected: true }), []);
       assert.equal(await stage.call('quiet', 'sessions.disconnect', { clientId: 'find-me' }), 0);
     });
 

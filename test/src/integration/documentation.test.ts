@@ -12,6 +12,7 @@ interface Schema {
   readonly type?: string;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly additionalProperties?: boolean | Schema;
+  readonly items?: Schema;
   readonly default?: unknown;
   readonly enum?: readonly unknown[];
   readonly minimum?: number;
@@ -40,7 +41,8 @@ describe('the documentation', () => {
     const own = Object.entries(part.properties ?? {}).flatMap(([name, inner]) =>
       name === 'config' ? [{ name, path, schema: inner }] : [{ name, path, schema: inner }, ...keys(inner, `${path}.${name}`)],
     );
-    return typeof part.additionalProperties === 'object' ? [...own, ...keys(part.additionalProperties, `${path}.*`)] : own;
+    const listed = part.items === undefined ? [] : keys(part.items, `${path}[]`);
+    return typeof part.additionalProperties === 'object' ? [...own, ...keys(part.additionalProperties, `${path}.*`), ...listed] : [...own, ...listed];
   }
 
   it('names every key of plugins.json, with its default', () => {
@@ -61,6 +63,16 @@ describe('the documentation', () => {
   it('names the range of every limit', () => {
     for (const [name, part] of Object.entries(schema.properties?.limits?.properties ?? {})) {
       const row = `| \`${name}\` | ${part.default} | ${part.minimum} to ${part.maximum} |`;
+      assert.ok(text.includes(row), `docs/configuration.md lacks: ${row} unit | ${part.description} |`);
+    }
+  });
+
+  it('names the range of every limit of a tenant', () => {
+    const tenant = schema.properties?.tenants?.additionalProperties;
+    const limits = typeof tenant === 'object' ? tenant.properties?.limits?.properties : undefined;
+    assert.ok(limits !== undefined);
+    for (const [name, part] of Object.entries(limits)) {
+      const row = `| \`${name}\` | none | ${part.minimum} to ${part.maximum} |`;
       assert.ok(text.includes(row), `docs/configuration.md lacks: ${row} unit | ${part.description} |`);
     }
   });

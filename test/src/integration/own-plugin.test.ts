@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { BrokerProcess, runCommand, standardFiles, temporaryFolder, writeFiles } from '../support/broker-process.js';
+import { BrokerProcess, passwordLine, runCommand, standardFiles, temporaryFolder, writeFiles } from '../support/broker-process.js';
 import { connect5, connect311, publish, subscribe } from '../support/packets.js';
 import { WireClient } from '../support/wire-client.js';
 
@@ -76,6 +77,74 @@ describe('a plugin outside of the repository', () => {
     client.send(publish({ topic: 'people/one/x', payload: 'hi', qos: 0, properties: '' }));
     await client.expect(publish({ topic: 'people/one/x', payload: 'hi', qos: 0, properties: '' }));
     client.close();
+    assert.equal(await broker.stop(), 0);
+    broker = null;
+  });
+
+  it('is complete as the guide writes it by hand: its test passes, and its plugins.json serves', async () => {
+    const guide = 'docs/writing-a-plugin.md';
+    install(codeOf(guide, 'js', 'own-branch'));
+    symlinkSync(join(ROOT, 'test', 'kit'), join(folder, 'node_modules', '@portcullis', 'testing'));
+    writeFiles(folder, { 'index.test.js': codeOf(guide, 'js', "test('a client publishes to its own branch only'") });
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['--test'], { cwd: folder, encoding: 'utf8', env });
+    assert.equal(status, 0, stdout + stderr);
+    assert.match(stdout, /pass 1$/m);
+    broker = await BrokerProcess.start({ folder: join(folder, '..'), files: { 'plugins.json': codeOf(guide, 'json', '"./my-plugin"') } });
+    const client = await WireClient.connect(broker.port('local'));
+    client.send(connect5({ clientId: 'me' }));
+    assert.match(await client.readPacket(), /^20 [0-9a-f]{2} 00 00/);
+    client.send(publish({ topic: 'people/me/x', qos: 1, packetId: 1, properties: '' }));
+    assert.match(await client.readPacket(), /^40 0[234] 00 01(?: (?:00|10))*$/);
+    client.send(publish({ topic: 'people/you/x', qos: 1, packetId: 2, properties: '' }));
+    assert.match(await client.readPacket(), /^40 0[34] 00 02 87/);
+    client.close();
+    assert.equal(await broker.stop(), 0);
+    broker = null;
+  });
+
+  it('whose data changes, as the guide shows it, takes back rights and sends away who is gone', async () => {
+    install(codeOf('docs/writing-a-plugin.md', 'js', "name: 'crew-roster'"));
+    const { plugins, chains } = JSON.parse(`{${codeOf('docs/writing-a-plugin.md', 'json', '"./crew-roster"')}}`) as {
+      plugins: { roster: object };
+      chains: object;
+    };
+    const hash = passwordLine('x', 'secret').trim().slice(2);
+    const crew = (ships: Readonly<Record<string, readonly string[]>>) =>
+      Object.fromEntries(Object.entries(ships).map(([name, list]) => [name, { hash, ships: list }]));
+    const document = {
+      version: 1,
+      control: { socket: 'control.sock' },
+      listeners: { local: { url: 'mqtt://127.0.0.1:0', chain: 'default' } },
+      plugins: { roster: { ...plugins.roster, use: folder } },
+      chains,
+    };
+    broker = await BrokerProcess.start({ files: { 'plugins.json': document, 'crew.json': crew({ alice: ['aurora'], ann: ['borealis'] }) } });
+    await broker.waitForOutput(/Portcullis is ready/);
+    assert.doesNotMatch(broker.output, /never asked/);
+    const alice = await login('one');
+    const ann = await WireClient.connect(broker.port('local'));
+    ann.send(connect5({ clientId: 'two', username: 'ann', password: 'secret' }));
+    assert.match(await ann.readPacket(), /^20 [0-9a-f]{2} 00 00/);
+    const may = async (topic: string, packetId: number, retain = false): Promise<boolean> => {
+      alice.send(publish({ topic, qos: 1, packetId, retain, properties: '' }));
+      return !/ 87(?: 00)?$/.test(await alice.readPacket());
+    };
+    assert.deepEqual([await may('ship/aurora/x', 1), await may('ship/aurora/x', 2, true), await may('ship/corona/x', 3)], [true, false, false]);
+
+    writeFiles(broker.folder, { 'crew.json': crew({ alice: ['corona'] }) });
+    const reloaded = await runCommand({ folder: broker.folder, args: ['reload', '-c', 'plugins.json'] });
+    assert.equal(reloaded.code, 0, reloaded.output);
+    assert.match(await ann.readPacket(), /^e0 0[12] 87/);
+    await ann.expectClosed();
+    assert.deepEqual([await may('ship/aurora/x', 4), await may('ship/corona/x', 5)], [false, true]);
+
+    writeFiles(broker.folder, { 'crew.json': '{ "alice": ' });
+    const broken = await runCommand({ folder: broker.folder, args: ['reload', '-c', 'plugins.json'] });
+    assert.equal(broken.code, 1, broken.output);
+    assert.match(broken.output, /plugins\.roster: .*JSON/);
+    assert.equal(await may('ship/corona/x', 6), true);
+    alice.close();
     assert.equal(await broker.stop(), 0);
     broker = null;
   });

@@ -9,7 +9,19 @@ const credentials = 'core/src/hooks/credentials.test.ts';
 const here = (name: string): string => `test/src/limits/${name}.test.ts`;
 const worker = 'test/src/workers/worker.test.ts';
 const heartbeat = 'core/src/hooks/worker/heartbeat.test.ts';
+const tenants = 'test/src/tenants/limits.test.ts';
 const restarts = 'core/src/hooks/worker/restarts.test.ts';
+
+const eachVersion = (title: string): Filling => [tenants, `${title} (\${version})`];
+
+/** The same for what can be set for one tenant. */
+export const TENANT_FILLED_BY: Readonly<Record<string, readonly Filling[]>> = {
+  sessions: [eachVersion('bound its sessions: one more is refused, but may take over one of its own, and others do not notice')],
+  messagesPerSecond: [eachVersion('bound what it publishes in a second: more is read later, in order, and nothing is lost')],
+  retainedMessages: [eachVersion('bound its retained messages in number: further topics are delivered and not retained')],
+  retainedBytes: [eachVersion('bound its retained messages in bytes, and give them back')],
+  queuedBytes: [eachVersion('bound the bytes that wait for its sessions together')],
+};
 
 /** Every limit, and who fills it. A limit without a line fails the test of this table. */
 export const FILLED_BY: Readonly<Record<string, readonly Filling[]>> = {

@@ -48,12 +48,9 @@ export function unitTests(root: string): string[] {
  * Runs every mutant against the tests that reach it: all unit tests in one process, the quickest first, then one test over the wire after the
  * other. Throws when any of these tests fails without a mutant.
  */
-export async function runCampaign({ root, mutants, workers, wireTests, print }: CampaignOptions): Promise<Verdict[]> {
-  const trees = Array.from({ length: workers }, () => makeTree(root));
-  try {
-    const unit = await reaches(trees, unitTests(root), root);
-    const wire = await reaches(trees, wireTests, root);
-    print(`${unit.length} unit tests and ${wire.length} tests over the wire pass without a mutant`);
+export async function runCampaign(options: CampaignOptions): Promise<Verdict[]> {
+  const { mutants, print } = options;
+  return await inTrees(options, async (trees, unit, wire) => {
     const verdicts = new Array<Verdict>(mutants.length);
     let done = 0;
     await inParallel(trees, mutants, async (tree, mutant, i) => {
@@ -64,6 +61,27 @@ export async function runCampaign({ root, mutants, workers, wireTests, print }: 
       if (done % 25 === 0) print(`${done} of ${mutants.length}`);
     });
     return verdicts;
+  });
+}
+
+/** The mutants that no test reaches: whatever is done to that code, nobody can notice. */
+export async function unreached(options: CampaignOptions): Promise<Mutant[]> {
+  return await inTrees(options, async (_trees, unit, wire) =>
+    options.mutants.filter((mutant) => ![...unit, ...wire].some((reach) => reach.has(mutant))),
+  );
+}
+
+/** Copies the project for each worker, sees that all tests pass there and what they reach, and takes the copies away afterwards. */
+async function inTrees<Result>(
+  { root, workers, wireTests, print }: CampaignOptions,
+  work: (trees: readonly Tree[], unit: readonly Reach[], wire: readonly Reach[]) => Promise<Result>,
+): Promise<Result> {
+  const trees = Array.from({ length: workers }, () => makeTree(root));
+  try {
+    const unit = await reaches(trees, unitTests(root), root);
+    const wire = await reaches(trees, wireTests, root);
+    print(`${unit.length} unit tests and ${wire.length} tests over the wire pass without a mutant`);
+    return await work(trees, unit, wire);
   } finally {
     for (const tree of trees) tree.remove();
   }

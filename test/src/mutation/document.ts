@@ -49,13 +49,13 @@ function written(record: CampaignRecord): string {
 function earlierDraws({ earlier }: CampaignRecord): string[] {
   if (earlier.length === 0) return [];
   const rows = earlier.map(({ oneIn, seed, drawn, noticed, equivalent }) => {
-    const shares = [percent(noticed / drawn), percent(noticed / (drawn - equivalent))];
-    return `| ${seed} | one in ${oneIn} | ${drawn} | ${noticed} | ${equivalent} | ${shares.join(' | ')} |`;
+    const shares = noticed === null ? ['–', '–', '–'] : [String(noticed), percent(noticed / drawn), percent(noticed / (drawn - equivalent))];
+    return `| ${seed} | one in ${oneIn} | ${drawn} | ${equivalent} | ${shares.join(' | ')} |`;
   });
   return [
     '### Earlier draws',
     '',
-    '| seed | share | drawn | noticed | equivalent | of all | of the others |',
+    '| seed | share | drawn | equivalent | noticed | of all | of the others |',
     '|---|---|---|---|---|---|---|',
     ...rows,
     '',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { withMutant } from './campaign.js';
@@ -53,6 +54,17 @@ describe('a mutant', () => {
   async function run(mutant: Mutant, test: string) {
     return await withMutant(tree, mutant, () => runTests(tree, [testFile(test)], { timeoutMs: TIMEOUT_MS }));
   }
+
+  it('lives in a copy that has every package of the project from itself, and all else from where it is installed', () => {
+    const own = (root: string): string[] => [
+      'portcullis',
+      ...readdirSync(join(root, 'node_modules', '@portcullis')).map((name) => `@portcullis/${name}`),
+    ];
+    assert.deepEqual(own(tree.folder).sort(), own(ROOT).sort());
+    const folder = realpathSync(tree.folder);
+    for (const name of own(ROOT)) assert.ok(realpathSync(join(folder, 'node_modules', name)).startsWith(folder), name);
+    assert.equal(realpathSync(join(folder, 'node_modules', 'tapable')), realpathSync(join(ROOT, 'node_modules', 'tapable')));
+  });
 
   it('is what its test fails by: without any, all of them pass', async () => {
     const tests = [...new Set(HANDFUL.map(([, test]) => testFile(test)))];

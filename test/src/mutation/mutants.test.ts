@@ -4,8 +4,8 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { documentFile, documentWith } from './document.js';
 import { draw } from './draw.js';
-import { allMutants, applied, mutantsOf, mutatedFiles } from './mutants.js';
-import { LEAST_SCORE, readRecord, scoreOf } from './record.js';
+import { allMutants, applied, type Mutant, mutantsOf, mutatedFiles } from './mutants.js';
+import { type CampaignRecord, isTuned, LEAST_SCORE, readRecord, recorded, scoreOf } from './record.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -97,6 +97,42 @@ describe('the record of mutants that no test notices', () => {
       assert.ok(why.length > 20, `no reason: ${mutant}`);
     }
     assert.equal(new Set(record.survivors.map(({ mutant }) => mutant)).size, record.survivors.length);
+  });
+
+  it('is of a draw that no test was written against', () => {
+    assert.equal(isTuned(record, record.seed), false);
+    for (const { seed, drawn, noticed, equivalent } of record.earlier) {
+      assert.equal(isTuned(record, seed), true);
+      assert.ok(noticed === null || noticed + equivalent <= drawn);
+    }
+    assert.equal(new Set(record.earlier.map(({ seed }) => seed)).size, record.earlier.length);
+  });
+
+  it('gives way to another draw, keeps its figures among the earlier ones, and knows its equivalents again', () => {
+    const [gap, same, found] = ['gate/a.ts f: gap', 'gate/a.ts f: same', 'gate/a.ts f: found'];
+    const before: CampaignRecord = {
+      oneIn: 9,
+      seed: 5,
+      possible: 20,
+      rooms: [{ room: 'gate', drawn: 10, killed: 7, hung: 1, survived: 2 }],
+      survivors: [
+        { mutant: gap, equivalent: false, why: 'it costs nothing' },
+        { mutant: same, equivalent: true, why: 'it is the same' },
+      ],
+      earlier: [{ oneIn: 9, seed: 4, drawn: 10, noticed: 6, equivalent: 0 }],
+      known: [],
+    };
+    const verdicts = [same, found].map((key) => ({ mutant: { key, file: 'gate/a.ts' } as Mutant, end: 'survived', by: '' }) as const);
+    const again = recorded(before, { oneIn: 9, seed: 5, possible: 21 }, verdicts);
+    assert.deepEqual([again.earlier, again.possible], [before.earlier, 21]);
+    const other = recorded(before, { oneIn: 8, seed: 6, possible: 21 }, verdicts);
+    assert.deepEqual([other.oneIn, other.seed], [8, 6]);
+    assert.deepEqual(other.earlier, [...before.earlier, { oneIn: 9, seed: 5, drawn: 10, noticed: 8, equivalent: 1 }]);
+    for (const { survivors } of [again, other]) {
+      assert.deepEqual(survivors, [before.survivors[1], { mutant: found, equivalent: false, why: '' }]);
+    }
+    assert.deepEqual(other.known, [before.survivors[1]]);
+    assert.deepEqual([isTuned(other, 5), isTuned(other, 4), isTuned(other, 6)], [true, true, false]);
   });
 
   it('comes to at least 60 mutants in all rooms, of which 95 % are noticed', () => {

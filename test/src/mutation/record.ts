@@ -18,12 +18,15 @@ export interface RoomFigures {
   readonly survived: number;
 }
 
-/** What a draw came to when nobody had looked at it. Tests were written against its survivors since, so that it proves nothing any more. */
+/**
+ * What a draw came to when nobody had looked at it, null where nobody wrote that down. Tests were written against its survivors since, so that it
+ * proves nothing any more.
+ */
 export interface EarlierDraw {
   readonly oneIn: number;
   readonly seed: number;
   readonly drawn: number;
-  readonly noticed: number;
+  readonly noticed: number | null;
   readonly equivalent: number;
 }
 

@@ -18,7 +18,8 @@ export async function connect(world: World, slot: Slot): Promise<void> {
   const clean = random.oneIn(5);
   const version = random.pick([4, 5] as const);
   const topic = random.pick(TOPICS);
-  const will = random.oneIn(3) ? { entry: world.ledger.enter(topic, 'will', user), delaySeconds: version === 5 ? random.pick([0, 0, 5]) : 0 } : null;
+  const delaySeconds = version === 5 ? random.pick([0, 0, 5]) : 0;
+  const will = random.oneIn(3) ? { entry: world.ledger.enter(topic, 'will', user), delaySeconds, dueAt: Number.POSITIVE_INFINITY } : null;
   world.say(
     `${user} comes as ${slot.clientId}${durable ? ', durable' : ''}${clean ? ', clean' : ''}${will === null ? '' : `, will ${will.entry.id} to ${topic}`}`,
   );
@@ -105,5 +106,6 @@ export async function leave(world: World, slot: Slot): Promise<void> {
   slot.member = null;
   if (!politely && will !== null && (will.delaySeconds === 0 || !holding.durable)) world.wasFired(will.entry);
   if (will !== null && (politely || will.delaySeconds === 0)) holding.will = null;
+  if (will !== null) will.dueAt = world.seconds + will.delaySeconds;
   if (!holding.durable) slot.holding = null;
 }

@@ -22,19 +22,34 @@ export interface Entry {
   readonly retain: boolean;
 }
 
+/** A will, and when it is due; infinity while its client is there. */
+export interface Will {
+  readonly entry: Entry;
+  readonly delaySeconds: number;
+  dueAt: number;
+}
+
+/** How a subscription stands. */
+export interface Standing {
+  /** Since when its right is lost; null while it is there. */
+  lostAt: number | null;
+  /** Whether it was lost for so long that it may have been given up. */
+  mayBeGone: boolean;
+}
+
 /** What a client identifier has, as the reference sees it. */
 export interface Holding {
   readonly user: User;
   durable: boolean;
-  /** Its topic filters, those of shared groups included, and whether its user's rights were the same ever since. */
-  readonly filters: Map<string, { steady: boolean }>;
+  /** Its topic filters, those of shared groups included. */
+  readonly filters: Map<string, Standing>;
   /** All that it ever had, and how often it asked for each. */
   readonly ever: Map<string, number>;
   /** How often it got which message because it was retained. */
   readonly replayed: Map<string, number>;
   /** Its QoS 2 messages that wait for their PUBREL. */
   readonly unreleased: Map<number, Entry>;
-  will: { readonly entry: Entry; readonly delaySeconds: number } | null;
+  will: Will | null;
 }
 
 /** What a copy looked like when it arrived. */
@@ -77,7 +92,7 @@ export class Ledger {
     if (entry.retain) this.#retained.set(topic, entry);
   }
 
-  /** The rights of a user have changed: what it may no longer publish is no longer kept for others. */
+  /** The rights of a user have changed: what it has retained without being allowed to any more is withdrawn. */
   withdraw(user: User): void {
     for (const [topic, entry] of this.#retained) {
       if (entry.kind !== 'plugin' && entry.user === user && !this.#table.may(user, 'publish', topic)) this.#retained.delete(topic);

@@ -23,6 +23,7 @@ const core = async (module: string, name: string): Promise<Methods> => {
 const client = await core('gate/client.js', 'GateClient');
 const gate = await core('gate/gate.js', 'Gate');
 const registry = await core('session/registry.js', 'SessionRegistry');
+const retainedCheck = await core('retained-check.js', 'RetainedCheck');
 
 /** Frames that are looked at: enough for the whole way from a socket to a copy. */
 const FRAMES = 60;
@@ -89,7 +90,7 @@ function grant(...given: unknown[]): null {
 }
 
 const isWill = (given: readonly unknown[]): boolean => given[2] === true;
-const ofBroker = (callers: readonly string[]): boolean => among(callers, '/wills.js') || among(callers, '/services.js');
+const ofBroker = (callers: readonly string[]): boolean => among(callers, '/wills.') || among(callers, '/services.');
 
 /** Every place where the broker asks whether something may go on, one by one. */
 export const REMOVALS: readonly Removal[] = [
@@ -120,28 +121,23 @@ export const REMOVALS: readonly Removal[] = [
   },
   { what: 'what a plugin publishes', lanes: ['rules'], publishTo: ['#'], remove: () => () => {} },
   copy('a copy of a live message', ([caller, ...others]) => from(caller, '.deliver ') && !ofBroker(others) && !among(others, '#share')),
-  copy('a copy of a will', ([caller, ...others]) => from(caller, '.deliver ') && among(others, '/wills.js')),
-  copy('a copy of a message of a plugin', ([caller, ...others]) => from(caller, '.deliver ') && among(others, '/services.js')),
+  copy('a copy of a will', ([caller, ...others]) => from(caller, '.deliver ') && among(others, '/wills.')),
+  copy('a copy of a message of a plugin', ([caller, ...others]) => from(caller, '.deliver ') && among(others, '/services.')),
   copy('which member of a shared group takes a message', ([caller]) => from(caller, '.accepts ')),
   copy('the message of a shared group', ([caller, ...others]) => from(caller, '.accepts ') || (from(caller, '.deliver ') && among(others, '#share'))),
   copy('a retained message', ([caller]) => from(caller, '#replayNext')),
   {
-    what: 'what somebody has retained who loses the right to it',
-    lanes: ['rules'],
+    what: 'what a publisher has retained that lost the right to it',
+    lanes: ['rules', 'code'],
     remove: instead(
-      client,
-      'rules',
-      ([caller]) => from(caller, '/retained-check.js'),
-      () => 1,
+      retainedCheck,
+      'check',
+      () => true,
+      () => {},
     ),
   },
-  {
-    what: 'what somebody has retained who loses the right to it, asked of code',
-    lanes: ['code'],
-    remove: instead(gate, 'authorizeMessage', ([caller]) => from(caller, '/retained-check.js'), allow),
-  },
   copy('a message that waited', ([caller]) => from(caller, '#sendNext')),
-  copy('a message that is sent again', ([caller]) => from(caller, '/resending.js')),
-  askedCopy('a copy that code or a guard is asked about', '/asked-copies.js'),
-  askedCopy('a message that is sent again, asked of code or a guard', '/resending.js'),
+  copy('a message that is sent again', ([caller]) => from(caller, '/resending.')),
+  askedCopy('a copy that code or a guard is asked about', '/asked-copies.'),
+  askedCopy('a message that is sent again, asked of code or a guard', '/resending.'),
 ];

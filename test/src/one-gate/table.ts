@@ -48,13 +48,22 @@ export class Table {
 
   /** Whether a topic filter is granted, in part or in whole. */
   maySubscribe(user: User, filter: string): boolean {
+    return this.#touches(user, 'subscribe', filter);
+  }
+
+  /** Whether nothing that a topic filter finds may be had any more. */
+  isLost(user: User, filter: string): boolean {
+    return !this.#touches(user, 'subscribe', filter) || !this.#touches(user, 'receive', filter);
+  }
+
+  #touches(user: User, action: 'subscribe' | 'receive', filter: string): boolean {
     const { form, areas } = this.#row(user);
     const [area = '', owner = ''] = filter.split('/');
     const hasOwn = form === 'some' && user !== null && user !== '+' && user !== '#';
     if (area === OWN) return hasOwn && (owner === user || owner === '+' || owner === '#');
-    if (area === '#') return form === 'all but' || hasOwn || areas.subscribe.length > 0;
-    if (area === '+') return form === 'all but' || areas.subscribe.length > 0;
-    return areas.subscribe.includes(area);
+    if (area === '#') return form === 'all but' || hasOwn || areas[action].length > 0;
+    if (area === '+') return form === 'all but' || areas[action].length > 0;
+    return areas[action].includes(area);
   }
 
   /** The same as rules, in the form that the row has. */

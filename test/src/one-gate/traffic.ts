@@ -6,6 +6,9 @@ import { PUBLISH_TO } from './source.js';
 import { FILTERS, GROUPS, TOPICS, type User } from './table.js';
 import type { Slot, World } from './world.js';
 
+/** For so long a subscription that lost its right comes back with it; a little less than the chain's own time. */
+const GRACE_SECONDS = 58;
+
 /** SUBSCRIBE, and what is retained for it. */
 export async function subscribe(world: World, slot: Slot): Promise<void> {
   const { member, holding } = slot;
@@ -15,7 +18,7 @@ export async function subscribe(world: World, slot: Slot): Promise<void> {
   world.say(`${slot.clientId} (${holding.user}) subscribes to ${filter}, QoS ${qos}`);
   const may = world.lane === 'guards' || world.table.maySubscribe(holding.user, innerOf(filter));
   if (may) {
-    holding.filters.set(filter, { steady: true });
+    holding.filters.set(filter, { lostAt: null, mayBeGone: false });
     holding.ever.set(filter, (holding.ever.get(filter) ?? 0) + 1);
   }
   member.subscribe([[filter, qos]], { packetId: slot.nextPacketId++ });
@@ -97,15 +100,20 @@ export async function changeRights(world: World, user: User): Promise<void> {
   world.table.change(user, world.random);
   for (const { holding } of world.slots) {
     if (holding?.user !== user) continue;
-    for (const filter of holding.filters.values()) filter.steady = false;
+    for (const [filter, standing] of holding.filters) {
+      const isLost = world.lane !== 'guards' && world.table.isLost(user, innerOf(filter));
+      standing.mayBeGone ||= standing.lostAt !== null && world.seconds >= standing.lostAt + GRACE_SECONDS;
+      standing.lostAt = isLost ? (standing.lostAt ?? world.seconds) : null;
+    }
   }
+  // Guards are asked when something is published, and never again about what was let through.
+  if (world.lane !== 'guards') world.ledger.withdraw(user);
   world.source.changed(user);
   await world.settle();
   // A guard's opinion is no right: it is asked about what is published, not about what was.
   if (world.lane !== 'guards') world.ledger.withdraw(user);
   // Whoever spreads its questions over time has asked them.
-  world.broker.clock.advance(1000);
-  await world.settle();
+  await world.pass(1);
 }
 
 export async function fallBehind(world: World, slot: Slot): Promise<void> {
@@ -130,16 +138,5 @@ export async function catchUp(world: World, slot: Slot): Promise<void> {
 export async function passTime(world: World): Promise<void> {
   const seconds = world.random.pick([1, 6, 6, 70]);
   world.say(`${seconds} seconds pass`);
-  for (let i = 0; i < seconds; i += 1) {
-    world.broker.clock.advance(1000);
-    if (i < 10) await world.settle();
-  }
-  await world.settle();
-  for (const { holding, member } of world.slots) {
-    // Its delay is over; that it was judged by the rights of that moment, `routed` has seen to.
-    if (member === null && holding?.will != null && seconds > holding.will.delaySeconds) {
-      world.wasFired(holding.will.entry);
-      holding.will = null;
-    }
-  }
+  await world.pass(seconds);
 }

@@ -32,6 +32,8 @@ export class World {
   /** What was done, for people. */
   readonly history: string[] = [];
   step = 0;
+  /** How much time has passed. */
+  seconds = 0;
   /** Payloads that came when it was last looked. */
   readonly #lastGot = new Map<Member, Set<string>>();
   #broker: MemoryBroker | null = null;
@@ -65,12 +67,31 @@ export class World {
     this.history.push(`${this.step}: ${what}`);
   }
 
+  /** Lets time pass, a second at a time: what becomes due meanwhile comes. */
+  async pass(seconds: number): Promise<void> {
+    for (let i = 0; i < seconds; i += 1) {
+      this.broker.clock.advance(1000);
+      this.seconds += 1;
+      await this.settle();
+      for (const { holding } of this.slots) {
+        const will = holding?.will ?? null;
+        if (holding === null || will === null || will.dueAt > this.seconds) continue;
+        // That it was not published if it may not be, `routed` has seen to.
+        this.wasFired(will.entry);
+        holding.will = null;
+      }
+    }
+  }
+
   /** The will had to be published in this step if its client may publish it, and `routed` has seen to it that it was not if it may not. */
   wasFired({ user, topic, id, routedIn }: Entry): void {
     if (this.table.may(user, 'publish', topic)) assert.equal(routedIn, this.step, `the will ${id} of ${user} to ${topic} is published`);
   }
 
-  /** Everybody who has to have it at once has it: whoever is there, keeps up, and had these rights since it subscribed; of a group, somebody. */
+  /**
+   * Everybody who has to have it at once has it: whoever is there, keeps up, and has the right, also again after a while without; of a
+   * group, somebody.
+   */
   wasRouted({ id, user, topic, routedIn }: Entry): void {
     assert.equal(routedIn, this.step, `${id} of ${user} to ${topic} is routed`);
     const groups = new Map<string, { owed: boolean; keepsUp: boolean; got: boolean }>();
@@ -78,9 +99,9 @@ export class World {
       if (holding === null || member === null) continue;
       const may = this.mayHave(holding.user, topic);
       const got = this.#lastGot.get(member)?.has(id) === true;
-      for (const [filter, { steady }] of holding.filters) {
+      for (const [filter, { lostAt, mayBeGone }] of holding.filters) {
         if (!referenceMatches(innerOf(filter), topic)) continue;
-        const owed = steady && may;
+        const owed = lostAt === null && !mayBeGone && may;
         if (filter.startsWith('$share')) {
           const group = groups.get(filter) ?? { owed: false, keepsUp: true, got: false };
           groups.set(filter, { owed: group.owed || owed, keepsUp: group.keepsUp && !behind, got: group.got || got });

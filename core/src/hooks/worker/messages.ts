@@ -1,5 +1,6 @@
 import type { DenyReason, HookName, IdentityGrant, PolicyGrant, TenantGrant } from '@portcullis/sdk';
 import type { FaultKind } from '../fault-log.js';
+import type { Place } from '../place.js';
 import type { PluginSpec } from '../specs.js';
 
 // What crosses between the broker and the thread of a plugin, in lists of messages. From the broker it is plain data; from the thread it is whatever came, and is
@@ -12,8 +13,9 @@ export interface ThreadInit {
   readonly calls: MessagePort;
   /** The places of `SHARED`. */
   readonly shared: SharedArrayBuffer;
-  /** The plugin's module. */
+  /** The plugin's module, and the folder of its package. */
   readonly file: string;
+  readonly root: string;
   readonly spec: PluginSpec;
   readonly baseFolder: string;
   readonly limits: ThreadLimits;
@@ -76,7 +78,7 @@ export type FromThread =
   | { readonly t: 'started'; readonly taps: readonly string[]; readonly methods: readonly string[] }
   | { readonly t: 'failed'; readonly unavailable: boolean; readonly text: string }
   | { readonly t: 'answer'; readonly id: number; readonly answer: WireAnswer }
-  | { readonly t: 'fault'; readonly id: number; readonly kind: FaultKind; readonly detail: string }
+  | { readonly t: 'fault'; readonly id: number; readonly kind: FaultKind; readonly detail: string; readonly place: Place | null }
   | { readonly t: 'call'; readonly id: number; readonly what: string; readonly args: readonly unknown[] }
   | {
       readonly t: 'log';
@@ -85,11 +87,11 @@ export type FromThread =
       readonly message: string;
     }
   | { readonly t: 'metrics'; readonly counts: readonly (readonly [string, number])[]; readonly gauges: readonly (readonly [string, number])[] }
-  | { readonly t: 'escaped'; readonly where: string; readonly text: string }
+  | { readonly t: 'escaped'; readonly where: string; readonly text: string; readonly place: Place | null }
   | { readonly t: 'second' }
   | { readonly t: 'unsaid'; readonly count: number }
   | { readonly t: 'heard'; readonly count: number }
-  | { readonly t: 'reloaded'; readonly problems: readonly string[] }
+  | { readonly t: 'reloaded'; readonly problems: readonly string[]; readonly rereads: boolean }
   | { readonly t: 'stopped' };
 
 /** A call on the port of those that are waited for, and its reply. */

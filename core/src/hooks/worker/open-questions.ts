@@ -77,7 +77,7 @@ export class OpenQuestions {
     this.#givenUp.delete(message.id);
     if (message.t === 'fault') {
       if (message.kind === 'foreign-decision') this.#init.ignored('foreignAnswers');
-      question.reject(new AskedFailure(message.kind, message.detail));
+      question.reject(new AskedFailure(message.kind, message.detail, message.place));
       return;
     }
     try {

@@ -4,6 +4,7 @@ import { errorText } from '../../errors.js';
 import type { HostTools } from '../asked-plugin.js';
 import { Deferred } from '../deferred.js';
 import { isHookName } from '../hook-table.js';
+import { PlacedError } from '../place.js';
 import type { PluginSpec } from '../specs.js';
 import { within } from '../within.js';
 import { performCall, performCredentialsCall, takeMetrics } from './broker-calls.js';
@@ -25,11 +26,14 @@ const GROWTH_BYTES = 64 * MIB;
 
 export interface PluginThreadInit {
   readonly file: string;
+  readonly root: string;
   readonly spec: PluginSpec;
   readonly tools: HostTools;
   readonly context: PluginContext;
   /** The thread ended, or had to be ended, after the plugin had started. */
   readonly lost: (cause: string) => void;
+  /** The plugin was told to reload, and had something to read again, or had not. */
+  readonly rereads: (some: boolean) => void;
 }
 
 /** What a started plugin taps. */
@@ -79,6 +83,7 @@ export class PluginThread {
       calls: waited.port2,
       shared,
       file: init.file,
+      root: init.root,
       spec,
       baseFolder: context.baseFolder,
       limits: { ...limits },
@@ -94,7 +99,7 @@ export class PluginThread {
       // Questions of many clients: each of their sockets is read by itself, but in one turn of the event loop.
       soon: (end) => void setImmediate(end),
       post: (batch) => this.#post(batch),
-      unfit: ({ id }, error) => this.questions.settle({ t: 'fault', id, kind: 'threw', detail: errorText(error) }),
+      unfit: ({ id }, error) => this.questions.settle({ t: 'fault', id, kind: 'threw', detail: errorText(error), place: null }),
     });
     const send = (message: ToThread) => this.#send(message);
     const ask = (message: AskMessage) => this.#outbox.add(message);
@@ -216,6 +221,7 @@ export class PluginThread {
       case 'failed':
         return this.#failed(message.unavailable, message.text);
       case 'reloaded':
+        this.#init.rereads(message.rereads);
         return this.#reloaded?.resolve(message.problems);
       case 'stopped':
         if (this.#stage !== 'stopping') throw new Strange('that it stopped, which nobody asked for');
@@ -236,7 +242,7 @@ export class PluginThread {
       case 'metrics':
         return takeMetrics(context.metrics, message.counts, message.gauges);
       case 'escaped':
-        return tools.faults.escaped(spec.name, message.where, new Error(message.text));
+        return tools.faults.escaped(spec.name, message.where, new PlacedError(message.text, message.place));
       case 'second':
         return tools.faults.ignored(spec.name, 'secondAnswers');
       case 'unsaid':

@@ -12,10 +12,10 @@ const MAX_MANIFEST = 1_048_576;
  * The manifest of a plugin that lives in a worker, read in a worker that ends at once. Rejects in a line when it is not one, or is not there
  * within so many milliseconds. `start` of what it resolves with throws: the plugin's own is in its worker.
  */
-export async function readManifest(file: string, milliseconds: number): Promise<PluginDefinition> {
+export async function readManifest(file: string, root: string, milliseconds: number): Promise<PluginDefinition> {
   const worker = new Worker(new URL('./manifest-thread.js', import.meta.url), {
     ...threadOptions(LIMITS.workerMemoryBytes.default),
-    workerData: { file },
+    workerData: { file, root },
   });
   worker.stdout.resume();
   worker.stderr.resume();

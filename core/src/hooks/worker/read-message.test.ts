@@ -18,9 +18,12 @@ test('messages that the runtime in a thread does not send are not taken', () => 
     { t: 'answer', id: 1, answer: null },
     { t: 'answer', id: 1, answer: { kind: 'fault' } },
     { t: 'answer', id: 1, answer: { verb: 'allow' } },
-    { t: 'fault', id: 1, kind: 'stopped', detail: '' },
-    { t: 'fault', id: 1, kind: 'allow', detail: '' },
-    { t: 'fault', id: 1, kind: 'threw', detail: 7 },
+    { t: 'fault', id: 1, kind: 'stopped', detail: '', place: null },
+    { t: 'fault', id: 1, kind: 'allow', detail: '', place: null },
+    { t: 'fault', id: 1, kind: 'threw', detail: 7, place: null },
+    { t: 'fault', id: 1, kind: 'threw', detail: '', place: 7 },
+    { t: 'fault', id: 1, kind: 'threw', detail: '', place: { at: 7, frames: [] } },
+    { t: 'escaped', where: 'timer', text: '', place: { at: 'index.js:1:1', frames: [7] } },
     { t: 'call', id: 1, what: 'publish', args: {} },
     { t: 'call', id: 1, what: 'publish', args: new Array(2000).fill(0) },
     { t: 'log', level: 'silent', fields: {}, message: '' },
@@ -44,6 +47,6 @@ test('a post that is no list of messages, or one of more than a post may hold, i
 });
 
 test('texts that cross are cut', () => {
-  const { detail } = readMessage({ t: 'fault', id: 1, kind: 'threw', detail: 'x'.repeat(1_000_000) }) as { detail: string };
+  const { detail } = readMessage({ t: 'fault', id: 1, kind: 'threw', detail: 'x'.repeat(1_000_000), place: null }) as { detail: string };
   assert.ok(detail.length <= 2001);
 });

@@ -1,4 +1,5 @@
 import type { FaultKind } from '../fault-log.js';
+import { MAX_FRAMES, type Place } from '../place.js';
 import { type FromThread, MAX_BATCH, MAX_FIELDS, MAX_TEXT, type WireAnswer } from './messages.js';
 
 /** The thread sent what the runtime in it never sends. */
@@ -26,7 +27,7 @@ export function readMessage(given: unknown): FromThread {
     case 'answer':
       return { t, id: positive(id), answer: readAnswer(message.answer) };
     case 'fault':
-      return { t, id: positive(id), kind: oneOf(message.kind, KINDS), detail: text(message.detail) };
+      return { t, id: positive(id), kind: oneOf(message.kind, KINDS), detail: text(message.detail), place: readPlace(message.place) };
     case 'call':
       return { t, id: positive(id), what: text(message.what), args: list(message.args) };
     case 'heard':
@@ -37,13 +38,13 @@ export function readMessage(given: unknown): FromThread {
     case 'metrics':
       return { t, counts: pairs(message.counts), gauges: pairs(message.gauges) };
     case 'escaped':
-      return { t, where: text(message.where), text: text(message.text) };
+      return { t, where: text(message.where), text: text(message.text), place: readPlace(message.place) };
     case 'started':
       return { t, taps: list(message.taps).map(text), methods: list(message.methods).map(text) };
     case 'failed':
       return { t, unavailable: message.unavailable === true, text: text(message.text) };
     case 'reloaded':
-      return { t, problems: list(message.problems).map(text) };
+      return { t, problems: list(message.problems).map(text), rereads: message.rereads === true };
     case 'second':
     case 'stopped':
       return { t };
@@ -68,6 +69,12 @@ function readAnswer(given: unknown): WireAnswer {
     default:
       throw new Strange('an answer of an unknown kind');
   }
+}
+
+function readPlace(given: unknown): Place | null {
+  if (given === null) return null;
+  const { at, frames } = record(given);
+  return { at: text(at), frames: list(frames).slice(0, MAX_FRAMES).map(text) };
 }
 
 export function record(given: unknown): Record<string, unknown> {

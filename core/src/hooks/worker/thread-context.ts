@@ -1,6 +1,7 @@
 import { systemClock, TimerWheel } from '../../clock.js';
 import { errorText } from '../../errors.js';
 import type { InstanceTools, PlainLog } from '../asked-plugin.js';
+import { placeOf } from '../place.js';
 import type { HostServices } from '../specs.js';
 import { MAX_FIELDS, MAX_TEXT, type ThreadInit } from './messages.js';
 import type { ThreadLink } from './thread-link.js';
@@ -104,7 +105,7 @@ class ThreadMetrics {
 }
 
 /** What a plugin's instance needs in its thread. `flush` sends what has been counted. */
-export function threadTools({ spec, limits, logLevel }: ThreadInit, link: ThreadLink): InstanceTools & { readonly flush: () => void } {
+export function threadTools({ spec, limits, logLevel, root }: ThreadInit, link: ThreadLink): InstanceTools & { readonly flush: () => void } {
   const metrics = new ThreadMetrics(spec.name);
   const flush = () => {
     const taken = metrics.take();
@@ -116,7 +117,8 @@ export function threadTools({ spec, limits, logLevel }: ThreadInit, link: Thread
     if (taken !== null) link.wait('metrics', taken);
     return link.wait(what, args);
   };
-  const escaped = (_plugin: string, where: string, error: unknown) => link.tell({ t: 'escaped', where, text: errorText(error).slice(0, MAX_TEXT) });
+  const escaped = (_plugin: string, where: string, error: unknown) =>
+    link.tell({ t: 'escaped', where, text: errorText(error).slice(0, MAX_TEXT), place: placeOf(error, root) });
   return {
     wheel: new TimerWheel(systemClock, (error) => escaped(spec.name, 'timer', error)),
     log: new ThreadLog(link, logLevel),

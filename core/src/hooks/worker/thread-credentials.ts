@@ -1,5 +1,6 @@
 import type { Credentials } from '@portcullis/sdk';
 import { HashQueueFull } from '../hash-queue.js';
+import { VerifyAnswers, withoutPassword } from '../verify-answer.js';
 import type { ThreadLink } from './thread-link.js';
 
 /** Credentials whose password has stayed with the broker. */
@@ -9,6 +10,7 @@ class ThreadCredentials implements Credentials {
   readonly #question: number;
   readonly #link: ThreadLink;
   readonly #over: () => boolean;
+  readonly #answers = new VerifyAnswers();
 
   constructor(username: string | null, hasPassword: boolean, question: number, link: ThreadLink, over: () => boolean) {
     this.username = username;
@@ -18,10 +20,10 @@ class ThreadCredentials implements Credentials {
     this.#over = over;
   }
 
-  async verify(storedHash: string | null | undefined): Promise<boolean> {
-    if (this.#over()) throw new HashQueueFull('the question is over');
-    if (!this.hasPassword) return false;
-    return (await this.#link.call('verify', [this.#question, storedHash])) === true;
+  verify(storedHash: string | null | undefined): Promise<boolean> {
+    if (this.#over()) return Promise.reject(new HashQueueFull('the question is over'));
+    if (!this.hasPassword) return this.#answers.follow(withoutPassword());
+    return this.#answers.follow(this.#link.call('verify', [this.#question, storedHash]).then((matches) => matches === true));
   }
 
   equals(secret: string): boolean {
@@ -32,6 +34,10 @@ class ThreadCredentials implements Credentials {
   expose(): Uint8Array | null {
     const password = this.#link.wait('expose', [this.#question]);
     return password instanceof Uint8Array ? password : null;
+  }
+
+  static unanswered(handle: ThreadCredentials): boolean {
+    return handle.#answers.open;
   }
 }
 
@@ -45,4 +51,9 @@ export function threadCredentials(
   over: () => boolean,
 ): Credentials {
   return Object.freeze(new ThreadCredentials(username, hasPassword, question, link, over));
+}
+
+/** Whether a `verify()` was asked whose answer the plugin cannot have seen. */
+export function threadUnanswered(credentials: Credentials): boolean {
+  return ThreadCredentials.unanswered(credentials as ThreadCredentials);
 }

@@ -34,7 +34,7 @@ export class ThreadLink {
       // Not later: whatever the plugin has set going besides would come first.
       soon: (end) => queueMicrotask(end),
       post: (batch) => port.postMessage(batch),
-      unfit: ({ id }, error) => this.post({ t: 'fault', id, kind: 'threw', detail: errorText(error).slice(0, MAX_TEXT) }),
+      unfit: ({ id }, error) => this.post({ t: 'fault', id, kind: 'threw', detail: errorText(error).slice(0, MAX_TEXT), place: null }),
     });
     this.#waited = waited;
     this.#flags = new Int32Array(shared);

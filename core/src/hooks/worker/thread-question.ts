@@ -1,16 +1,21 @@
+import type { Credentials } from '@portcullis/sdk';
 import type { AskedPlugin, Handler } from '../asked-plugin.js';
 import { type Failure, isFailure, judgeAnswer, judgeError } from '../judge-answer.js';
 import type { PluginOutcome } from '../outcome.js';
+import { placeOf } from '../place.js';
 import { RequestView } from '../question.js';
 import { followPromise } from '../silence-promise.js';
 import { makeVerbs } from '../verbs.js';
 import { type AskMessage, MAX_TEXT, type WireAnswer } from './messages.js';
 import { frozenReceived } from './received.js';
-import { threadCredentials } from './thread-credentials.js';
+import { threadCredentials, threadUnanswered } from './thread-credentials.js';
 import type { ThreadLink } from './thread-link.js';
 
 /** Who the question is put to. */
-export type ThreadPlugin = Pick<AskedPlugin, 'name' | 'answers'>;
+export interface ThreadPlugin extends Pick<AskedPlugin, 'name' | 'answers'> {
+  /** Folder of its package. */
+  readonly root: string;
+}
 
 /** The broker counts foreign decisions; here they only need to be recognised. */
 const UNCOUNTED = { faults: { ignored: () => {} } };
@@ -22,6 +27,7 @@ export class ThreadQuestion {
   readonly #link: ThreadLink;
   readonly #ended: (goesOn: boolean) => void;
   #controller: AbortController | null = null;
+  #credentials: Credentials | null = null;
   #aborted = false;
   #settled = false;
 
@@ -43,14 +49,19 @@ export class ThreadQuestion {
           if (this.#firstSettlement()) this.#answer(value);
         },
         (error) => {
-          if (this.#firstSettlement()) this.fail(judgeError(error));
+          if (this.#firstSettlement()) this.fail(judgeError(error, this.#message.hook));
         },
       );
     } catch (error) {
-      if (this.#firstSettlement()) this.fail(judgeError(error));
+      if (this.#firstSettlement()) this.fail(judgeError(error, this.#message.hook));
       return;
     }
     if (!follows && this.#firstSettlement()) this.#answer(returned);
+  }
+
+  /** Whether the plugin asked for a comparison of the password and cannot know how it ended. */
+  get unanswered(): boolean {
+    return this.#credentials !== null && threadUnanswered(this.#credentials);
   }
 
   /** The broker does not wait any more. */
@@ -65,10 +76,11 @@ export class ThreadQuestion {
     return this.#controller.signal;
   }
 
-  fail({ kind, detail }: Failure): void {
+  fail({ kind, detail, error }: Failure): void {
     this.#settled = true;
     this.#ended(false);
-    this.#link.answer({ t: 'fault', id: this.#message.id, kind, detail: detail.slice(0, MAX_TEXT) });
+    const place = error === undefined ? null : placeOf(error, this.#plugin.root);
+    this.#link.answer({ t: 'fault', id: this.#message.id, kind, detail: detail.slice(0, MAX_TEXT), place });
   }
 
   #view(exchange: object | null): object {
@@ -76,7 +88,10 @@ export class ThreadQuestion {
     const view = new RequestView(this) as unknown as Record<string, unknown>;
     for (const name of Object.keys(request)) view[name] = frozenReceived(request[name], name);
     if (exchange !== null) view.exchange = exchange;
-    if (credentials !== null) view.credentials = threadCredentials(credentials, id, this.#link, () => this.#settled || this.#aborted);
+    if (credentials !== null) {
+      this.#credentials = threadCredentials(credentials, id, this.#link, () => this.#settled || this.#aborted);
+      view.credentials = this.#credentials;
+    }
     return Object.freeze(view);
   }
 

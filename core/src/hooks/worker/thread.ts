@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers';
 import { pathToFileURL } from 'node:url';
 import { workerData } from 'node:worker_threads';
-import { errorText } from '../../errors.js';
 import { declaredAnswers } from '../asked-plugin.js';
 import { copyDefinition, definitionProblems } from '../definition.js';
 import { frozenConfig } from '../frozen-view.js';
 import { isBackendUnavailable } from '../judge-answer.js';
+import { startText } from '../place.js';
 import { PluginInstance } from '../plugin-instance.js';
 import { silencePromiseWith } from '../silence-promise.js';
 import { HeldMemory } from './memory.js';
@@ -45,7 +45,7 @@ init.port.on('message', (batch: readonly ToThread[]) => {
 });
 start().then(
   (started) => link.post({ t: 'started', taps: started.registry.tapped, methods: started.registry.methods }),
-  (error: unknown) => link.post({ t: 'failed', unavailable: isBackendUnavailable(error), text: errorText(error).slice(0, MAX_TEXT) }),
+  (error: unknown) => link.post({ t: 'failed', unavailable: isBackendUnavailable(error), text: startText(error, init.root).slice(0, MAX_TEXT) }),
 );
 
 async function start(): Promise<PluginInstance> {
@@ -53,7 +53,7 @@ async function start(): Promise<PluginInstance> {
   const problems = definitionProblems(module.default);
   if (problems.length > 0) throw new Error(problems.join('; '));
   const definition = copyDefinition(module.default as Parameters<typeof copyDefinition>[0]);
-  plugin = { name: init.spec.name, answers: declaredAnswers(definition) };
+  plugin = { name: init.spec.name, answers: declaredAnswers(definition), root: init.root };
   instance = new PluginInstance({ spec: init.spec, definition, baseFolder: init.baseFolder, services: threadServices(link), tools });
   await instance.start(frozenConfig(init.spec.config));
   return instance;
@@ -63,14 +63,16 @@ async function start(): Promise<PluginInstance> {
 function work(): void {
   const until = performance.now() + SLICE_MS;
   working = true;
-  for (let message = inbox.shift(); message !== undefined; message = inbox.shift()) {
-    take(message);
-    if (inbox.length > 0 && performance.now() >= until) {
-      setImmediate(work);
-      return;
+  try {
+    for (let message = inbox.shift(); message !== undefined; message = inbox.shift()) {
+      take(message);
+      if (performance.now() >= until) break;
     }
+  } finally {
+    // Also behind a message that could not be taken: that is in the log by then.
+    if (inbox.length > 0) setImmediate(work);
+    else working = false;
   }
-  working = false;
 }
 
 function take(message: ToThread): void {
@@ -92,8 +94,7 @@ function take(message: ToThread): void {
     case 'signal':
       return instance?.signalStop();
     case 'reload':
-      void instance?.reload().then((problems) => link.post({ t: 'reloaded', problems: problems.map((text) => text.slice(0, MAX_TEXT)) }));
-      return;
+      return reload();
     case 'stop':
       void stop();
   }
@@ -101,7 +102,7 @@ function take(message: ToThread): void {
 
 function ask(message: AskMessage): void {
   const { id, hook, method, exchange, request } = message;
-  if (plugin === null) return link.answer({ t: 'fault', id, kind: 'threw', detail: 'the plugin has not been loaded' });
+  if (plugin === null) return link.answer({ t: 'fault', id, kind: 'threw', detail: 'the plugin has not been loaded', place: null });
   const question = new ThreadQuestion(message, plugin, link, (goesOn) => {
     questions.delete(id);
     if (!goesOn) exchanges.delete(exchange);
@@ -139,6 +140,13 @@ function tellNews(items: readonly NewsItem[]): void {
     }
   }
   link.post({ t: 'heard', count: items.length });
+}
+
+function reload(): void {
+  const asked = instance;
+  void asked?.reload().then((problems) => {
+    link.post({ t: 'reloaded', problems: problems.map((text) => text.slice(0, MAX_TEXT)), rereads: asked.rereads });
+  });
 }
 
 async function stop(): Promise<void> {

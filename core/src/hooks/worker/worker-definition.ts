@@ -8,9 +8,13 @@ import { PluginThread } from './plugin-thread.js';
 export interface WorkerDefinitionInit {
   readonly manifest: PluginDefinition;
   readonly file: string;
+  /** Folder of its package. */
+  readonly root: string;
   readonly spec: PluginSpec;
   readonly tools: HostTools;
   readonly lost: (cause: string) => void;
+  /** Hears at each reload whether the plugin had anything to read again. */
+  readonly rereads: (some: boolean) => void;
   /** Takes back what these templates of the plugin grant. */
   readonly withdraw: (templates: readonly string[]) => void;
 }
@@ -21,7 +25,7 @@ type Tap = { tap(...given: unknown[]): void };
  * A plugin in a worker, as a plugin like any other: its `start` starts the thread, and its handlers put their question there. So deadlines, slots, the queue,
  * the breaker and the making of decisions are the same code for both.
  */
-export function workerDefinition({ manifest, file, spec, tools, lost, withdraw }: WorkerDefinitionInit): PluginDefinition {
+export function workerDefinition({ manifest, file, root, spec, tools, lost, withdraw, rereads }: WorkerDefinitionInit): PluginDefinition {
   /** What the start before this one has set up. What this one does not set again grants nothing any more. */
   let templates = new Set<string>();
   let previous: PluginThread | null = null;
@@ -30,7 +34,7 @@ export function workerDefinition({ manifest, file, spec, tools, lost, withdraw }
     const remembered = new Set<string>();
     // A thread that is in the middle of one long step of the engine ends only behind it. There is never a second one beside it.
     await previous?.ended;
-    const thread = new PluginThread({ file, spec, tools, lost, context: rememberTemplates(context, remembered) });
+    const thread = new PluginThread({ file, root, spec, tools, lost, rereads, context: rememberTemplates(context, remembered) });
     previous = thread;
     context.onDispose(() => thread.stop());
     context.onReload(() => thread.reload());

@@ -330,3 +330,54 @@ describe('the conformance suite with a backend', () => {
     });
   }
 });
+
+describe('the conformance suite around a plugin whose manifest does not say what it taps', () => {
+  const ships: Rule = { effect: 'allow', actions: ['publish', 'subscribe', 'receive'], pattern: 'ship/#', from: 'test' };
+  const rights = definePlugin({
+    name: 'silent',
+    sdk: '^1.0.0',
+    decides: { authenticate: ['skip'] },
+    config: NONE,
+    start({ hooks }) {
+      hooks.authenticate.tap((_request, decide) => decide.skip());
+      hooks.loadPolicy.tap((_request, give) => give.policy({ version: 1, rules: [ships] }));
+    },
+  });
+  const RIGHTS = [
+    { username: 'ann', action: 'publish', topic: 'ship/aurora', allowed: true },
+    { username: 'ann', action: 'publish', topic: 'port', allowed: false },
+  ] as const;
+
+  it('asks for rights when it sees that the plugin gives some', async () => {
+    assert.match(
+      await failures(rights, { validCredentials: [] }, /no secret/),
+      /the suite for a plugin that gives rights needs rights, an empty list for none/,
+    );
+  });
+
+  it('asks it about the rights that are named', async () => {
+    assert.equal(await failures(rights, { validCredentials: [], rights: RIGHTS }, /right|secret/), '');
+    const wrong = await failures(rights, { validCredentials: [], rights: [{ ...RIGHTS[1], allowed: true }] }, /rights that it should/);
+    assert.match(wrong, /"ann" may not publish "port"/);
+  });
+
+  it('says of a guard that it is not asked', async () => {
+    const guard = definePlugin({
+      ...rights,
+      start: ({ hooks }) => {
+        hooks.authenticate.tap((_request, decide) => decide.skip());
+        hooks.guardPublish.tap((_request, decide) => decide.pass());
+      },
+    });
+    assert.match(
+      await failures(guard, { validCredentials: [] }, /no secret/),
+      /it taps guardPublish, but is asked there only with "taps" in its manifest/,
+    );
+  });
+
+  it('takes neither nothing for a plugin nor an option that it would not look at', () => {
+    assert.throws(() => conformanceCases(undefined as unknown as PluginDefinition, {}), /the suite needs a plugin: what definePlugin has returned/);
+    const misspelt = { validCredential: [ALICE] } as ConformanceOptions;
+    assert.throws(() => conformanceCases(rights, misspelt), /there is no option "validCredential"; there are .*validCredentials/);
+  });
+});

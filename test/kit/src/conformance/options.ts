@@ -1,4 +1,5 @@
 import type { PluginDefinition } from '@portcullis/sdk';
+import { checkOptions } from '../check-options.js';
 import type { FaultTarget } from '../proxied-connection.js';
 import type { TestBrokerOptions } from '../test-broker.js';
 
@@ -53,6 +54,20 @@ export interface ConformanceCase {
 export interface Abilities {
   readonly authenticates: boolean;
   readonly givesRights: boolean;
+}
+
+const OPTIONS = ['validCredentials', 'invalidCredentials', 'rights', 'secrets', 'backend'];
+
+/**
+ * The options as the suite uses them: a plugin of which rights are known stands under `authorize`, also when its manifest lists no `taps`. Throws a TypeError
+ * for what is no plugin, and for an option that there is not.
+ */
+export function checkedOptions(plugin: PluginDefinition, options: ConformanceOptions): ConformanceOptions {
+  if (typeof plugin !== 'object' || plugin === null) throw new TypeError('the suite needs a plugin: what definePlugin has returned');
+  checkOptions(options, OPTIONS);
+  const { chain, rights } = options;
+  if (rights === undefined || plugin.taps !== undefined || chain?.authorize !== undefined) return options;
+  return { ...options, chain: { ...chain, authorize: ['plugin'] } };
 }
 
 export function abilitiesOf({ taps, decides = {} }: PluginDefinition, { chain }: ConformanceOptions): Abilities {

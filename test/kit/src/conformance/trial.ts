@@ -1,7 +1,7 @@
 import type { PluginDefinition, ProtocolName } from '@portcullis/sdk';
 import { startTestBroker, type TestBroker, type TestBrokerOptions } from '../test-broker.js';
 import { CANARY, describeCredentials } from './hostile.js';
-import { type Abilities, abilitiesOf, type ConformanceOptions, type TestCredentials } from './options.js';
+import { type Abilities, abilitiesOf, type ConformanceOptions, checkedOptions, type TestCredentials } from './options.js';
 
 export const PROTOCOLS: readonly ProtocolName[] = ['3.1', '3.1.1', '5.0'];
 const MIN_SECRET = 6;
@@ -20,7 +20,8 @@ export class Trial {
   readonly abilities: Abilities;
   readonly #secrets: readonly string[];
 
-  constructor(plugin: PluginDefinition, options: ConformanceOptions) {
+  constructor(plugin: PluginDefinition, given: ConformanceOptions) {
+    const options = checkedOptions(plugin, given);
     this.plugin = plugin;
     this.options = options;
     this.abilities = abilitiesOf(plugin, options);
@@ -35,6 +36,7 @@ export class Trial {
       const { validCredentials: _v, invalidCredentials: _i, rights: _r, secrets: _s, backend: _b, ...options } = this.options;
       const broker = await startTestBroker({ ...options, plugin: this.plugin, ...more });
       try {
+        if (more.chain === undefined) mustAsk(broker);
         await run(broker);
       } finally {
         await broker.stop();
@@ -58,6 +60,20 @@ export class Trial {
     const fault = broker.log.find((line) => line.includes('PCL_PLUGIN_FAULT')) ?? '';
     if (stats.pluginFaults > 0) throw new Error(`the plugin faulted ${stats.pluginFaults} times: ${fault}`);
     if (stats.secondAnswers + stats.foreignAnswers > 0) throw new Error('the plugin answered twice, or with the decision of another question');
+  }
+}
+
+const NEEDED = {
+  authenticate: 'the suite for an authority needs validCredentials, an empty list for none',
+  authorize: 'the suite for a plugin that gives rights needs rights, an empty list for none',
+} as const;
+
+/** Without `taps` in the manifest only the start shows what a plugin does: what it taps and is not asked, the suite would pass over in silence. */
+function mustAsk(broker: TestBroker): void {
+  for (const { path, list, hooks } of broker.broker.remarks) {
+    if (path[1] !== 'plugin') continue;
+    if (list !== 'guards') throw new TypeError(NEEDED[list]);
+    throw new TypeError(`it taps ${hooks.join(', ')}, but is asked there only with "taps" in its manifest, or chain: { guards: ['plugin'] }`);
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * What counts as one address: an IPv4 address whole, an IPv6 address by its first 64 bits, since everybody who has one such network has all of
- * its addresses. Empty, for a Unix socket, stays empty.
+ * What counts as one address, for whoever counts by addresses: an IPv4 address whole, an IPv6 address by its first 64 bits, since everybody who has
+ * one such network has all of its addresses. Empty, for a Unix socket, stays empty. Takes `ConnectionInfo.address`; checks nothing.
  */
 export function addressKey(address: string): string {
   if (!address.includes(':')) return address;

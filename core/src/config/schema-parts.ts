@@ -1,0 +1,40 @@
+import type { ConfigSchema } from '@portcullis/sdk';
+
+/** What the file's own schema uses beyond what plugins may. */
+export interface DocumentSchema extends Omit<ConfigSchema, 'properties' | 'additionalProperties' | 'items' | 'propertyNames' | 'anyOf'> {
+  readonly $schema?: string;
+  readonly properties?: Readonly<Record<string, DocumentSchema>>;
+  readonly additionalProperties?: boolean | DocumentSchema;
+  readonly propertyNames?: DocumentSchema;
+  readonly items?: DocumentSchema;
+  readonly minProperties?: number;
+  readonly maxProperties?: number;
+  readonly anyOf?: readonly DocumentSchema[];
+  readonly allOf?: readonly DocumentSchema[];
+  readonly if?: DocumentSchema;
+  readonly then?: DocumentSchema;
+  readonly else?: DocumentSchema;
+}
+
+export const NAME_PATTERN = '^[A-Za-z][A-Za-z0-9._-]{0,63}$';
+export const closed = (
+  description: string,
+  properties: Readonly<Record<string, DocumentSchema>>,
+  required: readonly string[] = [],
+): DocumentSchema => ({
+  type: 'object',
+  description,
+  additionalProperties: false,
+  required,
+  properties,
+});
+
+export const named = (description: string, entry: DocumentSchema): DocumentSchema => ({
+  type: 'object',
+  description,
+  propertyNames: { pattern: NAME_PATTERN },
+  additionalProperties: entry,
+});
+
+/** What a unit adds to a description. */
+export const UNITS = { bytes: ' In bytes.', milliseconds: ' In milliseconds.', seconds: ' In seconds.', count: '' } as const;

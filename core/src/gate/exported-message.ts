@@ -1,0 +1,29 @@
+import { isTopicName } from '@portcullis/sdk';
+import { Message } from './message.js';
+import type { ApprovedMessage } from './publish-gate.js';
+import type { TenantExport } from './tenancy.js';
+
+/**
+ * A message that the gate let through, as it goes on to another tenant; null when its topic would be longer than a topic can be. There it is
+ * nobody's: the names of clients and users of its own tenant say nothing, or something else, in the other.
+ */
+export function exportedMessage(
+  { message, retain }: ApprovedMessage,
+  from: string,
+  { under, retain: mayRetain }: TenantExport,
+): ApprovedMessage | null {
+  const topic = under === '' ? message.topic : `${under}/${message.topic}`;
+  if (!isTopicName(topic)) return null;
+  const exported = new Message({
+    topic,
+    topicBytes: Buffer.from(topic, 'utf8'),
+    payload: message.payload,
+    qos: message.qos,
+    retain: retain && mayRetain,
+    properties: message.properties,
+    expiresAt: message.expiresAt,
+    publisherClientId: `tenant/${from}`,
+    publisher: `tenant/${from}`,
+  });
+  return { message: exported, retain: exported.retain } as ApprovedMessage;
+}

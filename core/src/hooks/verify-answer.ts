@@ -1,0 +1,78 @@
+import { Malformed } from './grants.js';
+
+/** What whoever forgets to wait reads in the log. */
+export const UNANSWERED = 'allowed while its verify() was unanswered: is an await missing?';
+
+/**
+ * The answer of one `verify()`. A promise is true, whatever it will be: `verify(hash) ? allow : deny` would let everybody in. Hence it knows whether
+ * anybody has waited for it, and whether it has come; that it has come alone says nothing, for it may have come while something else was awaited.
+ *
+ * It must not be a plain promise: `await` asks those nothing that could be seen.
+ */
+class VerifyAnswer extends Promise<boolean> {
+  #awaited = false;
+  #come = false;
+
+  /** What follows from it is a promise like any other. */
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise;
+  }
+
+  static isOpen(answer: VerifyAnswer): boolean {
+    return !answer.#awaited || !answer.#come;
+  }
+
+  /** Before anybody else hears of it. Nor does a rejection that nobody waits for surface as one that nobody handled. */
+  static watch(answer: VerifyAnswer): void {
+    const comes = (): void => {
+      answer.#come = true;
+    };
+    Promise.prototype.then.call(answer, comes, comes);
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: it is a promise, and the only way to see that somebody waits for it
+  override then<Matched = boolean, Failed = never>(
+    matched?: ((matches: boolean) => Matched | PromiseLike<Matched>) | null,
+    failed?: ((error: unknown) => Failed | PromiseLike<Failed>) | null,
+  ): Promise<Matched | Failed> {
+    this.#awaited = true;
+    return super.then(matched, failed);
+  }
+}
+
+Object.freeze(VerifyAnswer.prototype);
+
+/** What one question's `verify()` was asked and has not answered. */
+export class VerifyAnswers {
+  #given: VerifyAnswer[] | null = null;
+
+  /** The promise that the plugin gets. */
+  follow(answer: Promise<boolean>): Promise<boolean> {
+    const given = new VerifyAnswer((resolve, reject) => void answer.then(resolve, reject));
+    VerifyAnswer.watch(given);
+    this.#given ??= [];
+    this.#given.push(given);
+    return given;
+  }
+
+  get open(): boolean {
+    const given = this.#given;
+    for (let at = 0; given !== null && at < given.length; at += 1) if (VerifyAnswer.isOpen(given[at] as VerifyAnswer)) return true;
+    return false;
+  }
+}
+
+/** The answer for a client without a password. Not at once: whoever does not wait would find it as there as one that was waited for. */
+export function withoutPassword(): Promise<boolean> {
+  return new Promise((resolve) => void setImmediate(resolve, false));
+}
+
+/** Whether a question was put with credentials of which something is still to come. */
+export function isUnanswered(question: object): boolean {
+  return 'unanswered' in question && question.unanswered === true;
+}
+
+/** Throws when a plugin says allow too early: what it says then cannot rest on the answer. */
+export function checkAnswered(question: object): void {
+  if (isUnanswered(question)) throw new Malformed(UNANSWERED);
+}

@@ -7,6 +7,7 @@ import { upgradeRequest } from '../support/upgrade-request.js';
 
 describe('a WebSocket frame before CONNECT', () => {
   let broker: BrokerProcess;
+  let visitors = 0;
   before(async () => {
     broker = await BrokerProcess.start({ files: standardFiles({ alice: 'secret' }, 'user alice\ntopic readwrite t/#\n') });
   });
@@ -15,7 +16,9 @@ describe('a WebSocket frame before CONNECT', () => {
   /** Upgrades, sends the same bytes until the broker has enough of them, and waits until its log says why. */
   async function refused(bytes: Buffer, expected: RegExp): Promise<void> {
     const before = broker.output.length;
-    const socket = connect(broker.port('web'), '127.0.0.1');
+    visitors += 1;
+    // From an address of its own: what one address does again and again is summed up in the log.
+    const socket = connect({ port: broker.port('web'), host: '127.0.0.1', localAddress: `127.0.0.${visitors + 1}` });
     socket.on('error', () => {});
     const closed = new Promise((resolve) => socket.on('close', resolve));
     socket.write(upgradeRequest());

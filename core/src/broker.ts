@@ -27,6 +27,8 @@ import { publishWill } from './wills.js';
 export interface BrokerOptions extends GenerationInput {
   readonly log: Logger;
   readonly clock?: Clock;
+  /** From 0 to below 1, for spreading out what would fall due together; chance unless given. */
+  readonly random?: () => number;
   /** Told when the store failed: from then on nothing durable is acknowledged. */
   readonly storeFailed?: (error: Error) => void;
 }
@@ -44,6 +46,7 @@ export class Broker {
   readonly #wheel: TimerWheel;
   readonly #connections = new Roster<Connection>();
   readonly #storeFailed: ((error: Error) => void) | undefined;
+  readonly #random: () => number;
   readonly #initial: GenerationInput;
   #stores: { plugin: string; sessions?: SessionStore; retained?: RetainedStore } | null = null;
   #generation: Generation | null = null;
@@ -70,6 +73,7 @@ export class Broker {
     this.#initial = options;
     this.#log = options.log;
     this.#storeFailed = options.storeFailed;
+    this.#random = options.random ?? Math.random;
     this.#wheel = new TimerWheel(options.clock ?? systemClock, (error) => this.#invariant('a timer failed', error));
   }
 
@@ -282,7 +286,7 @@ export class Broker {
       },
     );
     const properties = { decode: (bytes: Buffer) => decodePublishProperties(bytes) as PublishProperties, encode: encodePublishProperties };
-    const gate = new Gate({ wheel, limits, log, stats, properties, sessionRules: config.sessions });
+    const gate = new Gate({ wheel, limits, log, stats, properties, sessionRules: config.sessions, random: this.#random });
     const router = new Router({ limits, stats, custody, clock: wheel.clock });
     const turns = new Turns(wheel.clock, (error) => this.#invariant('work that had waited its turn failed', error));
     const urgent = new Turns(wheel.clock, (error) => this.#invariant('a change of rights that had waited its turn failed', error), URGENCY);

@@ -1,7 +1,7 @@
 import type { ConnectionRoom } from './connection/index.js';
 import { type GateClient, isInternal, REFRESH_RETRY_MS, type Standing } from './gate/index.js';
 import { RetainedSources } from './router/index.js';
-import type { PublisherKeeper, Session } from './session/index.js';
+import { type PublisherKeeper, type Session, tenantKey } from './session/index.js';
 
 /** Longest pause before code that could not answer is asked again, in milliseconds. */
 const MOST_RETRY_MS = 30_000;
@@ -185,8 +185,4 @@ class Checking {
 
 function sourceKey(client: GateClient): string {
   return RetainedSources.key(client.info.id, client.username);
-}
-
-function tenantKey(tenant: string | null, key: string): string {
-  return `${tenant ?? ''}\u0000${key}`;
 }

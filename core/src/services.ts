@@ -4,7 +4,7 @@ import { encodePublishProperties, publishPropertiesFault } from './codec/index.j
 import { type Gate, type GateClient, Message, refusalCode } from './gate/index.js';
 import type { HostServices, TemplateChange } from './hooks/index.js';
 import { CompiledRules, type PolicyEngine } from './policy/index.js';
-import { exportMessage, type Router } from './router/index.js';
+import { publishMessage, type Router } from './router/index.js';
 import type { Session, SessionRegistry } from './session/index.js';
 import type { Stats } from './stats.js';
 import type { Custody } from './store/index.js';
@@ -53,8 +53,8 @@ export function makeServices(options: ServicesOptions): HostServices {
       const code = refusalCode(reasonCode, 'disconnect');
       for (const session of sessions) session.outlet?.end(code, 'disconnected by a plugin');
       // Also those that are about to get a session: their authority has answered by what it knew before.
-      const isMeant = (clientId: string, username: string | null, tenant: string | null) => isSelected(selector, clientId, username, tenant, true);
-      const admissions = (options.parts()?.gate.admissions.all() ?? []).filter((admission) => admission.dismiss(isMeant, reasonCode));
+      const isNext = (clientId: string, username: string | null, tenant: string | null) => isSelected(selector, clientId, username, tenant, true);
+      const admissions = (options.parts()?.gate.admissions.all() ?? []).filter((admission) => admission.dismiss(isNext, reasonCode));
       return sessions.length + admissions.length;
     },
     recheck(selector) {
@@ -102,12 +102,10 @@ function isClientMeant({ info, username, tenant }: GateClient, selector: ClientS
 }
 
 function isSelected(selector: ClientSelector, clientId: string, username: string | null, tenant: string | null, connected: boolean): boolean {
-  const { clientId: id, username: name, tenant: domain } = selector;
-  if (id === undefined && name === undefined && domain === undefined && selector.connected === undefined) return false;
-  if (selector.connected === true && !connected) return false;
-  if (selector.clientId !== undefined && selector.clientId !== clientId) return false;
-  if (selector.username !== undefined && selector.username !== username) return false;
-  return selector.tenant === undefined || selector.tenant === tenant;
+  const { clientId: id, username: name, tenant: domain, connected: here } = selector;
+  if (id === undefined && name === undefined && domain === undefined && here === undefined) return false;
+  if (here === true && !connected) return false;
+  return (id === undefined || id === clientId) && (name === undefined || name === username) && (domain === undefined || domain === tenant);
 }
 
 function summary(session: Session): ClientSummary {
@@ -154,13 +152,9 @@ async function publish(parts: RunningParts, plugin: string, granted: readonly st
     publisher: `plugin/${plugin}`,
   });
   const { custody, router, gate } = parts;
-  const domain = router.domain(tenant ?? null);
   const approved = gate.approvePluginMessage(made);
   custody.begin();
-  if (approved.retain) router.retain(domain, made);
-  router.route(domain, gate.run(approved, domain.topics, null));
-  gate.tellPublished(made, tenant ?? null);
-  exportMessage(parts, domain, approved);
+  publishMessage(parts, router.domain(tenant ?? null), approved, null);
   const mark = custody.end();
   if (mark === null) throw new Error('publish: the store cannot take the message');
   if (!custody.settled(mark)) await new Promise<void>((resolve, reject) => waitFor(custody, mark, resolve, reject));

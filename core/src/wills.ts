@@ -1,6 +1,7 @@
-import { type ConnectionRoom, publishApproved } from './connection/index.js';
+import type { ConnectionRoom } from './connection/index.js';
 import type { Message } from './gate/index.js';
 import type { Rechecks } from './rechecks.js';
+import { publishMessage } from './router/index.js';
 import { countDrop, type Session } from './session/index.js';
 
 /** Publishes the will of a client that is gone, if its rights still stand. `judged` is called as soon as that is known. */
@@ -22,7 +23,7 @@ export function publishWill(room: ConnectionRoom, rechecks: Rechecks, session: S
       stats.willsPublished += 1;
       session.domain.quota.pace?.take(1, gate.now());
       // Nobody waits for an acknowledgement of a will.
-      publishApproved(room, session, verdict.approved);
+      publishMessage(room, session.domain, verdict.approved, session);
     });
   });
 }

@@ -2,7 +2,7 @@ import { ReasonCode } from '@portcullis/sdk';
 import { type AckPacket, encodeAck, forwardableProperties, PacketType, type PublishView } from '../codec/index.js';
 import { ERRORS } from '../errors.js';
 import { type ApprovedMessage, Message, type PublishVerdict, refusalCode, type TopicEntry } from '../gate/index.js';
-import { exportMessage } from '../router/index.js';
+import { publishMessage } from '../router/index.js';
 import type { Session } from '../session/index.js';
 import { type Mark, NO_MARK } from '../store/index.js';
 import type { Connection } from './connection.js';
@@ -73,18 +73,8 @@ function full(connection: Connection, packetId: number): void {
 }
 
 /** Hands an approved message to the router, and retains it. Returns whether somebody subscribes to its topic. */
-export function publish(connection: Connection, session: Session, approved: ApprovedMessage): boolean {
-  return publishApproved(connection.room, session, approved);
-}
-
-/** The one way of a single message into the router: from a connection, a PUBREL or a will. */
-export function publishApproved(room: Connection['room'], session: Session, approved: ApprovedMessage): boolean {
-  const { message } = approved;
-  if (approved.retain) room.router.retain(session.domain, message);
-  const matched = room.router.route(session.domain, room.gate.run(approved, session.domain.topics, session));
-  room.gate.tellPublished(message, session.tenant);
-  if (session.domain.exports !== null) exportMessage(room, session.domain, approved);
-  return matched;
+export function publish({ room }: Connection, session: Session, approved: ApprovedMessage): boolean {
+  return publishMessage(room, session.domain, approved, session);
 }
 
 /** The message is refused: 3.x cannot be told [MQTT-3.3.5-2], 5.0 is. */

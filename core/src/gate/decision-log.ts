@@ -15,9 +15,9 @@ interface Burst {
 }
 
 /**
- * Refusals, and connections that end otherwise than by their client, as lines of the log: of each client (before it is one, of each address) and each kind the first at once, the others summed up each
- * ten seconds. Bounded in what it remembers and in the lines that it writes, since strangers can cause refusals at will; what goes beyond is
- * summed up in one line. Of what is allowed every so-many-th is logged, if anything.
+ * Refusals, and connections that end otherwise than by their client, as lines of the log: of each client (before it is one, of each address) and
+ * each kind the first at once, the others summed up each ten seconds. Bounded in what it remembers and in the lines that it writes, since strangers
+ * can cause refusals at will; what goes beyond is summed up in one line. Of what is allowed every so-many-th is logged, if anything.
  */
 export class DecisionLog {
   /** Of so many allowed decisions one is logged; 0 logs none. */

@@ -210,14 +210,14 @@ export class Router {
     return kept;
   }
 
-  /** Retained messages that match, without those that have expired, which are forgotten on the way. */
+  /** Retained messages that match and may be handed out. */
   retained(domain: Domain, filter: string, limit?: number): RetainedEntry[] {
-    return domain.retained.match(filter, limit).filter((entry) => !entry.doubted && this.#stands(domain, entry));
+    return domain.retained.match(filter, limit).filter((entry) => this.#stands(domain, entry));
   }
 
   /** The same, found one after the other as they are asked for; null now and then while none is found. */
   *replay(domain: Domain, filter: string): IterableIterator<RetainedEntry | null> {
-    for (const entry of domain.retained.walk(filter)) if (entry === null || (!entry.doubted && this.#stands(domain, entry))) yield entry;
+    for (const entry of domain.retained.walk(filter)) if (entry === null || this.#stands(domain, entry)) yield entry;
   }
 
   /** Forgets retained messages that have expired; called now and then. */
@@ -225,9 +225,9 @@ export class Router {
     for (const domain of this.#domains.values()) for (const entry of [...domain.retained.entries()]) this.#stands(domain, entry);
   }
 
-  /** Whether a retained message has not expired; one that has is forgotten. */
-  #stands(domain: Domain, { message: { expiresAt, topic } }: RetainedEntry): boolean {
-    if (expiresAt === 0 || expiresAt > this.#clock.now()) return true;
+  /** Whether a retained message may be handed out; one that has expired is forgotten. */
+  #stands(domain: Domain, { message: { expiresAt, topic }, doubted }: RetainedEntry): boolean {
+    if (expiresAt === 0 || expiresAt > this.#clock.now()) return !doubted;
     this.#forget(domain, topic);
     return false;
   }

@@ -78,8 +78,9 @@ export class TopicTree {
   }
 
   /**
-   * Finds every subscription whose filter matches the topic name, in steps; of those that come or go in between, it may find some. A few thousand filters that differ only in where they have a `+` all match one topic, and finding them takes milliseconds. Depth first: what waits to
-   * be looked at is never more than a few nodes a level.
+   * Finds every subscription whose filter matches the topic name, in steps; of those that come or go in between, it may find some. A few thousand
+   * filters that differ only in where they have a `+` all match one topic, and finding them takes milliseconds. Depth first: what waits to be looked
+   * at is never more than a few nodes a level.
    */
   *walk(topic: string, found: Found): Generator<undefined, void> {
     const levels = topic.split('/');

@@ -81,7 +81,7 @@ export class SessionRegistry {
   }
 
   find(tenant: string | null, clientId: string): Session | undefined {
-    return this.#held.get(keyOf(tenant, clientId))?.session;
+    return this.#held.get(tenantKey(tenant, clientId))?.session;
   }
 
   /**
@@ -91,7 +91,7 @@ export class SessionRegistry {
   open(client: GateClient, outlet: Outlet, cleanStart: boolean, will: Will | null): OpenResult {
     const refusal = this.refusalOf(client);
     if (refusal !== null) return this.#refuse(refusal);
-    const key = keyOf(client.tenant, client.info.id);
+    const key = tenantKey(client.tenant, client.info.id);
     const held = this.#held.get(key);
     if (held !== undefined) {
       this.#takeOver(held);
@@ -107,7 +107,7 @@ export class SessionRegistry {
 
   /** Why an accepted client would get no session, or null. Changes nothing. */
   refusalOf(client: GateClient): SessionRefusal | null {
-    const held = this.#held.get(keyOf(client.tenant, client.info.id));
+    const held = this.#held.get(tenantKey(client.tenant, client.info.id));
     const { clientIdOwnership, perPrincipal } = this.#room.gate.sessionRules;
     if (held !== undefined && clientIdOwnership === 'principal' && held.session.client.username !== client.username) return 'owner';
     // A connection that is taken over makes room for this one.
@@ -302,12 +302,12 @@ export class SessionRegistry {
   }
 }
 
-/** A tenant's name cannot hold U+0000, nor can a client identifier: two pairs never share a key. */
-function keyOf(tenant: string | null, clientId: string): string {
-  return `${tenant ?? ''}\u0000${clientId}`;
+/** The key of something in one tenant. Its name cannot hold U+0000, nor can a client identifier or a username: two pairs never share a key. */
+export function tenantKey(tenant: string | null, key: string): string {
+  return `${tenant ?? ''}\u0000${key}`;
 }
 
 /** Anonymous clients are nobody's: they share no allowance. */
 function ownerKeyOf(client: GateClient): string | null {
-  return client.username === null ? null : keyOf(client.tenant, client.username);
+  return client.username === null ? null : tenantKey(client.tenant, client.username);
 }

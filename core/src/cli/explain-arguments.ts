@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util';
-import { readOptions } from './read-options.js';
+import { BROKER_OPTIONS, readOptions } from './read-options.js';
 
 /** A command line of `portcullis explain`. */
 export interface ExplainCommand {
@@ -16,7 +15,7 @@ const ACTIONS = ['connect', 'publish', 'subscribe', 'receive'];
 
 /** Reads what follows `explain`. Throws an error whose message is one clause for the user. */
 export function readExplainArguments(argv: readonly string[]): ExplainCommand {
-  const { values, positionals } = parse(argv);
+  const { values, positionals } = readOptions(argv, OPTIONS);
   const [action, topic, extra] = positionals;
   const help = values.help === true;
   if (!help) {
@@ -64,31 +63,20 @@ function attributesOf(given: readonly string[]): Record<string, string> {
   return Object.fromEntries(pairs);
 }
 
-function parse(argv: readonly string[]) {
-  return readOptions(() =>
-    parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
-        config: { type: 'string', short: 'c' },
-        socket: { type: 'string' },
-        json: { type: 'boolean' },
-        user: { type: 'string', short: 'u' },
-        anonymous: { type: 'boolean' },
-        client: { type: 'string' },
-        tenant: { type: 'string' },
-        listener: { type: 'string' },
-        address: { type: 'string' },
-        group: { type: 'string', multiple: true },
-        attribute: { type: 'string', multiple: true },
-        'password-stdin': { type: 'boolean' },
-        qos: { type: 'string' },
-        retain: { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    }),
-  );
-}
+const OPTIONS = {
+  ...BROKER_OPTIONS,
+  user: { type: 'string', short: 'u' },
+  anonymous: { type: 'boolean' },
+  client: { type: 'string' },
+  tenant: { type: 'string' },
+  listener: { type: 'string' },
+  address: { type: 'string' },
+  group: { type: 'string', multiple: true },
+  attribute: { type: 'string', multiple: true },
+  'password-stdin': { type: 'boolean' },
+  qos: { type: 'string' },
+  retain: { type: 'boolean' },
+} as const;
 
 export const EXPLAIN_HELP = `portcullis explain: how the running broker would decide at this moment, and why
 

@@ -1,7 +1,6 @@
-import { parseArgs } from 'node:util';
 import { errorText } from '../errors.js';
 import { printable } from './print-problems.js';
-import { readOptions } from './read-options.js';
+import { BROKER_OPTIONS, readOptions } from './read-options.js';
 import { makePlugin } from './scaffold.js';
 import type { Terminal } from './terminal.js';
 
@@ -34,13 +33,7 @@ export async function plugin(argv: readonly string[], terminal: Terminal): Promi
 
 /** The name is empty when help was asked for. */
 function readArguments(argv: readonly string[]): { name: string; packages: string | undefined } {
-  const { values, positionals } = readOptions(() =>
-    parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: { packages: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
-    }),
-  );
+  const { values, positionals } = readOptions(argv, { packages: { type: 'string' }, help: BROKER_OPTIONS.help });
   const [verb, name, extra] = positionals;
   if (values.help === true) return { name: '', packages: undefined };
   if (verb !== 'new') throw new Error(verb === undefined ? '"plugin" needs a command' : `unknown command "plugin ${verb.slice(0, 64)}"`);

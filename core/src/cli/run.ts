@@ -1,10 +1,9 @@
-import { parseArgs } from 'node:util';
 import { errorText, PortcullisError } from '../errors.js';
 import { check } from './check.js';
 import { HELP } from './help.js';
 import { plugin } from './plugin.js';
 import { printable } from './print-problems.js';
-import { readOptions } from './read-options.js';
+import { BROKER_OPTIONS, readOptions } from './read-options.js';
 import { reload } from './reload.js';
 import { printSchema } from './schema.js';
 import { status } from './status.js';
@@ -88,7 +87,7 @@ interface CommandLine {
 
 /** Throws an error whose message is one clause for the user. */
 function readCommandLine(argv: readonly string[]): CommandLine {
-  const { values, positionals } = parse(argv);
+  const { values, positionals } = readOptions(argv, OPTIONS);
   const [given = 'serve', extra] = positionals;
   const name = values.help === true ? 'help' : values.version === true ? 'version' : given;
   const takes = Object.hasOwn(COMMANDS, given) ? COMMANDS[given] : undefined;
@@ -104,20 +103,9 @@ function readCommandLine(argv: readonly string[]): CommandLine {
   return { name, configFile: values.config ?? 'plugins.json', configGiven: values.config !== undefined, quickstart, probe, socket, json };
 }
 
-function parse(argv: readonly string[]) {
-  return readOptions(() =>
-    parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
-        config: { type: 'string', short: 'c' },
-        quickstart: { type: 'boolean' },
-        probe: { type: 'boolean' },
-        socket: { type: 'string' },
-        json: { type: 'boolean' },
-        version: { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    }),
-  );
-}
+const OPTIONS = {
+  ...BROKER_OPTIONS,
+  quickstart: { type: 'boolean' },
+  probe: { type: 'boolean' },
+  version: { type: 'boolean' },
+} as const;

@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util';
-import { readOptions } from './read-options.js';
+import { BROKER_OPTIONS, readOptions } from './read-options.js';
 import { LISTED, MAX_LISTED } from './session-request.js';
 
 /** A command line of `portcullis session`. */
@@ -17,7 +16,7 @@ const ONLY = { list: ['client', 'user', 'limit'], release: ['disconnect'] } as c
 
 /** Reads what follows `session`. Throws an error whose message is one clause for the user. */
 export function readSessionArguments(argv: readonly string[]): SessionCommand {
-  const { values, positionals } = parse(argv);
+  const { values, positionals } = readOptions(argv, OPTIONS);
   const [action, clientId, extra] = positionals;
   const help = values.help === true;
   if (!help) {
@@ -43,25 +42,14 @@ export function readSessionArguments(argv: readonly string[]): SessionCommand {
   return { help, configFile: values.config ?? 'plugins.json', socket: values.socket ?? null, json: values.json === true, question };
 }
 
-function parse(argv: readonly string[]) {
-  return readOptions(() =>
-    parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
-        config: { type: 'string', short: 'c' },
-        socket: { type: 'string' },
-        json: { type: 'boolean' },
-        user: { type: 'string', short: 'u' },
-        client: { type: 'string' },
-        tenant: { type: 'string' },
-        limit: { type: 'string' },
-        disconnect: { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    }),
-  );
-}
+const OPTIONS = {
+  ...BROKER_OPTIONS,
+  user: { type: 'string', short: 'u' },
+  client: { type: 'string' },
+  tenant: { type: 'string' },
+  limit: { type: 'string' },
+  disconnect: { type: 'boolean' },
+} as const;
 
 export const SESSION_HELP = `portcullis session: whose client identifiers are, and how to free one
 

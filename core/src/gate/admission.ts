@@ -25,7 +25,7 @@ export class Admission {
   readonly #done: (result: AdmissionResult) => void;
   /** Of its own generation, as the standing is. */
   readonly #tenancy: Tenancy;
-  readonly #standingOf: (chain: string) => Standing | undefined;
+  readonly #standings: Gate['standings'];
   readonly #beganAt: number;
   #deadlineAt: number;
   readonly #exchange = {};
@@ -46,7 +46,7 @@ export class Admission {
     this.#request = request;
     this.#done = done;
     this.#tenancy = gate.tenancy;
-    this.#standingOf = gate.standings();
+    this.#standings = gate.standings;
     this.#beganAt = gate.now();
     this.#deadlineAt = this.#beganAt + standing.chain.deadlineMs;
     this.#username = request.username;
@@ -92,7 +92,7 @@ export class Admission {
     const place = this.#tenancy.place(this.#info.connection.listener, tenant, this.#standing.chain.name);
     if ('refused' in place) return this.#refuseTenant(plugin, place.refused);
     if (place.chain !== this.#standing.chain.name) {
-      const standing = this.#standingOf(place.chain);
+      const standing = this.#standings.get(place.chain);
       if (standing === undefined) return this.#fault('resolveTenant', plugin, false, 'the chain of the tenant is not in the configuration');
       this.#standing = standing;
       this.#deadlineAt = this.#beganAt + standing.chain.deadlineMs;

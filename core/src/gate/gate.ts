@@ -101,9 +101,8 @@ export class Gate {
   }
 
   /** The same of the generation that is in force now, also when it is not any more. */
-  standings(): (chain: string) => Standing | undefined {
-    const standings = this.#standings;
-    return (chain) => standings.get(chain);
+  get standings(): Pick<ReadonlyMap<string, Standing>, 'get'> {
+    return this.#standings;
   }
 
   /** What judges clients of a tenant that come by a listener of this chain; undefined when they are not let in there. */

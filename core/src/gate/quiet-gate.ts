@@ -45,8 +45,8 @@ export class QuietGate extends Gate {
     return super.standing(chain) ?? this.#others(chain);
   }
 
-  override standings(): (chain: string) => Standing | undefined {
-    return (chain) => this.standing(chain);
+  override get standings() {
+    return { get: (chain: string) => this.standing(chain) };
   }
 
   override connectDecided(

@@ -1,5 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Credentials } from '@portcullis/sdk';
+import type { Clock } from '../clock.js';
 import { type HashQueue, HashQueueFull, type WithdrawHash } from './hash-queue.js';
 import type { CredentialSource } from './specs.js';
 import { VerifyAnswers, withoutPassword } from './verify-answer.js';
@@ -15,7 +16,7 @@ class CredentialsHandle implements Credentials {
   readonly #mayExpose: boolean;
   readonly #plugin: string;
   readonly #hashes: HashQueue;
-  readonly #now: () => number;
+  readonly #clock: Clock;
   readonly #answers = new VerifyAnswers();
   #withdrawals: WithdrawHash[] | null = null;
   #over = false;
@@ -23,14 +24,14 @@ class CredentialsHandle implements Credentials {
   #open = 0;
   #endedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(source: CredentialSource, plugin: string, mayExpose: boolean, hashes: HashQueue, now: () => number) {
+  constructor(source: CredentialSource, plugin: string, mayExpose: boolean, hashes: HashQueue, clock: Clock) {
     this.username = source.username;
     this.hasPassword = source.password !== null;
     this.#password = source.password;
     this.#mayExpose = mayExpose;
     this.#plugin = plugin;
     this.#hashes = hashes;
-    this.#now = now;
+    this.#clock = clock;
   }
 
   verify(storedHash: string | null | undefined): Promise<boolean> {
@@ -39,14 +40,13 @@ class CredentialsHandle implements Credentials {
     this.#open += 1;
     const ended = (): void => {
       this.#open -= 1;
-      this.#endedAt = this.#now();
+      this.#endedAt = this.#clock.now();
     };
     const compared = this.#hashes.add(this.#password, storedHash, (withdraw) => {
       this.#withdrawals ??= [];
       this.#withdrawals.push(withdraw);
     });
-    compared.then(ended, ended);
-    return this.#answers.follow(compared);
+    return this.#answers.follow(compared, ended);
   }
 
   equals(secret: string): boolean {
@@ -83,9 +83,9 @@ function digest(text: Uint8Array | string): Buffer {
   return createHmac('sha256', COMPARE_KEY).update(text).digest();
 }
 
-/** The credentials of one question; `endCredentials` when it is over. `now`: monotonic milliseconds. */
-export function makeCredentials(source: CredentialSource, plugin: string, mayExpose: boolean, hashes: HashQueue, now: () => number): Credentials {
-  return Object.freeze(new CredentialsHandle(source, plugin, mayExpose, hashes, now));
+/** The credentials of one question; `endCredentials` when it is over. */
+export function makeCredentials(source: CredentialSource, plugin: string, mayExpose: boolean, hashes: HashQueue, clock: Clock): Credentials {
+  return Object.freeze(new CredentialsHandle(source, plugin, mayExpose, hashes, clock));
 }
 
 /** Until when a password was being compared, or waited for that: infinity while it does, minus infinity when it never was. */

@@ -231,9 +231,8 @@ export class Question implements Pending {
     // Plugins keep what belongs to one exchange under this very object.
     if ('exchange' in request) view.exchange = Object.freeze(request.exchange);
     if (hook === 'authenticate') {
-      this.#credentials = makeCredentials(options.password ?? NO_CREDENTIALS, plugin.name, plugin.mayExpose, this.#tools.hashes, () =>
-        this.#tools.wheel.clock.now(),
-      );
+      const { hashes, wheel } = this.#tools;
+      this.#credentials = makeCredentials(options.password ?? NO_CREDENTIALS, plugin.name, plugin.mayExpose, hashes, wheel.clock);
       view.credentials = this.#credentials;
     }
     return Object.freeze(view);

@@ -46,9 +46,19 @@ Object.freeze(VerifyAnswer.prototype);
 export class VerifyAnswers {
   #given: VerifyAnswer[] | null = null;
 
-  /** The promise that the plugin gets. */
-  follow(answer: Promise<boolean>): Promise<boolean> {
-    const given = new VerifyAnswer((resolve, reject) => void answer.then(resolve, reject));
+  /** The promise that the plugin gets. `ended` is called before it hears of the end. */
+  follow(answer: Promise<boolean>, ended: () => void = () => {}): Promise<boolean> {
+    const given = new VerifyAnswer((resolve, reject) => {
+      const matched = (matches: boolean): void => {
+        ended();
+        resolve(matches);
+      };
+      const failed = (error: unknown): void => {
+        ended();
+        reject(error);
+      };
+      answer.then(matched, failed);
+    });
     VerifyAnswer.watch(given);
     this.#given ??= [];
     this.#given.push(given);

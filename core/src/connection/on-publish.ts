@@ -83,9 +83,6 @@ function publishFault(code: number): ErrorKind {
   return code === 0x82 ? ERRORS.protocol : ERRORS.malformed;
 }
 
-/** What the wire can carry. */
-const MAX_TOPIC_BYTES = 65_535;
-
 /** The topic of a PUBLISH, from its bytes or its alias; null when it has none that is valid, and then the connection has ended. */
 function resolveTopic(connection: Connection, buffer: Buffer, view: PublishView, session: Session): TopicEntry | null {
   const { topics } = session.domain;
@@ -109,8 +106,7 @@ function resolveTopic(connection: Connection, buffer: Buffer, view: PublishView,
     if (stands && sameBytes(last.bytes, source, topicStart, topicEnd)) topic = last;
     else topic = topics.find(source, topicStart, topicEnd);
     if (topic === null) {
-      const fits = topicEnd - topicStart <= MAX_TOPIC_BYTES;
-      if (!fits || !isValidTopicName(source, topicStart, topicEnd, connection.room.limits.maxTopicLevels)) {
+      if (!isValidTopicName(source, topicStart, topicEnd, connection.room.limits.maxTopicLevels)) {
         connection.fail(ERRORS.topicName, 'the topic name is not valid');
         return null;
       }

@@ -10,9 +10,10 @@ import { inSlices, rest } from './slices.js';
 /** Judges the topic filters one after the other, then makes the subscriptions and answers with a code for each, in order. */
 export function onSubscribe(connection: Connection, packet: SubscribePacket): void {
   const { session } = connection;
+  if (session === null) return;
   const { mount } = connection.outlet;
-  const filters = mount === null ? packet.filters : packet.filters.map((requested) => ({ ...requested, filter: mount.filter(requested.filter) }));
-  if (session !== null) new Subscribing(connection, session, { ...packet, filters }).run();
+  const mounted = mount === null ? packet : { ...packet, filters: packet.filters.map((one) => ({ ...one, filter: mount.filter(one.filter) })) };
+  new Subscribing(connection, session, mounted).run();
 }
 
 /** What the wire can carry. */
@@ -87,10 +88,12 @@ class Subscribing {
 
   /** The question that the gate is asked, or the reason code by which the filter is refused at once. */
   #question(requested: RequestedFilter): { filter: string; shareName: string | null; qos: 0 | 1 | 2 } | number {
-    const { limits } = this.#connection.room;
+    const { room, outlet } = this.#connection;
+    const { limits } = room;
     const { filter, qos } = requested;
     // Only a mountpoint makes it longer than it can be.
-    if (levelsOf(filter) > limits.maxTopicLevels || Buffer.byteLength(filter) > MAX_FILTER_BYTES) return ReasonCode.TopicFilterInvalid;
+    const tooLong = outlet.mount !== null && Buffer.byteLength(filter) > MAX_FILTER_BYTES;
+    if (tooLong || levelsOf(filter) > limits.maxTopicLevels) return ReasonCode.TopicFilterInvalid;
     if (this.#isNew(filter)) {
       const { subscriptions } = this.#session;
       if (subscriptions.size + this.#added.size >= limits.maxSubscriptions) return ReasonCode.QuotaExceeded;

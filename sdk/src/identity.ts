@@ -35,4 +35,9 @@ export interface IdentityGrant {
   readonly identity: Identity;
   /** Seconds for which the identity stands before `refreshIdentity` is asked; without it there is no end. A positive finite number. */
   readonly leaseSeconds?: number;
+  /**
+   * True when the identity does not rest on the password alone (a certificate, a token). Without it an `allow` of `authenticate` after `verify` was
+   * asked and never said yes is a fault: a promise or a list was then taken for an answer. False or left out otherwise.
+   */
+  readonly regardlessOfPassword?: boolean;
 }

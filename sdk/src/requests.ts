@@ -77,7 +77,8 @@ export interface Credentials {
    * takes as long as a known one. False without a password.
    *
    * An `allow` that is said, or counts, before the answer of every `verify` of this question was waited for and is there, is a fault: without
-   * `await` the promise is always true, whatever it would become.
+   * `await` the promise is always true, whatever it would become. So is an `allow` though no `verify` of this question said yes, unless
+   * `equals` did, `expose` was called, or the grant says `regardlessOfPassword`.
    *
    * Rejects only when the broker's queue for hashing is full or the question is over; let it reject: the client then sees *busy*.
    */

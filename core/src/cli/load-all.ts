@@ -53,7 +53,7 @@ export async function loadEverything(configFile: string, env: Env, load: typeof 
     const loaded = await loadEntry(document, entry, problems, load);
     if (loaded === null) continue;
     const result = validatePluginConfig(document, entry.name, loaded.definition.config, env);
-    remarks.push(...result.warnings);
+    remarks.push(...result.warnings, ...codeWarnings(document, entry.name, loaded));
     problems.push(...result.problems, ...faultProblems(document, entry.name, loaded), ...chainProblems(document, entry.name, loaded));
     problems.push(...workerProblems(document, entry.name, loaded));
     byName.set(entry.name, { loaded, config: result.value, secrets: result.secrets });
@@ -81,6 +81,13 @@ async function loadEntry(
     problems.push({ ...useAt, path: document.json.problem(['plugins', name, 'use'], '').path, message: errorText(error), hint: null });
     return null;
   }
+}
+
+/** Node.js imports a module once in a process: whoever mends a plugin and reloads would believe that the mended one runs. */
+export function codeWarnings({ json }: ConfigDocument, name: string, { codeChanged }: LoadedPlugin): Problem[] {
+  if (codeChanged !== true) return [];
+  const message = 'its code has changed, and a reload does not load it again: what runs is the code from before';
+  return [json.problem(['plugins', name, 'use'], message, 'restart the broker; a plugin in a worker gets its code anew with each start')];
 }
 
 /** Failing over to the next authority is safe only behind one that never denies: else its fault would undo its "no". */

@@ -7,7 +7,7 @@ import { errorText } from '../errors.js';
 import { StartError, type StartProblem } from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import type { ControlSocket } from './control-socket.js';
-import { type Everything, loadEverything } from './load-all.js';
+import { codeWarnings, type Everything, loadEverything } from './load-all.js';
 import { problemLines } from './print-problems.js';
 import { remarkWarnings } from './remarks.js';
 
@@ -111,10 +111,14 @@ export class Reloader {
         for (const line of problemLines(shownFile, everything.problems)) complain(line);
         return this.#refresh(problems);
       }
-      if (digestOf(text, everything) === this.#digest) return this.#refresh([]);
       const warn = (warnings: readonly Problem[]): void => {
         for (const warning of warnings) for (const line of problemLines(shownFile, [warning])) complain(`warning: ${line}`);
       };
+      if (digestOf(text, everything) === this.#digest) {
+        const changed = everything.plugins.flatMap(({ spec, loaded }) => codeWarnings(everything.document, spec.name, loaded));
+        warn(changed);
+        return this.#refresh([], placed(changed));
+      }
       warn(everything.warnings);
       await this.#switch(everything);
       this.#inForce(text, everything);
@@ -128,10 +132,10 @@ export class Reloader {
   }
 
   /** Has listeners and plugins read their own files. What is wrong with them comes behind what the check has found, each mistake once. */
-  async #refresh(known: readonly ControlProblem[]): Promise<Outcome> {
+  async #refresh(known: readonly ControlProblem[], warnings: readonly ControlProblem[] = []): Promise<Outcome> {
     const found = this.#placed(this.#document, await this.#options.broker.reloadPlugins());
     const more = found.filter(({ path }) => !known.some((problem) => problem.path.startsWith(path)));
-    return { what: 'files', problems: [...known, ...more], warnings: [], rereads: this.#options.broker.rereads };
+    return { what: 'files', problems: [...known, ...more], warnings, rereads: this.#options.broker.rereads };
   }
 
   /** Plugins that are in force without their backend: whoever reloads is there and may not look at the log. */

@@ -51,11 +51,14 @@ class CredentialsHandle implements Credentials {
 
   equals(secret: string): boolean {
     if (this.#password === null || typeof secret !== 'string') return false;
-    return timingSafeEqual(digest(this.#password), digest(secret));
+    const matches = timingSafeEqual(digest(this.#password), digest(secret));
+    if (matches) this.#answers.judgedElsewhere();
+    return matches;
   }
 
   expose(): Uint8Array | null {
     if (!this.#mayExpose) throw new Error(`plugin ${this.#plugin} does not ask for the capability "credentials" in its manifest`);
+    this.#answers.judgedElsewhere();
     return this.#password === null ? null : new Uint8Array(this.#password);
   }
 
@@ -65,6 +68,10 @@ class CredentialsHandle implements Credentials {
 
   static unanswered(handle: CredentialsHandle): boolean {
     return handle.#answers.open;
+  }
+
+  static contradicted(handle: CredentialsHandle): boolean {
+    return handle.#answers.contradict;
   }
 
   static end(handle: CredentialsHandle): void {
@@ -101,4 +108,9 @@ export function endCredentials(credentials: Credentials): void {
 /** Whether a `verify()` was asked whose answer the plugin cannot have seen. */
 export function hasUnanswered(credentials: Credentials): boolean {
   return CredentialsHandle.unanswered(credentials as CredentialsHandle);
+}
+
+/** Whether a `verify()` was asked, and none has said that the password is right. */
+export function isContradicted(credentials: Credentials): boolean {
+  return CredentialsHandle.contradicted(credentials as CredentialsHandle);
 }

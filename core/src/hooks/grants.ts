@@ -46,6 +46,10 @@ export function checkIdentityGrant(given: unknown): IdentityGrant {
   const grant = asObject(given, 'allow without an identity: its argument');
   const identity = checkIdentity(grant.identity);
   const lease = checkLease(grant.leaseSeconds);
+  const regardless = grant.regardlessOfPassword;
+  if (regardless !== undefined && typeof regardless !== 'boolean') throw new Malformed('regardlessOfPassword is neither true nor false');
+  // A grant of a plugin in a thread is judged once more beside the broker, and must say there what it said.
+  if (regardless === true) return Object.freeze({ identity, ...(lease !== null && { leaseSeconds: lease }), regardlessOfPassword: true });
   return Object.freeze(lease === null ? { identity } : { identity, leaseSeconds: lease });
 }
 

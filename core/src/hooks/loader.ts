@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { PluginDefinition } from '@portcullis/sdk';
 import { ERRORS, errorText, PortcullisError } from '../errors.js';
+import { codeHasChanged } from './code-marks.js';
 import { copyDefinition, definitionProblems } from './definition.js';
 import { importText } from './import-text.js';
 import { findPackage } from './package-entry.js';
@@ -16,6 +17,8 @@ export interface LoadedPlugin {
   readonly version: string;
   /** The plugin's module, when it lives in a worker: then `definition` holds its manifest only. */
   readonly workerFile?: string;
+  /** Its file is another than the one that this process has imported and goes on running. */
+  readonly codeChanged?: true;
 }
 
 export type Isolation = 'inProcess' | 'worker';
@@ -34,8 +37,9 @@ export async function loadPlugin(use: string, baseFolder: string, isolation: Iso
     if (isolation === 'worker') {
       return Object.freeze({ definition: await readManifest(file, root, IMPORT_MS), root, packageName, version, workerFile: file });
     }
+    const changed = await codeHasChanged(file);
     const definition = definitionOf(await importModule(file, root));
-    return Object.freeze({ definition, root, packageName, version });
+    return Object.freeze({ definition, root, packageName, version, ...(changed && { codeChanged: true as const }) });
   } catch (error) {
     throw new PortcullisError(ERRORS.pluginLoad, `plugin ${JSON.stringify(use)} cannot be loaded: ${firstLine(errorText(error))}`, { cause: error });
   }

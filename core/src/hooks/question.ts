@@ -2,7 +2,7 @@ import type { Credentials, HookName } from '@portcullis/sdk';
 import { WheelTimer } from '../clock.js';
 import { formsOf, without } from '../secrets.js';
 import type { AskedPlugin, Handler, HostTools } from './asked-plugin.js';
-import { endCredentials, hashedUntil, hasUnanswered, makeCredentials } from './credentials.js';
+import { endCredentials, hashedUntil, hasUnanswered, isContradicted, makeCredentials } from './credentials.js';
 import type { FaultKind } from './fault-log.js';
 import { fillView } from './frozen-view.js';
 import { type Failure, isFailure, judgeAnswer, judgeError } from './judge-answer.js';
@@ -75,6 +75,11 @@ export class Question implements Pending {
   /** Whether the plugin asked for a comparison of the password and cannot know how it ended. */
   get unanswered(): boolean {
     return this.#credentials !== null && hasUnanswered(this.#credentials);
+  }
+
+  /** Whether the plugin had the password compared, and it never matched. */
+  get contradicted(): boolean {
+    return this.#credentials !== null && isContradicted(this.#credentials);
   }
 
   get deadlineAt(): number {

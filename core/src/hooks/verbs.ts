@@ -62,7 +62,7 @@ const judge = verbsOf({ allow: (question) => mint(question, ALLOW), deny, skip }
 const identify = verbsOf({
   allow: (question, grant) =>
     mintChecked(question, 'allow', () => {
-      checkAnswered(question);
+      checkAnswered(question, grant);
       return allowIdentity(grant, null);
     }),
   deny,

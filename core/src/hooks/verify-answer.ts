@@ -2,6 +2,8 @@ import { Malformed } from './grants.js';
 
 /** What whoever forgets to wait reads in the log. */
 export const UNANSWERED = 'allowed while its verify() was unanswered: is an await missing?';
+/** What whoever waits but looks at something else reads: a list of answers, the promise itself, a promise of one. */
+export const CONTRADICTED = 'allowed though no verify() said yes: was the promise, or a list, taken for its answer? (regardlessOfPassword allows it)';
 
 /**
  * The answer of one `verify()`. A promise is true, whatever it will be: `verify(hash) ? allow : deny` would let everybody in. Hence it knows whether
@@ -42,14 +44,16 @@ class VerifyAnswer extends Promise<boolean> {
 
 Object.freeze(VerifyAnswer.prototype);
 
-/** What one question's `verify()` was asked and has not answered. */
+/** What one question's `verify()` was asked, and what it has answered. */
 export class VerifyAnswers {
   #given: VerifyAnswer[] | null = null;
+  #matched = false;
 
   /** The promise that the plugin gets. `ended` is called before it hears of the end. */
   follow(answer: Promise<boolean>, ended: () => void = () => {}): Promise<boolean> {
     const given = new VerifyAnswer((resolve, reject) => {
       const matched = (matches: boolean): void => {
+        if (matches === true) this.#matched = true;
         ended();
         resolve(matches);
       };
@@ -70,6 +74,16 @@ export class VerifyAnswers {
     for (let at = 0; given !== null && at < given.length; at += 1) if (VerifyAnswer.isOpen(given[at] as VerifyAnswer)) return true;
     return false;
   }
+
+  /** The password was found right in another way, or handed out to be judged elsewhere. */
+  judgedElsewhere(): void {
+    this.#matched = true;
+  }
+
+  /** Whether `verify()` was asked and has never said yes. */
+  get contradict(): boolean {
+    return this.#given !== null && !this.#matched;
+  }
 }
 
 /** The answer for a client without a password. Not at once: whoever does not wait would find it as there as one that was waited for. */
@@ -82,7 +96,17 @@ export function isUnanswered(question: object): boolean {
   return 'unanswered' in question && question.unanswered === true;
 }
 
-/** Throws when a plugin says allow too early: what it says then cannot rest on the answer. */
-export function checkAnswered(question: object): void {
+function isContradicted(question: object): boolean {
+  return 'contradicted' in question && question.contradicted === true;
+}
+
+/**
+ * Throws when a plugin says allow too early, for what it says then cannot rest on the answer; and when it allows whom every answer refused. A plugin
+ * for which the password is not all says so in what it grants.
+ */
+export function checkAnswered(question: object, grant: unknown): void {
   if (isUnanswered(question)) throw new Malformed(UNANSWERED);
+  if (!isContradicted(question)) return;
+  const regardless = typeof grant === 'object' && grant !== null && 'regardlessOfPassword' in grant && grant.regardlessOfPassword === true;
+  if (!regardless) throw new Malformed(CONTRADICTED);
 }

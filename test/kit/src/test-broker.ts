@@ -215,7 +215,29 @@ export class TestBroker {
   }
 }
 
-/** Starts a real broker in this process around one plugin or several. Rejects, with nothing left behind, when they cannot start. */
-export function startTestBroker(options: TestBrokerOptions): Promise<TestBroker> {
-  return TestBroker.start(options);
+/**
+ * Starts a real broker in this process around one plugin or several. Rejects, with nothing left behind, when they cannot start, and when the lists of the
+ * chain were left out and a plugin taps what is asked in none of those that its manifest led to: a test of its rights or guards would test nothing.
+ */
+export async function startTestBroker(options: TestBrokerOptions): Promise<TestBroker> {
+  const broker = await TestBroker.start(options);
+  if (options.chain !== undefined) return broker;
+  for (const name of Object.keys({ ...(options.plugin !== undefined && { plugin: true }), ...options.plugins })) {
+    const unasked = unaskedOf(broker, name).flatMap(({ hooks }) => hooks);
+    if (unasked.length === 0) continue;
+    const advice = wholeChain(broker, name);
+    await broker.stop();
+    throw new TypeError(`${name} taps ${unasked.join(', ')}, but is asked there only with "taps" in its manifest, or ${advice}`);
+  }
+  return broker;
+}
+
+function unaskedOf(broker: TestBroker, name: string): TestBroker['broker']['remarks'] {
+  return broker.broker.remarks.filter(({ path }) => path[1] === name);
+}
+
+/** The option that has a plugin asked for all that it taps. */
+export function wholeChain(broker: TestBroker, name: string): string {
+  const missing = new Set(unaskedOf(broker, name).map(({ list }) => list));
+  return `chain: { ${[...missing].map((list) => `${list}: ['${name}']`).join(', ')} }`;
 }

@@ -25,6 +25,29 @@ const FORGETFUL: Readonly<Record<string, string>> = {
   'second-factor': 'return (async () => ((await credentials.verify(hash), true) && credentials.verify(other) ? yes() : no()))();',
 };
 
+/** Ways of waiting for `verify` and looking at something else, by username. They let in whoever has the right password, and nobody else. */
+const MISTAKEN: Readonly<Record<string, string>> = {
+  'list-of-answers': 'return (async () => ((await Promise.all([credentials.verify(hash)])) ? yes() : no()))();',
+  'the-promise-itself': `return (async () => {
+    const matches = credentials.verify(hash);
+    await matches;
+    return matches ? yes() : no();
+  })();`,
+  'a-caught-one': `return (async () => {
+    const matches = credentials.verify(hash).catch(() => false);
+    await credentials.verify(other);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    return matches ? yes() : no();
+  })();`,
+  'some-of-them': `return (async () => {
+    const matches = [hash].some(async (each) => await credentials.verify(each));
+    await credentials.verify(other);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    return matches ? yes() : no();
+  })();`,
+  'forgotten-answer': 'return (async () => { await credentials.verify(hash); return yes(); })();',
+};
+
 /** Ways of using `verify` that are right. */
 const CAREFUL: Readonly<Record<string, string>> = {
   awaits: 'return (async () => ((await credentials.verify(hash)) ? yes() : no()))();',
@@ -33,14 +56,27 @@ const CAREFUL: Readonly<Record<string, string>> = {
     for (const each of [other, hash]) if (await credentials.verify(each)) return yes();
     return no();
   })();`,
+  'as-text': `return (async () => ((await credentials.verify(other)) || credentials.equals('secret') ? yes() : no()))();`,
   'side-by-side': `return (async () => {
     const [matches] = await Promise.all([credentials.verify(hash), new Promise((resolve) => setTimeout(resolve, 5))]);
     return matches ? yes() : no();
   })();`,
 };
 
+/** Ways of letting somebody in whose password does not matter. */
+const REGARDLESS: Readonly<Record<string, string>> = {
+  'another-proof': `return (async () => {
+    await credentials.verify(hash);
+    return decide.allow({ identity: { username: credentials.username }, regardlessOfPassword: true });
+  })();`,
+  'no-proof': `return (async () => {
+    await credentials.verify(hash);
+    return decide.allow({ identity: { username: credentials.username }, regardlessOfPassword: 'yes' });
+  })();`,
+};
+
 function index(): string {
-  const cases = Object.entries({ ...FORGETFUL, ...CAREFUL }).map(([name, deed]) => `        case '${name}': ${deed}`);
+  const cases = Object.entries({ ...FORGETFUL, ...MISTAKEN, ...CAREFUL, ...REGARDLESS }).map(([name, deed]) => `        case '${name}': ${deed}`);
   return `import { definePlugin } from '@portcullis/sdk';
 export default definePlugin({
   name: 'forgetful', sdk: '^1.0.0', decides: { authenticate: ['allow', 'deny', 'skip'] },
@@ -119,6 +155,26 @@ describe('a plugin that does not wait for verify', () => {
         new RegExp(`PCL_PLUGIN_FAULT.*plugin=${plugin} .*allowed while its verify\\(\\) was unanswered: is an await missing\\?`),
       );
       assert.doesNotMatch(broker.output, /PCL_INVARIANT|PCL_PLUGIN_ESCAPED/);
+    });
+
+    it(`and takes something else for the answer lets in nobody whose password is wrong, and is told why (${listener})`, async () => {
+      for (const username of Object.keys(MISTAKEN)) {
+        assert.equal(await knock(listener, username, 'secret', '5.0'), '00', username);
+        for (const password of ['wrong', undefined]) {
+          assert.equal(await knock(listener, username, password, '5.0'), '88', `${username}, ${password}, 5.0`);
+          assert.equal(await knock(listener, username, password, '3.1.1'), '03', `${username}, ${password}, 3.1.1`);
+        }
+      }
+      const plugin = listener === 'worker' ? 'far' : 'near';
+      await broker.waitForOutput(new RegExp(`PCL_PLUGIN_FAULT.*plugin=${plugin} .*allowed though no verify\\(\\) said yes`));
+      assert.doesNotMatch(broker.output, /PCL_INVARIANT|PCL_PLUGIN_ESCAPED/);
+    });
+
+    it(`may let in whose password does not matter, if it says so (${listener})`, async () => {
+      for (const password of ['wrong', 'secret', undefined]) {
+        assert.equal(await knock(listener, 'another-proof', password, '5.0'), '00', `${password}`);
+        assert.equal(await knock(listener, 'no-proof', password, '5.0'), '88', `${password}`);
+      }
     });
 
     it(`may verify as often as it likes, as long as it waits (${listener})`, async () => {

@@ -28,16 +28,23 @@ class ThreadCredentials implements Credentials {
 
   equals(secret: string): boolean {
     if (!this.hasPassword || typeof secret !== 'string') return false;
-    return this.#link.wait('equals', [this.#question, secret]) === true;
+    const matches = this.#link.wait('equals', [this.#question, secret]) === true;
+    if (matches) this.#answers.judgedElsewhere();
+    return matches;
   }
 
   expose(): Uint8Array | null {
     const password = this.#link.wait('expose', [this.#question]);
+    this.#answers.judgedElsewhere();
     return password instanceof Uint8Array ? password : null;
   }
 
   static unanswered(handle: ThreadCredentials): boolean {
     return handle.#answers.open;
+  }
+
+  static contradicted(handle: ThreadCredentials): boolean {
+    return handle.#answers.contradict;
   }
 }
 
@@ -56,4 +63,9 @@ export function threadCredentials(
 /** Whether a `verify()` was asked whose answer the plugin cannot have seen. */
 export function threadUnanswered(credentials: Credentials): boolean {
   return ThreadCredentials.unanswered(credentials as ThreadCredentials);
+}
+
+/** Whether a `verify()` was asked, and none has said that the password is right. */
+export function threadContradicted(credentials: Credentials): boolean {
+  return ThreadCredentials.contradicted(credentials as ThreadCredentials);
 }

@@ -8,7 +8,7 @@ import { followPromise } from '../silence-promise.js';
 import { makeVerbs } from '../verbs.js';
 import { type AskMessage, MAX_TEXT, type WireAnswer } from './messages.js';
 import { frozenReceived } from './received.js';
-import { threadCredentials, threadUnanswered } from './thread-credentials.js';
+import { threadContradicted, threadCredentials, threadUnanswered } from './thread-credentials.js';
 import type { ThreadLink } from './thread-link.js';
 
 /** Who the question is put to. */
@@ -62,6 +62,11 @@ export class ThreadQuestion {
   /** Whether the plugin asked for a comparison of the password and cannot know how it ended. */
   get unanswered(): boolean {
     return this.#credentials !== null && threadUnanswered(this.#credentials);
+  }
+
+  /** Whether the plugin had the password compared, and it never matched. */
+  get contradicted(): boolean {
+    return this.#credentials !== null && threadContradicted(this.#credentials);
   }
 
   /** The broker does not wait any more. */

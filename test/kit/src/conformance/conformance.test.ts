@@ -351,7 +351,7 @@ describe('the conformance suite around a plugin whose manifest does not say what
   it('asks for rights when it sees that the plugin gives some', async () => {
     assert.match(
       await failures(rights, { validCredentials: [] }, /no secret/),
-      /the suite for a plugin that gives rights needs rights, an empty list for none/,
+      /the suite for a plugin that gives rights needs rights: a list, empty for none, beside validCredentials/,
     );
   });
 

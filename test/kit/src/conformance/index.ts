@@ -32,7 +32,7 @@ export function conformanceCases(plugin: PluginDefinition, options: ConformanceO
   if (authenticates && options.validCredentials === undefined)
     throw new TypeError('the suite for an authority needs validCredentials, an empty list for none');
   if (givesRights && options.rights === undefined)
-    throw new TypeError('the suite for a plugin that gives rights needs rights, an empty list for none');
+    throw new TypeError('the suite for a plugin that gives rights needs rights: a list, empty for none, beside validCredentials');
   return [
     ...(authenticates ? authorityCases(trial) : []),
     ...(givesRights ? rightsCases(trial) : []),

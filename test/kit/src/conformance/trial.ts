@@ -1,5 +1,5 @@
 import type { PluginDefinition, ProtocolName } from '@portcullis/sdk';
-import { startTestBroker, type TestBroker, type TestBrokerOptions } from '../test-broker.js';
+import { TestBroker, type TestBrokerOptions, wholeChain } from '../test-broker.js';
 import { CANARY, describeCredentials } from './hostile.js';
 import { type Abilities, abilitiesOf, type ConformanceOptions, checkedOptions, type TestCredentials } from './options.js';
 
@@ -34,7 +34,7 @@ export class Trial {
     const giveBack = takeEscapes((error) => void escaped.push(error instanceof Error ? error.message : String(error)));
     try {
       const { validCredentials: _v, invalidCredentials: _i, rights: _r, secrets: _s, backend: _b, ...options } = this.options;
-      const broker = await startTestBroker({ ...options, plugin: this.plugin, ...more });
+      const broker = await TestBroker.start({ ...options, plugin: this.plugin, ...more });
       try {
         if (more.chain === undefined) mustAsk(broker);
         await run(broker);
@@ -65,7 +65,7 @@ export class Trial {
 
 const NEEDED = {
   authenticate: 'the suite for an authority needs validCredentials, an empty list for none',
-  authorize: 'the suite for a plugin that gives rights needs rights, an empty list for none',
+  authorize: 'the suite for a plugin that gives rights needs rights: a list, empty for none, beside validCredentials',
 } as const;
 
 /** Without `taps` in the manifest only the start shows what a plugin does: what it taps and is not asked, the suite would pass over in silence. */
@@ -73,7 +73,7 @@ function mustAsk(broker: TestBroker): void {
   for (const { path, list, hooks } of broker.broker.remarks) {
     if (path[1] !== 'plugin') continue;
     if (list !== 'guards') throw new TypeError(NEEDED[list]);
-    throw new TypeError(`it taps ${hooks.join(', ')}, but is asked there only with "taps" in its manifest, or chain: { guards: ['plugin'] }`);
+    throw new TypeError(`it taps ${hooks.join(', ')}, but is asked there only with "taps" in its manifest, or ${wholeChain(broker, 'plugin')}`);
   }
 }
 

@@ -2,4 +2,4 @@ export { type PostgresOptions, type PostgresServer, startPostgres, type TlsFiles
 export { findPostgres, type PostgresPrograms } from './postgres-programs.js';
 export { type RedisOptions, type RedisServer, SENTINEL_NAME, startRedis } from './redis.js';
 export { findRedis, type RedisProgram } from './redis-programs.js';
-export { freshDatabase, freshRedis } from './shared.js';
+export { freshDatabase, freshRedis, type Needs, startShared } from './shared.js';

@@ -12,6 +12,10 @@ const CLAIM_SECONDS = 7_200;
 const CLAIM = 'portcullis-tests:database:';
 const ANSWER_MS = 10_000;
 
+/** Enough for every test file at once; a database number costs a Redis next to nothing. */
+const CONNECTIONS = '200';
+const DATABASES = '256';
+
 let ownPostgres: Promise<string> | null = null;
 
 async function postgresUrl(): Promise<string> {
@@ -108,5 +112,42 @@ export async function freshRedis(): Promise<{ url: string; release(): Promise<vo
     throw new Error(`The Redis server for tests (${REDIS_URL}) gave no empty database: ${why}`);
   } finally {
     client.disconnect();
+  }
+}
+
+/** What a run of test files needs. */
+export interface Needs {
+  readonly postgres: boolean;
+  readonly redis: boolean;
+}
+
+/**
+ * Starts the servers that all test files of a run share, except those that the environment names; these are tried. Gives the
+ * variables for the test files. Rejects with a message that says what to do when a server cannot be had.
+ */
+export async function startShared(needs: Needs): Promise<{ env: Record<string, string>; dispose(): Promise<void> }> {
+  const env: Record<string, string> = {};
+  const disposals: (() => Promise<void>)[] = [];
+  const isGiven = (name: string): boolean => (process.env[name] ?? '') !== '';
+  const dispose = async (): Promise<void> => {
+    await Promise.all(disposals.map((one) => one()));
+  };
+  try {
+    if (needs.postgres && isGiven(POSTGRES_URL)) await (await freshDatabase()).drop();
+    if (needs.redis && isGiven(REDIS_URL)) await (await freshRedis()).release();
+    if (needs.postgres && !isGiven(POSTGRES_URL)) {
+      const server = await startPostgres({ settings: { max_connections: CONNECTIONS } });
+      disposals.push(() => server.dispose());
+      env[POSTGRES_URL] = server.url();
+    }
+    if (needs.redis && !isGiven(REDIS_URL)) {
+      const server = await startRedis({ config: { databases: DATABASES } });
+      disposals.push(() => server.dispose());
+      env[REDIS_URL] = server.url();
+    }
+    return { env, dispose };
+  } catch (error) {
+    await dispose();
+    throw error;
   }
 }

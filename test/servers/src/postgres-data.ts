@@ -12,7 +12,7 @@ const COUNT_FILE = 'number-of-files';
 
 function failed(what: string, error: unknown): Error {
   const { stderr = '', message } = error as Error & { stderr?: string };
-  return new Error(`PostgreSQL's ${what} failed: ${stderr.trim() || message}`, { cause: error });
+  return new Error(`PostgreSQL's ${what} failed: ${stderr.trim() || message}`);
 }
 
 function countFiles(folder: string): number {
@@ -30,7 +30,8 @@ function isComplete(folder: string): boolean {
 function initialise(programs: PostgresPrograms, folder: string): void {
   const data = join(folder, 'data');
   makeOwned(data);
-  const args = ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-locale', '--no-sync'];
+  // Small segments of the log: a new server has one of them copied.
+  const args = ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-locale', '--no-sync', '--wal-segsize=1'];
   try {
     execFileSync(programs.initdb, args, { cwd: '/', env: serverEnvironment({}), encoding: 'utf8', stdio: 'pipe', ...unprivileged() });
   } catch (error) {

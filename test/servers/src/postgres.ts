@@ -66,9 +66,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: '127.0.0.1',
   // The path of a socket in a temporary folder is soon too long, and nobody needs one.
   unix_socket_directories: '',
-  // A crash of the machine may lose test data; the end of a process loses nothing.
+  // A crash of the machine may lose test data. A killed process must not: what is committed has been handed to the system.
   fsync: 'off',
-  synchronous_commit: 'off',
   full_page_writes: 'off',
   // Memory that a killed server leaves behind goes with its folder.
   dynamic_shared_memory_type: 'mmap',

@@ -5,10 +5,10 @@ import { assertGone, startStarter } from './run-starter.test.support.js';
 
 describe('servers whose starter', () => {
   for (const [how, args, end] of [
-    ['is killed', [], 'SIGKILL'],
-    ['is killed while they are frozen', ['frozen'], 'SIGKILL'],
-    ['is ended', [], 'SIGTERM'],
-    ['has nothing more to do and never disposed of them', ['leave'], null],
+    ['is killed', ['postgres', 'redis'], 'SIGKILL'],
+    ['is killed while they are frozen', ['postgres', 'redis', 'frozen'], 'SIGKILL'],
+    ['is ended', ['postgres', 'redis'], 'SIGTERM'],
+    ['has nothing more to do and never disposed of them', ['postgres', 'redis', 'leave'], null],
   ] as const) {
     it(`${how} end, and leave no file`, async () => {
       const { child, started } = startStarter(args);

@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { assertGone, startStarter } from './run-starter.test.support.js';
 import { temporaryFolder } from './temporary.js';
 
-describe('two starters at once on a machine that has nothing prepared', () => {
+describe('two who start servers at once on a machine that has nothing prepared', () => {
   let temporary: string;
   before(() => {
     temporary = mkdtempSync(join(temporaryFolder(), 'portcullis-test-'));
@@ -13,20 +13,22 @@ describe('two starters at once on a machine that has nothing prepared', () => {
   });
   after(() => rmSync(temporary, { recursive: true, force: true, maxRetries: 5 }));
 
-  it('each get servers of their own, and leave nothing but the cache', async () => {
-    const starters = [1, 2].map(() => startStarter([], { TMPDIR: temporary }));
+  it('each get one of their own, and leave nothing but the cache', async () => {
+    const starters = [1, 2].map(() => startStarter(['postgres'], { TMPDIR: temporary }));
     try {
       const facts = await Promise.all(starters.map(({ started }) => started));
-      assert.equal(new Set(facts.flatMap(({ pids }) => pids)).size, facts.flatMap(({ pids }) => pids).length);
+      const pids = facts.flatMap((one) => one.pids);
+      assert.equal(new Set(pids).size, pids.length, 'two have the same server');
       for (const { child } of starters) child.kill('SIGKILL');
       for (const one of facts) await assertGone(one);
+      const left = readdirSync(temporary);
       assert.deepEqual(
-        readdirSync(temporary).map((name) => name.replace(/\d+$/, '<uid>')),
-        ['portcullis-test-servers-<uid>'],
+        left.map((name) => name.replace(/\d+$/, '<user>')),
+        ['portcullis-test-servers-<user>'],
       );
-      const left = readdirSync(join(temporary, readdirSync(temporary)[0] ?? ''));
+      const cache = left.flatMap((name) => readdirSync(join(temporary, name)));
       assert.deepEqual(
-        left.filter((name) => name.startsWith('work-')),
+        cache.filter((name) => name.startsWith('work-')),
         [],
       );
     } finally {

@@ -6,9 +6,9 @@ import { isRunning } from './process-tree.js';
 import type { Started } from './starter.test.support.js';
 
 const STARTER = fileURLToPath(new URL('./starter.test.support.js', import.meta.url));
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 100_000;
 
-/** Runs a process that starts one server of each kind; `started` resolves with what it says of them. */
+/** Runs a process that starts servers of the kinds in `args`; `started` resolves with what it says of them. */
 export function startStarter(args: readonly string[], env: Record<string, string> = {}): { child: ChildProcess; started: Promise<Started> } {
   const child = spawn(process.execPath, [STARTER, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   let [said, complained] = ['', ''];

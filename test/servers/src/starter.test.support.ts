@@ -10,9 +10,13 @@ export interface Started {
   readonly folders: readonly string[];
 }
 
-const [postgres, redis] = await Promise.all([startPostgres(), startRedis()]);
-const roots = [postgres.pid ?? 0, redis.pid ?? 0];
-const started: Started = { pids: [...roots, ...roots.flatMap(descendantsOf)], folders: [dirname(postgres.dataFolder), redis.folder] };
-if (process.argv.includes('frozen')) for (const server of [postgres, redis]) server.freeze();
+const has = (word: string): boolean => process.argv.includes(word);
+const postgres = has('postgres') ? await startPostgres() : null;
+const redis = has('redis') ? await startRedis() : null;
+const servers = [postgres, redis].filter((server) => server !== null);
+const roots = servers.map((server) => server.pid ?? 0);
+const folders = [postgres === null ? [] : dirname(postgres.dataFolder), redis === null ? [] : redis.folder].flat();
+const started: Started = { pids: [...roots, ...roots.flatMap(descendantsOf)], folders };
+if (has('frozen')) for (const server of servers) server.freeze();
 process.stdout.write(`${JSON.stringify(started)}\n`);
-if (!process.argv.includes('leave')) setInterval(() => {}, 60_000);
+if (!has('leave')) setInterval(() => {}, 60_000);

@@ -65,3 +65,16 @@ export async function secureCluster(programs: PostgresPrograms, data: string, au
     throw failed('setting of a password', error);
   }
 }
+
+/**
+ * Gives back the piece of the system's shared memory by which a killed server would have known that it has to recover: the
+ * last number of the seventh line in the file of its postmaster. A server that ended by itself has removed both.
+ */
+export function releaseMemory(data: string): void {
+  try {
+    const [, id] = /^\s*\d+\s+(\d+)\s*$/.exec(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[6] ?? '') ?? [];
+    if (id !== undefined) execFileSync('ipcrm', ['-m', id], { stdio: 'ignore' });
+  } catch {
+    // No such file: it ended by itself. No such program: a few bytes stay until the machine restarts.
+  }
+}

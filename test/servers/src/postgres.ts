@@ -4,7 +4,7 @@ import { ownFolder, removeFolder } from './guardian.js';
 import { makeOwned, writeOwned } from './owned-files.js';
 import { poll } from './poll.js';
 import { freePort } from './ports.js';
-import { newCluster, secureCluster } from './postgres-data.js';
+import { newCluster, releaseMemory, secureCluster } from './postgres-data.js';
 import { findPostgres, type PostgresPrograms } from './postgres-programs.js';
 import { copyRunning } from './postgres-standby.js';
 import { ServerProcess, unprivileged } from './server-process.js';
@@ -161,6 +161,7 @@ class Server implements PostgresServer {
 
   async dispose(): Promise<void> {
     await this.#process?.abandon();
+    releaseMemory(this.dataFolder);
     removeFolder(this.#folder);
   }
 }

@@ -49,7 +49,8 @@ export async function freshDatabase(): Promise<{ url: string; drop(): Promise<vo
   return { url: url.href, drop: () => administer(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
 }
 
-function connect(url: string): Redis {
+/** A connection, and what was heard of it last: ioredis rejects calls with less than that. */
+function connect(url: string): { client: Redis; trouble: () => string | undefined } {
   const client = new Redis(url, {
     protocol: 2,
     lazyConnect: true,
@@ -58,8 +59,11 @@ function connect(url: string): Redis {
     connectTimeout: ANSWER_MS,
     commandTimeout: ANSWER_MS,
   });
-  client.on('error', () => {});
-  return client;
+  let trouble: string | undefined;
+  client.on('error', (error: Error) => {
+    trouble = error.message;
+  });
+  return { client, trouble: () => trouble };
 }
 
 /** Claims one database number that is empty and that no other test file has. */
@@ -78,7 +82,7 @@ async function claim(client: Redis): Promise<number> {
 }
 
 async function release(server: string, number: number): Promise<void> {
-  const client = connect(server);
+  const { client } = connect(server);
   try {
     await client.connect();
     await client.select(number);
@@ -100,7 +104,7 @@ export async function freshRedis(): Promise<{ url: string; release(): Promise<vo
     const own: RedisServer = await startRedis();
     return { url: own.url(), release: () => own.dispose() };
   }
-  const client = connect(shared);
+  const { client, trouble } = connect(shared);
   try {
     await client.connect();
     const number = await claim(client);
@@ -108,7 +112,7 @@ export async function freshRedis(): Promise<{ url: string; release(): Promise<vo
     url.pathname = `/${number}`;
     return { url: url.href, release: () => release(shared, number) };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = trouble() ?? (error instanceof Error ? error.message : String(error));
     throw new Error(`The Redis server for tests (${REDIS_URL}) gave no empty database: ${why}`);
   } finally {
     client.disconnect();

@@ -113,7 +113,7 @@ export class TlsServer {
     if (handshake === undefined || handshake.socket.destroyed) return void socket.destroy();
     const evidence = evidenceOf(socket);
     if (evidence === null || (clientCertificate === 'required' && evidence.certificate === null)) {
-      handshake.detail = String(socket.authorizationError ?? 'the client certificate was not verified');
+      handshake.detail = String(socket.authorizationError ?? 'the client certificate was not verified, or cannot be read');
       socket.destroy();
       return;
     }

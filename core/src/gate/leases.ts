@@ -149,7 +149,7 @@ export class LeaseKeeper {
     const { hooks, chain } = this.#standing ?? client.standing;
     if (!hooks.taps(client.authority, 'refreshIdentity')) return this.#refuse('the identity is as old as it may be');
     const ageSeconds = Math.round((this.#gate.now() - client.identifiedAt) / 1000);
-    const request = { client: client.info, identity: client.identity, tenant: client.tenant, ageSeconds };
+    const request = { client: client.info, identity: client.identity, tenant: client.tenant, tls: client.tls, ageSeconds };
     const pending = hooks.askPlugin(client.authority, 'refreshIdentity', request, { deadlineAt: this.#gate.now() + chain.deadlineMs }, (outcome) => {
       this.#identityPending = null;
       if (this.#stopped) return;

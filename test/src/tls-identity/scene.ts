@@ -27,6 +27,11 @@ export interface SceneOptions {
 
 let names = 0;
 
+function newName(): string {
+  names += 1;
+  return `client-${names}`;
+}
+
 /** A broker process with listeners for TLS, an authority that they trust, and somebody who sees the identities that come of it. */
 export class Scene {
   readonly stage: Stage;
@@ -58,7 +63,7 @@ export class Scene {
         ...Object.fromEntries(Object.entries(plugins).map(([name, entry]) => [name, { entry: { config: {}, ...entry } }])),
       },
       chains: Object.fromEntries(Object.entries(chains).map(([name, chain]) => [name, { authorize: ['seer'], ...chain }])),
-      more: { listeners: Object.fromEntries(listeners) },
+      more: { listeners: Object.fromEntries(listeners), control: { socket: 'control.sock' } },
     });
     return new Scene(stage, authority, folder);
   }
@@ -89,9 +94,10 @@ export class Scene {
 
   /** Who a client is taken for; fails when it is refused. */
   async identity(listener: string, version: Version, pair: Pair | null, fields: Partial<ConnectFields> = {}): Promise<unknown> {
-    const client = await this.login(listener, version, pair, fields);
+    const clientId = newName();
+    const client = await this.login(listener, version, pair, { clientId, ...fields });
     client.close();
-    return (await this.#seen(`client-${names}`))[0];
+    return (await this.#seen(clientId))[0];
   }
 
   /** A client that was let in. */
@@ -103,16 +109,16 @@ export class Scene {
 
   /** A client that is refused as one with wrong credentials is, byte for byte, of whom no identity was made. */
   async refused(listener: string, version: Version, pair: Pair | null, fields: Partial<ConnectFields> = {}): Promise<void> {
-    const [client, connack] = await this.#knock(listener, version, pair, fields);
+    const clientId = newName();
+    const [client, connack] = await this.#knock(listener, version, pair, { clientId, ...fields });
     assert.equal(connack, refusal(version, 4, 0x86), `${listener}, ${version}`);
     await client.expectClosed();
-    assert.deepEqual(await this.#seen(`client-${names}`, false), []);
+    assert.deepEqual(await this.#seen(clientId, false), []);
   }
 
   async #knock(listener: string, version: Version, pair: Pair | null, fields: Partial<ConnectFields>): Promise<readonly [WireClient, string]> {
-    names += 1;
     const client = await this.dial(listener, pair);
-    client.send(connectPacket(version, { clientId: `client-${names}`, ...fields }));
+    client.send(connectPacket(version, { clientId: newName(), ...fields }));
     return [client, await client.readPacket('CONNACK')];
   }
 

@@ -19,8 +19,8 @@ export interface SceneOptions {
   readonly plugins: Readonly<Record<string, object>>;
   /** The rest of each chain, by name; each gets a listener of its own for every carrier, `<chain>-mqtts` and `<chain>-wss`. */
   readonly chains: Readonly<Record<string, object>>;
-  /** Chains whose listeners are to insist on a certificate; the others ask for one. */
-  readonly required?: readonly string[];
+  /** What listeners of chains do about certificates, by chain; the others ask for one and do not insist. */
+  readonly asks?: Readonly<Record<string, 'none' | 'required'>>;
   /** Files in the folder that `inFolder` names. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -46,15 +46,17 @@ export class Scene {
 
   static async start(make: (folder: string) => SceneOptions): Promise<Scene> {
     const folder = temporaryFolder();
-    const { plugins, chains, required = [], files = {} } = make(folder);
+    const { plugins, chains, asks = {}, files = {} } = make(folder);
     const authority = await Authority.create();
-    const own = await authority.issue();
-    writeFiles(folder, { 'cert.pem': own.cert, 'key.pem': own.key, 'ca.pem': authority.pem, ...files });
-    const tls = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem'), ca: join(folder, 'ca.pem') };
+    const server = await authority.issue();
+    writeFiles(folder, { 'cert.pem': server.cert, 'key.pem': server.key, 'ca.pem': authority.pem, ...files });
+    const own = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
+    const tlsOf = (clientCertificate: string): object =>
+      clientCertificate === 'none' ? own : { ...own, ca: join(folder, 'ca.pem'), clientCertificate };
     const listeners = Object.keys(chains).flatMap((chain) =>
       CARRIERS.map((carrier) => {
         const url = `${carrier}://127.0.0.1:0${carrier === 'wss' ? '/mqtt' : ''}`;
-        return [`${chain}-${carrier}`, { url, chain, tls: { ...tls, clientCertificate: required.includes(chain) ? 'required' : 'optional' } }];
+        return [`${chain}-${carrier}`, { url, chain, tls: tlsOf(asks[chain] ?? 'optional') }];
       }),
     );
     const stage = await Stage.start({

@@ -39,7 +39,7 @@ for (const isolation of ['inProcess', 'worker'] as const) {
           same: { guards: ['same'], authenticate: ['passwords', 'nobody'] },
           ruled: { authenticate: ['certs'], authorize: ['rules'] },
         },
-        required: ['required'],
+        asks: { required: 'required' },
         files: { passwords: passwordLine('alice', 'secret'), acl: 'pattern readwrite dev/%u/#\n' },
       }));
       device = await scene.device(['CN', 'device-1']);

@@ -12,26 +12,27 @@ export const CONFIG = {
   type: 'object',
   additionalProperties: false,
   properties: {
+    role: {
+      enum: ['authority', 'guard'],
+      default: 'authority',
+      description: 'whether it says who a client is, under "authenticate" of a chain, or only lets pass who has a certificate, under "guards"',
+    },
     username: {
       enum: ['cn', 'subject', 'san:uri', 'san:dns', 'san:email', 'serial', 'fingerprint'],
-      default: 'cn',
-      description: 'what of the certificate is the username',
+      description: 'what of the certificate is the username; "cn" unless given. Of use to a guard with "sameUser" only',
     },
     match: {
       enum: ['ignore', 'absent-or-equal', 'equal'],
-      default: 'ignore',
-      description: 'what the username of the CONNECT must be, where the plugin authenticates: anything, the same one or none, the same one',
+      description: 'what the username of the CONNECT must be for an authority: anything, which is the default, the same one or none, the same one',
     },
     sameUser: {
       type: 'boolean',
-      default: false,
-      description: 'as a guard: whoever authenticates must have found the same username as the certificate has',
+      description: 'whether a guard wants that whoever authenticates has found the same username as the certificate has; false unless given',
     },
     groups: {
       type: 'array',
       maxItems: MAX_SOURCES,
-      default: [],
-      description: 'where groups come from; every value is one',
+      description: 'where an authority takes groups from; every value is one',
       items: {
         type: 'object',
         required: ['from'],
@@ -45,8 +46,7 @@ export const CONFIG = {
     attributes: {
       type: 'array',
       maxItems: MAX_SOURCES,
-      default: [],
-      description: 'attributes of the identity, for %{attr.<name>} in rules',
+      description: 'attributes that an authority gives, for %{attr.<name>} in rules',
       items: {
         type: 'object',
         required: ['name', 'from'],

@@ -11,7 +11,7 @@ import type {
   RefreshIdentityRequest,
   TlsEvidence,
 } from '@portcullis/sdk';
-import type { Options } from './identify.js';
+import type { GivenOptions, Options } from './options.js';
 import { makePlugin } from './plugin.js';
 
 /** When the certificates of these tests begin. */
@@ -61,7 +61,7 @@ export class Host {
   readonly counted: string[] = [];
   readonly #taps = new Map<string, Handler>();
 
-  constructor(given: Partial<Options> = {}) {
+  constructor(given: Partial<GivenOptions> = {}) {
     const hooks = new Proxy({}, { get: (_, name) => ({ tap: (handler: Handler) => void this.#taps.set(String(name), handler) }) });
     const context: Partial<PluginContext> = {
       name: 'certs',
@@ -74,7 +74,7 @@ export class Host {
       },
       metrics: { count: (name) => void this.counted.push(name), gauge: unexpected },
     };
-    void makePlugin(() => this.now).start(context as PluginContext, options(given));
+    void makePlugin(() => this.now).start(context as PluginContext, { role: 'authority', ...given });
   }
 
   authenticate(shown: ClientCertificate | null, username: string | null = null): Answer {
@@ -104,7 +104,10 @@ export class Host {
       answer = given;
       return {} as Decision;
     };
-    this.#taps.get(hook)?.(request, {
+    const handler = this.#taps.get(hook);
+    // Nobody is asked.
+    if (handler === undefined) return ['pass'];
+    handler(request, {
       pass: () => said(['pass']),
       skip: () => said(['skip']),
       deny: (reason: string) => said(['deny', reason]),

@@ -3,7 +3,8 @@ import { describe, test } from 'node:test';
 import type { ClientCertificate } from '@portcullis/sdk';
 import fc from 'fast-check';
 import { certificate, options } from './host.test.support.js';
-import { identify, MAX_GROUPS, MAX_USERNAME_BYTES, type Options } from './identify.js';
+import { identify, MAX_GROUPS, MAX_USERNAME_BYTES } from './identify.js';
+import type { Options } from './options.js';
 
 const username = (shown: ClientCertificate, source: Options['username']): string => {
   const found = identify(shown, options({ username: source }));

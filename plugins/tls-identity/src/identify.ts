@@ -1,8 +1,6 @@
-import type { AttributeValue, ClientCertificate, Infer, NamedIdentity } from '@portcullis/sdk';
-import type { CONFIG } from './config.js';
+import type { AttributeValue, ClientCertificate, NamedIdentity } from '@portcullis/sdk';
+import type { Options } from './options.js';
 
-/** Options of the plugin, as the broker has checked them. */
-export type Options = Infer<typeof CONFIG>;
 /** Something that a certificate may have. */
 export type Source = Options['username'] | Options['groups'][number]['from'] | Options['attributes'][number]['from'];
 

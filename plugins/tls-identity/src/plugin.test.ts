@@ -81,29 +81,30 @@ describe('tls-identity as an authority', () => {
 
 describe('tls-identity as a guard', () => {
   test('lets nobody pass without a certificate that stands', () => {
-    const host = new Host();
+    const host = new Host({ role: 'guard' });
     assert.deepEqual(host.admitClient(certificate()), ['pass']);
     assert.deepEqual(host.admitClient(null), BAD);
     assert.deepEqual(host.withoutTls('admitClient'), BAD);
-    assert.deepEqual(host.withoutTls('admitIdentity'), BAD);
-    assert.deepEqual(host.admitIdentity(null, DEVICE), BAD);
     host.now = NOW + 60_000;
     assert.deepEqual(host.admitClient(certificate()), BAD);
+    assert.deepEqual(host.counted, ['refused.no-certificate', 'refused.no-certificate', 'refused.expired']);
   });
 
   test('does not look at who it is unless told', () => {
-    const host = new Host();
+    const host = new Host({ role: 'guard' });
     for (const identity of [DEVICE, { username: 'bob' }, { anonymous: true } as const])
       assert.deepEqual(host.admitIdentity(certificate({ fields: { CN: [] } }), identity), ['pass']);
   });
 
   test('with "sameUser" asks for the same user by password and by certificate', () => {
-    const host = new Host({ sameUser: true });
+    const host = new Host({ role: 'guard', sameUser: true });
     assert.deepEqual(host.admitIdentity(certificate(), DEVICE), ['pass']);
     for (const identity of [{ username: 'bob' }, { username: 'Device-1' }, { anonymous: true } as const])
       assert.deepEqual(host.admitIdentity(certificate(), identity), BAD);
     assert.deepEqual(host.admitIdentity(certificate({ fields: { CN: ['device-1', 'bob'] } }), DEVICE), BAD);
     assert.deepEqual(host.admitIdentity(certificate({ fields: { CN: [] } }), DEVICE), BAD);
+    assert.deepEqual(host.admitIdentity(null, DEVICE), BAD);
+    assert.deepEqual(host.withoutTls('admitIdentity'), BAD);
   });
 });
 
@@ -133,13 +134,42 @@ describe('what an administrator hears of tls-identity', () => {
       { name: 'a', from: 'ou' },
     ];
     await assert.rejects(startTestBroker({ plugin, config: { attributes } }), /"a" is given twice; give each attribute a name of its own/);
-    for (const config of [
+    const idle = [
+      { role: 'authority', sameUser: true },
+      { role: 'authority', sameUser: false },
+      { role: 'guard', match: 'equal' },
+      { role: 'guard', groups: [] },
+      { role: 'guard', attributes: [] },
+      { role: 'guard', username: 'cn' },
+      { role: 'guard', username: 'cn', sameUser: false },
+    ];
+    for (const config of idle) {
+      const chain = config.role === 'guard' ? { guards: ['plugin'], authenticate: ['kit-everybody'] } : { authenticate: ['plugin'] };
+      await assert.rejects(
+        startTestBroker({ plugin, config, chain }),
+        /"(\w+)" is of no use here: it is for .*; change the role or take the option out/,
+      );
+    }
+    const wrong = [
       { username: 'ou' },
       { usernam: 'cn' },
       { match: true },
+      { role: 'both' },
       { groups: ['ou'] },
       { attributes: [{ name: '__proto__', from: 'o' }] },
-    ])
-      await assert.rejects(startTestBroker({ plugin, config }), /plugins\.json|config/, JSON.stringify(config));
+      { attributes: [{ name: 'a', from: 'subject' }] },
+    ];
+    for (const config of wrong) await assert.rejects(startTestBroker({ plugin, config }), /plugins\.plugin\.config/, JSON.stringify(config));
+  });
+
+  test('is told when the entry stands in the list of the other role', async () => {
+    await assert.rejects(
+      startTestBroker({ plugin, chain: { guards: ['plugin'], authenticate: ['plugin'] } }),
+      /"guards" names the plugin plugin, which taps none of/,
+    );
+    await assert.rejects(
+      startTestBroker({ plugin, config: { role: 'guard' }, chain: { authenticate: ['plugin'] } }),
+      /"authenticate" names the plugin plugin, which taps none of/,
+    );
   });
 });

@@ -23,9 +23,10 @@ describe('how long an identity from a certificate lasts', () => {
     scene = await Scene.start((folder) => ({
       plugins: {
         certs: { use: PLUGIN, isolation: 'inProcess', config: { username: 'cn' } },
+        guard: { use: PLUGIN, isolation: 'inProcess', config: { role: 'guard' } },
         passwords: { use: '@portcullis/plugin-password-file', isolation: 'inProcess', config: { file: join(folder, 'passwords') } },
       },
-      chains: { only: { authenticate: ['certs'] }, and: { guards: ['certs'], authenticate: ['passwords'] } },
+      chains: { only: { authenticate: ['certs'] }, and: { guards: ['guard'], authenticate: ['passwords'] } },
       files: { passwords: passwordLine('alice', 'secret') },
     }));
   });

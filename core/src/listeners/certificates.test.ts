@@ -11,7 +11,8 @@ import type { ConnectionRoom } from '../connection/index.js';
 import { Logger } from '../log.js';
 import { Certificates } from './certificates.js';
 import { listen } from './index.js';
-import { type TlsMaterial, TlsServer } from './tls-server.js';
+import type { TlsMaterial } from './tls-material.js';
+import { TlsServer } from './tls-server.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -22,20 +23,20 @@ async function material(): Promise<TlsMaterial> {
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({ name: 'CN=localhost', keys, signingAlgorithm: algorithm });
   const key = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
   const context = { cert: certificate.toString('pem'), key: `-----BEGIN PRIVATE KEY-----\n${key}\n-----END PRIVATE KEY-----\n` };
-  return { clientCertificate: 'none', context, digest: context.cert, warnings: [] };
+  return { clientCertificate: 'none', context, revocation: null, names: new Map(), unknownName: 'default', digest: context.cert, warnings: [] };
 }
 
 test('A ticket is good for a resumed session until the keys change, once an hour.', { timeout: 20_000 }, async (t) => {
   const { room, clock } = connectionRig();
   const first = await material();
-  const server = new TlsServer(first, { protocol: null, handshakeTimeoutMs: 5000 });
-  const source = { material: first, files: [], read: async () => first };
+  const server = new TlsServer(first, { protocol: null, handshakeTimeoutMs: 5000, wall: Date.now });
+  const source = { material: first, files: [], lists: [], read: async () => first };
   const certificates = new Certificates('tls', server, source, room.wheel, new Logger(() => {}));
   const front = createServer((socket) => {
     socket.on('error', () => {});
     server.secure(
       socket,
-      (secured) => secured.end('x'),
+      ({ socket: secured }) => secured.end('x'),
       () => {},
     );
   });
@@ -88,7 +89,7 @@ async function listenTls(connections: ConnectionRoom) {
       chain: 'default',
       maxConnections: null,
       origins: null,
-      tls: { material: first, files: [], read: async () => first },
+      tls: { material: first, files: [], lists: [], read: async () => first },
       proxyProtocol: null,
       mode: 0o600,
     },

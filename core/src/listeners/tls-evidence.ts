@@ -29,7 +29,12 @@ export function evidenceOf(socket: TLSSocket): TlsEvidence | null {
 function serverNameOf(socket: TLSSocket): string {
   // Node has `false` there for a client that named none.
   const { servername } = socket as { readonly servername?: string | false | null };
-  const name = typeof servername === 'string' ? servername.toLowerCase() : '';
+  return typeof servername === 'string' ? plainServerName(servername) : '';
+}
+
+/** A server name in lower case; '' for what is none. */
+export function plainServerName(servername: string): string {
+  const name = servername.toLowerCase();
   return SERVER_NAME.test(name) ? name : '';
 }
 

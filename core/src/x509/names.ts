@@ -112,3 +112,25 @@ function escaped(text: string): string {
   }
   return result;
 }
+
+/**
+ * The same text for names that OpenSSL takes for the same: types of text, case of ASCII letters and blanks make no difference. What is of no type
+ * of text counts as its bytes.
+ */
+export function nameKey(name: DistinguishedName): string {
+  return JSON.stringify(
+    name.map((place) =>
+      place
+        .map(({ type, value }) => {
+          const text = TEXTS.has(value.tag) ? textOf(value) : null;
+          return text === null ? `${type}#${value.whole.toString('hex')}` : `${type}=${folded(text)}`;
+        })
+        .sort(),
+    ),
+  );
+}
+
+function folded(text: string): string {
+  const trimmed = text.replace(/^[ \t\n\v\f\r]+|[ \t\n\v\f\r]+$/g, '').replace(/[ \t\n\v\f\r]+/g, ' ');
+  return trimmed.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}

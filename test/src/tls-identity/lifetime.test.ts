@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -7,7 +6,7 @@ import { outcome } from '../listeners/scene.js';
 import { passwordLine, runCommand } from '../support/broker-process.js';
 import type { Pair } from '../support/certificates.js';
 import { connect311 } from '../support/packets.js';
-import { fromHex, WireClient } from '../support/wire-client.js';
+import { fromHex } from '../support/wire-client.js';
 import { CARRIERS, PLUGIN, Scene, VERSIONS } from './scene.js';
 
 const ALICE = { username: 'alice', password: 'secret' };
@@ -35,7 +34,7 @@ describe('how long an identity from a certificate lasts', () => {
 
   it('ends with the certificate, on every carrier and version, as an authority and as a guard', async () => {
     const brief: Pair = await scene.authority.issue({ subject: [['CN', 'brief']], names: [], usage: 'client', days: SECONDS / DAY_SECONDS });
-    const tickets = await Promise.all(TLS_VERSIONS.map((version) => ticket(brief, version)));
+    const tickets = await Promise.all(TLS_VERSIONS.map((version) => scene.ticket('only-mqtts', brief, version)));
     const long = await scene.device(['CN', 'long']);
     const stays = await scene.login('only-mqtts', '5.0', long);
     const cases = ['only', 'and'].flatMap((chain) =>
@@ -61,18 +60,6 @@ describe('how long an identity from a certificate lasts', () => {
     await stays.silence();
     stays.close();
   });
-
-  /** What a TLS session of this certificate may be resumed with. */
-  async function ticket(pair: Pair, version: 'TLSv1.2' | 'TLSv1.3'): Promise<Buffer> {
-    const socket = scene.socket('only-mqtts', pair, { minVersion: version, maxVersion: version });
-    const given = once(socket, 'session') as Promise<[Buffer]>;
-    const client = await WireClient.over(socket, 'secureConnect');
-    client.send(connect311({ clientId: version }));
-    await client.expect('20 02 00 00');
-    const [session] = await given;
-    client.close();
-    return session;
-  }
 
   it('is judged anew when the options have changed: who would be somebody else has to go', async () => {
     const same = await scene.device(['CN', 'same']);

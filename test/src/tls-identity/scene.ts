@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { connectPacket, refusal, Stage, type Version } from '../hooks/stage.js';
@@ -21,6 +22,8 @@ export interface SceneOptions {
   readonly chains: Readonly<Record<string, object>>;
   /** What listeners of chains do about certificates, by chain; the others ask for one and do not insist. */
   readonly asks?: Readonly<Record<string, 'none' | 'required'>>;
+  /** Whether listeners have a list of revoked certificates, `devices.crl` in the folder. */
+  readonly crl?: boolean;
   /** Files in the folder that `inFolder` names. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -46,13 +49,21 @@ export class Scene {
 
   static async start(make: (folder: string) => SceneOptions): Promise<Scene> {
     const folder = temporaryFolder();
-    const { plugins, chains, asks = {}, files = {} } = make(folder);
+    const { plugins, chains, asks = {}, files = {}, crl = false } = make(folder);
     const authority = await Authority.create();
     const server = await authority.issue();
-    writeFiles(folder, { 'cert.pem': server.cert, 'key.pem': server.key, 'ca.pem': authority.pem, ...files });
+    writeFiles(folder, {
+      'cert.pem': server.cert,
+      'key.pem': server.key,
+      'ca.pem': authority.pem,
+      ...(crl && { 'devices.crl': await authority.list() }),
+      ...files,
+    });
     const own = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
     const tlsOf = (clientCertificate: string): object =>
-      clientCertificate === 'none' ? own : { ...own, ca: join(folder, 'ca.pem'), clientCertificate };
+      clientCertificate === 'none'
+        ? own
+        : { ...own, ca: join(folder, 'ca.pem'), clientCertificate, ...(crl && { crl: join(folder, 'devices.crl') }) };
     const listeners = Object.keys(chains).flatMap((chain) =>
       CARRIERS.map((carrier) => {
         const url = `${carrier}://127.0.0.1:0${carrier === 'wss' ? '/mqtt' : ''}`;
@@ -81,6 +92,24 @@ export class Scene {
   /** A certificate of a client, by the authority that the broker trusts. */
   device(...subject: NonNullable<CertificateFields['subject']>): Promise<Pair> {
     return this.authority.issue({ subject, names: [], usage: 'client' });
+  }
+
+  /** Puts a list of revoked certificates in the place of the one before, whole. */
+  async revoke(...revoked: readonly Pair[]): Promise<void> {
+    writeFiles(this.folder, { 'devices.crl.new': await this.authority.list({ revoked: revoked.map(({ cert }) => cert) }) });
+    renameSync(join(this.folder, 'devices.crl.new'), join(this.folder, 'devices.crl'));
+  }
+
+  /** What a TLS session of this certificate may be resumed with. */
+  async ticket(listener: string, pair: Pair, version: 'TLSv1.2' | 'TLSv1.3'): Promise<Buffer> {
+    const socket = this.socket(listener, pair, { minVersion: version, maxVersion: version });
+    const given = once(socket, 'session') as Promise<[Buffer]>;
+    const client = await WireClient.over(socket, 'secureConnect');
+    client.send(connectPacket('3.1.1', { clientId: newName() }));
+    await client.expect('20 02 00 00');
+    const [session] = await given;
+    client.close();
+    return session;
   }
 
   socket(listener: string, pair: Pair | null, options: object = {}): TLSSocket {

@@ -17,7 +17,7 @@ describe('npm run demo:tls', () => {
   let received = '';
 
   before(async () => {
-    const command = fileURLToPath(new URL('tls.js', import.meta.url));
+    const command = fileURLToPath(new URL('./tls.js', import.meta.url));
     demo = await BrokerProcess.start({ command, args: [], listeners: ['devices'] });
     await demo.waitForOutput(/Ctrl-C ends it/);
     commands = [...demo.output.matchAll(/^ {3}(?!→)(.+)$/gm)].map(([, line = '']) => line);

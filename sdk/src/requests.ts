@@ -54,7 +54,7 @@ export interface TlsEvidence {
  * A client's certificate, verified by the authorities of the listener and, where it has revocation lists, not revoked.
  *
  * Values of `fields` and `names` are shown as exactly the text that the certificate holds, or not at all: one that is empty, longer than 1,024
- * characters, holds control characters, or bytes that its type of text does not have, leaves its whole list empty. So does a list of more
+ * characters, holds control characters, or bytes that its type of text does not have, makes null of its whole list. So does a list of more
  * than 64. Take a name from a list only when it has one element: which of two would it be?
  */
 export interface ClientCertificate {
@@ -88,40 +88,40 @@ export interface ClientCertificate {
   readonly validTo: number;
 }
 
-/** Values of the fields of a subject; empty for a field that is not there, or cannot be shown. */
+/** Values of the fields of a subject; empty for a field that is not there, null for one that is and cannot be shown. */
 export interface SubjectFields {
   /** Common name. */
-  readonly CN: readonly string[];
+  readonly CN: readonly string[] | null;
   /** Organisational unit. */
-  readonly OU: readonly string[];
+  readonly OU: readonly string[] | null;
   /** Organisation. */
-  readonly O: readonly string[];
+  readonly O: readonly string[] | null;
   /** Country. */
-  readonly C: readonly string[];
+  readonly C: readonly string[] | null;
   /** State or province. */
-  readonly ST: readonly string[];
+  readonly ST: readonly string[] | null;
   /** Locality. */
-  readonly L: readonly string[];
+  readonly L: readonly string[] | null;
   /** Domain component. */
-  readonly DC: readonly string[];
+  readonly DC: readonly string[] | null;
   /** User identifier. */
-  readonly UID: readonly string[];
+  readonly UID: readonly string[] | null;
   /** Serial number of a device or person, which is not that of the certificate. */
-  readonly serialNumber: readonly string[];
+  readonly serialNumber: readonly string[] | null;
   /** E-mail address, as old certificates have it. */
-  readonly emailAddress: readonly string[];
+  readonly emailAddress: readonly string[] | null;
 }
 
-/** Subject alternative names by kind; empty for a kind that is not there, or cannot be shown. Other kinds are not shown. */
+/** Subject alternative names by kind; empty for a kind that is not there, null for one that is and cannot be shown. Other kinds are not shown. */
 export interface AlternativeNames {
   /** URIs, such as `spiffe://example.org/device/1`. */
-  readonly uri: readonly string[];
+  readonly uri: readonly string[] | null;
   /** DNS names as they are written there, not in lower case. */
-  readonly dns: readonly string[];
+  readonly dns: readonly string[] | null;
   /** E-mail addresses. */
-  readonly email: readonly string[];
+  readonly email: readonly string[] | null;
   /** IP addresses as text, IPv6 in its shortest form. */
-  readonly ip: readonly string[];
+  readonly ip: readonly string[] | null;
 }
 
 /**
@@ -273,6 +273,8 @@ export interface IdentifiedRequest {
 
 /** A connected client whose lease ended. */
 export interface RefreshIdentityRequest extends IdentifiedRequest, Abortable {
+  /** What TLS said about the client when it connected; null on a connection without TLS. */
+  readonly tls: TlsEvidence | null;
   /** Seconds since the identity was allowed or last refreshed. */
   readonly ageSeconds: number;
 }

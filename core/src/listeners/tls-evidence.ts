@@ -45,7 +45,7 @@ export function describe(certificate: X509Certificate): ClientCertificate | null
   const fields = fieldsOf(parts);
   const distinguishedName = rfc2253(parts.subjectName) ?? '';
   return Object.freeze({
-    commonName: fields.CN.length === 1 ? (fields.CN[0] ?? null) : null,
+    commonName: fields.CN?.length === 1 ? (fields.CN[0] ?? null) : null,
     fields,
     names: namesOf(parts),
     subject: oneLine(certificate.subject),
@@ -77,7 +77,7 @@ function oneLine(name: string | undefined): string {
 function fieldsOf({ subjectName }: CertificateParts): SubjectFields {
   const attributes = subjectName.flat();
   const valuesOf = (field: string) => shown(attributes.filter(({ type }) => attributeName(type) === field).map(({ value }) => textOf(value)));
-  return Object.freeze(Object.fromEntries(FIELDS.map((field) => [field, valuesOf(field)])) as Record<keyof SubjectFields, readonly string[]>);
+  return Object.freeze(Object.fromEntries(FIELDS.map((field) => [field, valuesOf(field)])) as Record<keyof SubjectFields, readonly string[] | null>);
 }
 
 function namesOf({ alternativeNames }: CertificateParts): AlternativeNames {
@@ -85,9 +85,9 @@ function namesOf({ alternativeNames }: CertificateParts): AlternativeNames {
   return Object.freeze({ uri: of('uri'), dns: of('dns'), email: of('email'), ip: of('ip') });
 }
 
-/** All values, or none: with one of several left out, the others would pass for the only ones. */
-function shown(values: readonly (string | null)[]): readonly string[] {
-  return Object.freeze(values.length <= MAX_VALUES && values.every(isPlain) ? values.filter(isPlain) : []);
+/** All values, or null: with one of several left out, the others would pass for the only ones, and an empty list would say that there is none. */
+function shown(values: readonly (string | null)[]): readonly string[] | null {
+  return values.length <= MAX_VALUES && values.every(isPlain) ? Object.freeze(values.filter(isPlain)) : null;
 }
 
 function oneList({ alternativeNames }: CertificateParts): readonly string[] {

@@ -130,6 +130,11 @@ export class TlsServer {
       handshake.detail = String(socket.authorizationError ?? 'the client certificate was not verified, or cannot be read');
       return null;
     }
+    // Of a session that is resumed TLS does not look at the dates again.
+    if (evidence.certificate !== null && evidence.certificate.validTo <= this.#options.wall()) {
+      handshake.detail = 'the client certificate is over';
+      return null;
+    }
     const pair = pairFor(this.#material, evidence.serverName);
     if (pair === null) {
       handshake.detail = 'the client asked for no server name that is served';

@@ -7,9 +7,12 @@ import { Stage } from '../hooks/stage.js';
 import { writeFiles } from '../support/broker-process.js';
 import { publish, subscribe } from '../support/packets.js';
 import type { WireClient } from '../support/wire-client.js';
+import { PLUGIN, Scene } from '../tls-identity/scene.js';
 import { ROOT } from './sdk-source.js';
 
 const SHORT_LEASE: Behaviour = ['allow', { identity: { username: '$username' }, leaseSeconds: 0.05 }];
+/** Four seconds. */
+const CERTIFICATE_DAYS = 4 / 86_400;
 const USUAL: Behaviour = ['allow', { identity: { username: '$username' } }];
 
 /** The rows of the page about how accepted connections end. */
@@ -98,6 +101,18 @@ describe('the page about refusals says how an accepted connection ends:', () => 
       await stage.script('mind', { loadPolicy: ['throw'] });
       await stage.call('mind', 'policy.invalidate', 'all');
       await ended(client, code);
+    },
+    'the certificate is over with which the client came': async (code) => {
+      const scene = await Scene.start(() => ({
+        plugins: { certs: { use: PLUGIN, isolation: 'inProcess' } },
+        chains: { main: { authenticate: ['certs'] } },
+      }));
+      try {
+        const brief = await scene.authority.issue({ subject: [['CN', 'brief']], names: [], usage: 'client', days: CERTIFICATE_DAYS });
+        await ended(await scene.login('main-mqtts', '5.0', brief), code);
+      } finally {
+        await scene.stop();
+      }
     },
     'a subscription lost its right, where `onRevoked` is `"disconnect"`': async (code) => {
       const client = await subscriber('cut');

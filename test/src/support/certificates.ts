@@ -134,7 +134,8 @@ function content({ subject = [['CN', 'localhost']], rawSubject, names = LOCAL_NA
   const usages = { server: [SERVER_AUTH], client: [CLIENT_AUTH], any: [SERVER_AUTH, CLIENT_AUTH] }[usage];
   return {
     serialNumber: serial(),
-    subject: new x509.Name(rawSubject ?? subject.map(([name, value]) => ({ [name]: [value] }))),
+    // As text of one type: of a bare string the library takes `#` and backslashes for its own notation.
+    subject: new x509.Name(rawSubject ?? subject.map(([name, value]) => ({ [name]: [{ utf8String: value }] }))),
     notBefore: new Date(Date.now() + (startsInDays ?? Math.min(days, 0) - 1) * DAY_MS),
     notAfter: new Date(Date.now() + days * DAY_MS),
     extensions: [

@@ -3,20 +3,14 @@ import type { Rule } from '../rules.js';
 import type { PluginTimers, PolicyService } from '../services.js';
 import { unlessAborted } from './leased-cache.js';
 
-/** What a backend says about one group. */
-export interface GroupRules {
-  /** All rules of the group, in order; none for a group that is not there. */
-  readonly rules: readonly Rule[];
-  /** Version of the data that they were read from, as the broker is told it. */
-  readonly version: number;
-}
-
 /** How a {@link GroupTemplates} reads, what bounds it, and what tests replace. */
 export interface GroupTemplatesOptions {
   readonly policy: Pick<PolicyService, 'setTemplate' | 'forgetTemplate'>;
   readonly timers: Pick<PluginTimers, 'after'>;
-  /** Reads the rules of a group; with null those that everybody of the tenant has. Ends by itself, in time. */
-  load(tenant: string | null, group: string | null): Promise<GroupRules>;
+  /**
+   * Reads all rules of a group, in order; none for a group that is not there. With null those that everybody of the tenant has. Ends by itself, in time.
+   */
+  load(tenant: string | null, group: string | null): Promise<readonly Rule[]>;
   /** Called when a group that has changed could not be read again: rights that rest on it cannot be confirmed. */
   failed(tenant: string | null, group: string | null, error: unknown): void;
   /** Longest time that rules stand without being read again, in milliseconds. */
@@ -27,19 +21,10 @@ export interface GroupTemplatesOptions {
   readonly now?: () => number;
 }
 
-/** The templates of one client's groups. */
-export interface UsedTemplates {
-  /** Names of the templates, for the policy. */
-  readonly templates: readonly string[];
-  /** The lowest version of any of them. */
-  readonly version: number;
-}
-
 interface Group {
   readonly tenant: string | null;
   readonly name: string | null;
   readonly template: string;
-  version: number;
   /** Until when its rules stand; 0 while they have to be read. */
   validUntil: number;
   lastUsedAt: number;
@@ -76,16 +61,16 @@ export class GroupTemplates {
   }
 
   /**
-   * The templates of these groups (null stands for everybody of the tenant), read where they are not here or have to be read again. Rejects with what
-   * `load` rejects with, with an `Error` for rules that do not compile or a group too many, and with the reason of `signal`.
+   * The names of the templates of these groups (null stands for everybody of the tenant), which are read where they are not here or have to be read
+   * again. Rejects with what `load` rejects with, with an `Error` for rules that do not compile or a group too many, and with the reason of `signal`.
+   *
+   * The version of a policy must not be that of its groups: theirs do not grow when something else of the client has changed.
    */
-  async use(tenant: string | null, groups: readonly (string | null)[], signal?: AbortSignal): Promise<UsedTemplates> {
+  async use(tenant: string | null, groups: readonly (string | null)[], signal?: AbortSignal): Promise<readonly string[]> {
     const used = groups.map((name) => this.#group(tenant, name));
     const missing = used.filter((group) => group.validUntil <= this.#now()).map((group) => this.#read(group));
     if (missing.length > 0) await unlessAborted(Promise.all(missing), signal);
-    let version = Number.MAX_SAFE_INTEGER;
-    for (const group of used) version = Math.min(version, group.version);
-    return { templates: used.map(({ template }) => template), version };
+    return used.map(({ template }) => template);
   }
 
   /** A group has changed: if it is kept, it is read again at once, and not used until that is done. */
@@ -121,7 +106,7 @@ export class GroupTemplates {
     let group = this.#groups.get(template);
     if (group === undefined) {
       if (this.#groups.size >= this.#options.maxGroups) this.#makeRoom();
-      group = { tenant, name, template, version: 0, validUntil: 0, lastUsedAt: 0, changes: 0, loading: null };
+      group = { tenant, name, template, validUntil: 0, lastUsedAt: 0, changes: 0, loading: null };
       this.#groups.set(template, group);
     }
     group.lastUsedAt = this.#now();
@@ -152,10 +137,9 @@ export class GroupTemplates {
     for (let reads = 0; reads < MAX_READS; reads += 1) {
       const { changes } = group;
       const begunAt = this.#now();
-      const { rules, version } = await load(group.tenant, group.name);
+      const rules = await load(group.tenant, group.name);
       if (changes !== group.changes) continue;
       policy.setTemplate(group.template, rules);
-      group.version = version;
       // While nothing is kept, an answer stands for those who wait for it, and no longer.
       group.validUntil = this.#keeps ? begunAt + leaseMs : 0;
       return;

@@ -63,9 +63,9 @@ test('a group is read once, by one reader, for all its members', async () => {
   const rig = new Rig();
   const [one, two] = await Promise.all([rig.groups.use('t', ['g', null]), rig.groups.use('t', ['g'])]);
   assert.deepEqual(rig.reads, ['t/g', 't/null']);
-  assert.equal(one[0], two[0]);
+  assert.equal(one.templates[0], two.templates[0]);
   assert.deepEqual(
-    one.map((name) => rig.set.get(name)),
+    one.templates.map((name) => rig.set.get(name)),
     [['t/g'], ['t/null']],
   );
   await rig.groups.use('t', ['g']);
@@ -83,23 +83,25 @@ test('groups that read alike have templates of their own', async () => {
     await rig.groups.use('t', ['null']),
     await rig.groups.use('everybody', ['t']),
   ];
-  assert.equal(new Set(uses.flat()).size, uses.length);
+  assert.equal(new Set(uses.flatMap(({ templates }) => templates)).size, uses.length);
 });
 
-test('rules are read again when their lease is over, and a use does not prolong it', async () => {
+test('a use does not prolong the lease, says what is left of it, and reads again when that is less than half', async () => {
   const rig = new Rig();
-  await rig.groups.use('t', ['g']);
-  rig.time = 999;
-  await rig.groups.use('t', ['g']);
-  assert.equal(rig.reads.length, 1);
-  rig.time = 1000;
-  await rig.groups.use('t', ['g']);
-  assert.equal(rig.reads.length, 2);
+  assert.equal((await rig.groups.use('t', ['g'])).leftMs, 1000);
+  rig.time = 300;
+  await rig.groups.use('t', ['h']);
+  rig.time = 500;
+  assert.equal((await rig.groups.use('t', ['g', 'h'])).leftMs, 500);
+  assert.deepEqual(rig.reads, ['t/g', 't/h']);
+  rig.time = 501;
+  assert.equal((await rig.groups.use('t', ['g', 'h'])).leftMs, 799);
+  assert.deepEqual(rig.reads, ['t/g', 't/h', 't/g']);
 });
 
 test('a group that has changed is read again at once, and one that nobody uses is not', async () => {
   const rig = new Rig();
-  const templates = await rig.groups.use('t', ['g']);
+  const { templates } = await rig.groups.use('t', ['g']);
   rig.answer = async () => [ruleOf('new')];
   rig.groups.changed('t', 'g');
   rig.groups.changed('t', 'unknown');
@@ -121,7 +123,7 @@ test('what was read before a change is never set', async () => {
   await turn();
   assert.equal(rig.set.size, 0);
   answers[1]?.([ruleOf('new')]);
-  const templates = await used;
+  const { templates } = await used;
   assert.deepEqual(rig.set.get(templates[0] as string), ['new']);
 });
 
@@ -186,7 +188,9 @@ test('while nobody would tell of a change, every use reads', async () => {
 
 test('groups that nobody is bound to make room; when all are in use, another one is a fault', async () => {
   const rig = new Rig(2);
-  const [one] = await rig.groups.use('t', ['one']);
+  const {
+    templates: [one],
+  } = await rig.groups.use('t', ['one']);
   await rig.groups.use('t', ['two']);
   rig.bound.add(one as string);
   await assert.rejects(rig.groups.use('t', ['three']), /more than 2 groups/, 'a template that was just handed out may be about to be bound');

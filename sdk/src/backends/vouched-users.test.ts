@@ -62,7 +62,7 @@ test('who is read as he logged in stays; who has another password or is gone has
   rig.directory.set('null/other', 'new hash');
   rig.directory.delete('null/gone');
   for (const name of ['same', 'other', 'gone']) rig.users.changed(null, name);
-  await turn();
+  await rig.runDelays();
   assert.deepEqual(rig.ended, ['null/other 87', 'null/gone 87']);
 });
 

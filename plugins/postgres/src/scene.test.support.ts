@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import type { TestContext } from 'node:test';
 import { hashPassword } from '@portcullis/sdk/passwords';
 import { freshDatabase, type PostgresServer } from '@portcullis/test-servers';
 import { startTestBroker, type TestBroker, type TestBrokerOptions, type TestClient } from '@portcullis/testing';
 import pg from 'pg';
 import plugin from './index.js';
+import { readerGrants } from './schema/grants.js';
 import { migrate } from './schema/migrate.js';
 
 export type Version = '3.1.1' | '5.0';
@@ -42,6 +44,8 @@ export function ending(t: Pick<TestContext, 'after'> | { after(end: () => Promis
 /** A database with the schema in it, and whoever administers it. */
 export class Scene {
   readonly url: URL;
+  /** As whom the broker logs in: it may read the schema and nothing else. */
+  readonly role = `portcullis_reader_${randomBytes(6).toString('hex')}`;
   readonly #sql: pg.Client;
   readonly #ending: Ending;
 
@@ -62,17 +66,21 @@ export class Scene {
     const scene = new Scene(new URL(url), await connected(url), end);
     end.after(() => scene.#sql.end());
     if (init) await migrate(scene.#sql, 'portcullis', { create: true });
+    await scene.sql(`create role ${scene.role} login`);
+    end.after(() => scene.sql(`drop owned by ${scene.role}; drop role ${scene.role}`));
+    if (init) for (const grant of readerGrants('portcullis', scene.role)) await scene.sql(grant);
     return scene;
   }
 
   async sql(text: string, ...values: unknown[]): Promise<Record<string, unknown>[]> {
-    return (await this.#sql.query<Record<string, unknown>>(text, values)).rows;
+    const answer = await (values.length === 0 ? this.#sql.query<Record<string, unknown>>(text) : this.#sql.query<Record<string, unknown>>(text, values));
+    return answer.rows;
   }
 
   /** Options that lead to this database. */
   config(more: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
-    const { hostname, port, pathname, username } = this.url;
-    return { host: hostname, port: Number(port), database: pathname.slice(1), user: decodeURIComponent(username), ...more };
+    const { hostname, port, pathname } = this.url;
+    return { host: hostname, port: Number(port), database: pathname.slice(1), user: this.role, ...more };
   }
 
   async user(username: string, { tenant = '', hash: stored, groups = [] as readonly string[], attributes = {} }: UserFields = {}): Promise<void> {
@@ -118,15 +126,14 @@ export class Scene {
     return broker;
   }
 
-  /** Ends the connection that listens, on the server, and keeps it from coming back until `allow`. */
+  /** Ends the connection that listens, on the server, and keeps it from coming back until `allow`. Those for questions stay. */
   async cutListener(): Promise<{ allow(): Promise<void> }> {
-    const { pathname } = this.url;
-    const database = pg.escapeIdentifier(pathname.slice(1));
-    await this.sql(`alter database ${database} with allow_connections false`);
+    await this.sql(`alter role ${this.role} nologin`);
     await this.sql(
-      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'portcullis' and datname = current_database() and query not like 'select $1%'`,
+      `select pg_terminate_backend(pid) from pg_stat_activity where usename = $1 and (query like 'listen%' or query like 'select version%')`,
+      this.role,
     );
-    return { allow: async () => void (await this.sql(`alter database ${database} with allow_connections true`)) };
+    return { allow: async () => void (await this.sql(`alter role ${this.role} login`)) };
   }
 }
 

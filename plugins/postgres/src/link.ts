@@ -145,6 +145,7 @@ export class Link {
     const client = await this.#options.connect();
     if (this.#isStopped) return destroy(client);
     this.#client = client;
+    this.#receivedBytes = 0;
     client.on('error', (error) => this.#lost(client, errorText(error)));
     client.on('end', () => this.#lost(client, 'the connection was closed'));
     client.connection.stream.on('data', (bytes: Uint8Array) => this.#received(bytes.length));

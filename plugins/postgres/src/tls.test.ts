@@ -81,7 +81,10 @@ describe('TLS to the server', async () => {
   test('no password in the environment is used that was not configured', async () => {
     process.env.PGPASSWORD = SECRET;
     try {
-      await assert.rejects(scene.broker({ config: scene.config({ tls: { ca: 'ca.pem' } }), files }), /the server asks for a password; give "password"/);
+      await assert.rejects(
+        scene.broker({ config: scene.config({ tls: { ca: 'ca.pem' } }), files }),
+        /the server asks for a password; give "password"/,
+      );
     } finally {
       delete process.env.PGPASSWORD;
     }

@@ -117,7 +117,10 @@ describe('a question of the plugin postgres', async () => {
     ],
   ] as const) {
     test(`${what} is a fault of that one answer: the others are let in, and the breaker stays closed`, async () => {
-      const broker = await scene.broker({ config: scene.config({ statementTimeoutMs: 3000 }), entries: { plugin: { timeoutMs: 4000, breaker: { faults: 2, windowMs: 10_000, openMs: 60_000 } } } });
+      const broker = await scene.broker({
+        config: scene.config({ statementTimeoutMs: 3000 }),
+        entries: { plugin: { timeoutMs: 4000, breaker: { faults: 2, windowMs: 10_000, openMs: 60_000 } } },
+      });
       await scene.sql('delete from portcullis.users where username = $1', 'poison');
       await scene.user('poison');
       await scene.sql(break_);

@@ -137,6 +137,30 @@ test('when all may have changed, all that may be connected are judged, and ended
   assert.equal(new Set(rig.ended).size, 50);
 });
 
+test('very many changes are read a few at a time, and nobody is put in line twice', async () => {
+  let running = 0;
+  let most = 0;
+  const rig: Rig = new Rig({
+    maxUsers: 1000,
+    read: async () => {
+      rig.reads += 1;
+      most = Math.max(most, ++running);
+      await turn();
+      running -= 1;
+      return rig.users.markOf('hash');
+    },
+  });
+  for (let i = 0; i < 100; i += 1) rig.login(`u${i}`);
+  for (let round = 0; round < 3; round += 1) for (let i = 0; i < 100; i += 1) rig.users.changed(null, `u${i}`);
+  const end = performance.now() + 5000;
+  while (running > 0 || rig.reads < 100) {
+    assert.ok(performance.now() < end);
+    await turn();
+  }
+  // Those that were being read when they changed again are read again.
+  assert.deepEqual([most, rig.reads <= 108, rig.ended], [8, true, []]);
+});
+
 test('another instance of the same entry knows what the one before has vouched for, until the last is gone', () => {
   const before = new Rig({ entry: 'users' });
   before.login('bob');

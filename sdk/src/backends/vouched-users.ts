@@ -1,4 +1,5 @@
 import type { PluginTimers, SessionsService } from '../services.js';
+import { AtOnce } from './at-once.js';
 import { KeyedDigest } from './keyed-digest.js';
 
 /** How a {@link VouchedUsers} reads, what bounds it, and what tests replace. */
@@ -55,6 +56,8 @@ export class VouchedUsers {
   readonly #now: () => number;
   readonly #memory: Memory;
   readonly #leaving: { readonly tenant: string | null; readonly username: string }[] = [];
+  readonly #judging = new AtOnce(READ_AT_ONCE);
+  readonly #waiting = new Set<string>();
   #isEnding = false;
   #isReleased = false;
 
@@ -107,16 +110,24 @@ export class VouchedUsers {
 
   /** A user has changed: if he may be connected, he is read and judged. */
   changed(tenant: string | null, username: string): void {
-    if (this.#memory.users.has(this.#memory.digest.of(tenant, username)) || this.#memory.hasForgotten) void this.#judge(tenant, username);
+    if (this.#memory.users.has(this.#memory.digest.of(tenant, username)) || this.#memory.hasForgotten) void this.#inTurn(tenant, username);
   }
 
-  /** All may have changed: each is read and judged, a few at a time. Resolves when that is done; never rejects. */
+  /** All may have changed: each is read and judged. Resolves when that is done; never rejects. */
   async allChanged(): Promise<void> {
-    const next = [...this.#memory.users.values()][Symbol.iterator]();
-    const reader = async (): Promise<void> => {
-      for (const { tenant, username, until } of next) if (until > this.#now()) await this.#judge(tenant, username);
-    };
-    await Promise.all(Array.from({ length: READ_AT_ONCE }, reader));
+    const present = [...this.#memory.users.values()].filter(({ until }) => until > this.#now());
+    await Promise.all(present.map(({ tenant, username }) => this.#inTurn(tenant, username)));
+  }
+
+  /** A few at a time; who waits for it already is not put in line again. */
+  async #inTurn(tenant: string | null, username: string): Promise<void> {
+    const key = this.#memory.digest.of(tenant, username);
+    if (this.#waiting.has(key)) return;
+    this.#waiting.add(key);
+    await this.#judging.run(() => {
+      this.#waiting.delete(key);
+      return this.#judge(tenant, username);
+    });
   }
 
   async #judge(tenant: string | null, username: string): Promise<void> {

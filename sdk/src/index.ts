@@ -1,4 +1,5 @@
 export * from './address-key.js';
+export * from './backends/index.js';
 export * from './connect-hooks.js';
 export * from './decisions.js';
 export * from './define-plugin.js';
@@ -10,8 +11,10 @@ export * from './infer.js';
 export * from './message-hooks.js';
 export * from './news.js';
 export * from './news-hooks.js';
+export * from './patterns.js';
 export * from './reason-codes.js';
 export * from './requests.js';
+export * from './rule-problem.js';
 export * from './rules.js';
 export * from './services.js';
 export * from './stores.js';

@@ -70,6 +70,7 @@ export function makeServices(options: ServicesOptions): HostServices {
       return true;
     },
     setTemplates: (plugin, change) => setTemplates(engine, plugin, change),
+    forgetTemplate: (plugin, template) => engine.forgetTemplate(plugin, template),
     withdrawGrants: (plugin, templates) => engine.withdrawGrants(plugin, templates),
     invalidate(plugin, selector: PolicySelector, version) {
       if (options.parts() === null) return;

@@ -1,4 +1,5 @@
 export * from './address-key.js';
+export * from './backends/index.js';
 export * from './connect-hooks.js';
 export * from './decisions.js';
 export * from './define-plugin.js';

@@ -134,6 +134,11 @@ export interface PolicyService {
   setTemplate(name: string, rules: readonly import('./rules.js').Rule[]): void;
   /** Removes a template; clients bound to it lose its rules at once. */
   removeTemplate(name: string): void;
+  /**
+   * Removes a template that no session and no retained message's publisher is bound to. False, and nothing changes, when there is one that is; true also
+   * when there was no such template. An answer of `loadPolicy` that names it and is on its way still becomes a fault.
+   */
+  forgetTemplate(name: string): boolean;
   /** Replaces all templates of this plugin in one step. Throws, and changes nothing, when a rule does not compile. */
   replaceTemplates(templates: ReadonlyMap<string, readonly import('./rules.js').Rule[]>): void;
   /** Says that the source has changed: `loadPolicy` is asked again for these clients, and an answer older than `version` is thrown away. */

@@ -66,6 +66,7 @@ export class FakeServices implements HostServices {
   disconnect: HostServices['disconnect'] = (...args) => this.#note('disconnect', args, 1);
   recheck: HostServices['recheck'] = (...args) => this.#note('recheck', args, 1);
   release: HostServices['release'] = (...args) => this.#note('release', args, true);
+  forgetTemplate: HostServices['forgetTemplate'] = (...args) => this.#note('forgetTemplate', args, true);
   setTemplates: HostServices['setTemplates'] = (...args) => this.#note('setTemplates', args, undefined);
   withdrawGrants: HostServices['withdrawGrants'] = (...args) => this.#note('withdrawGrants', args, undefined);
   invalidate: HostServices['invalidate'] = (...args) => this.#note('invalidate', args, undefined);

@@ -111,6 +111,7 @@ test('every way of using a service asks for its capability', async () => {
     () => sessions.release('c'),
     () => policy.setTemplate('t', []),
     () => policy.removeTemplate('t'),
+    () => policy.forgetTemplate('t'),
     () => policy.replaceTemplates(new Map()),
     () => policy.invalidate('all'),
     () => retained.get('a'),
@@ -129,11 +130,14 @@ test('templates are attributed to the plugin and copied; rules of the wrong form
   rule.pattern = '#';
   context.policy.removeTemplate('t');
   context.policy.replaceTemplates(new Map());
+  assert.equal(context.policy.forgetTemplate('t'), true);
+  assert.throws(() => context.policy.forgetTemplate(7 as never), TypeError);
   assert.throws(() => context.policy.setTemplate('t', [{ ...rule, effect: 'permit' as never }]));
   assert.deepEqual(rig.services.calls, [
     ['setTemplates', 'p', { replace: false, set: new Map([['t', [{ ...rule, pattern: 'a/#' }]]]), remove: [] }],
     ['setTemplates', 'p', { replace: false, set: new Map(), remove: ['t'] }],
     ['setTemplates', 'p', { replace: true, set: new Map(), remove: [] }],
+    ['forgetTemplate', 'p', 't'],
   ]);
 });
 

@@ -87,6 +87,11 @@ function policyService(name: string, services: HostServices, mayUse: MayUse): Po
   return Object.freeze({
     setTemplate: (template: string, rules: readonly Rule[]) => change(false, new Map([[template, rules]]), []),
     removeTemplate: (template: string) => change(false, new Map(), [template]),
+    forgetTemplate(template: string) {
+      mayUse('policy');
+      if (typeof template !== 'string') throw new TypeError('the name of a template is text');
+      return services.forgetTemplate(name, template);
+    },
     replaceTemplates: (templates: ReadonlyMap<string, readonly Rule[]>) => change(true, templates, []),
     invalidate(selector: PolicySelector, version?: number) {
       mayUse('policy');

@@ -71,6 +71,8 @@ export interface HostServices {
   release(clientId: string, tenant?: string): boolean;
   /** Throws, and changes nothing, when a rule does not compile. */
   setTemplates(plugin: string, change: TemplateChange): void;
+  /** Removes a template that nobody is bound to; false when somebody is. */
+  forgetTemplate(plugin: string, template: string): boolean;
   /** The plugin has started anew and has not set these yet: they grant nothing and nobody is bound to them any more, but what they deny stays denied. */
   withdrawGrants(plugin: string, templates: readonly string[]): void;
   invalidate(plugin: string, selector: PolicySelector, version?: number): void;

@@ -187,6 +187,19 @@ test('a released binding grants nothing, under a version that no answer was reme
   assert.equal(mayPublish(bindTo(engine, 'one'), 'b'), true);
 });
 
+test('a template is forgotten when nobody is bound to it, and stays as it is while somebody is', () => {
+  const engine = new PolicyEngine();
+  engine.setTemplate('p', 'one', rules('+a'));
+  const client = bindTo(engine, 'one');
+  assert.equal(engine.forgetTemplate('p', 'one'), false);
+  assert.equal(mayPublish(client, 'a'), true);
+  client.release();
+  assert.equal(engine.forgetTemplate('p', 'one'), true);
+  assert.equal(engine.hasTemplate('p', 'one'), false);
+  assert.equal(engine.forgetTemplate('p', 'never'), true);
+  assert.equal(engine.forgetTemplate('nobody', 'one'), true);
+});
+
 test('a template whose grants are withdrawn goes on denying to those who are bound to it, and binds nobody else until it is set again', () => {
   const engine = new PolicyEngine();
   engine.setTemplate('p', 'mixed', rules('+a', '-b'));

@@ -51,6 +51,15 @@ export class PolicyEngine implements SlotOwner {
     this.#apply(plugin, new Map([[name, null]]));
   }
 
+  /** Removes a template that nobody is bound to. False, and nothing changes, when somebody is. */
+  forgetTemplate(plugin: string, name: string): boolean {
+    const slot = this.#slot(plugin, name);
+    if (slot === undefined) return true;
+    if (slot.references > 0) return false;
+    this.removeTemplate(plugin, name);
+    return true;
+  }
+
   /** Makes these the only templates of the plugin, in one step. Throws `PolicyError`, and changes nothing, when a rule does not compile. */
   replaceTemplates(plugin: string, templates: ReadonlyMap<string, readonly Rule[]>): void {
     const changes = new Map<string, CompiledRules | null>();

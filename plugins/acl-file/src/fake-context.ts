@@ -43,6 +43,7 @@ export class FakeContext {
       policy: {
         setTemplate: () => unexpected('setTemplate'),
         removeTemplate: () => unexpected('removeTemplate'),
+        forgetTemplate: () => unexpected('forgetTemplate'),
         replaceTemplates: (templates) => {
           if (this.refusal !== null) throw this.refusal;
           this.templates = templates;

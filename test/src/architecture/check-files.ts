@@ -36,7 +36,7 @@ function foldersThatNeedOne(files: ReadonlyMap<string, string>): Set<string> {
   const folders = new Set<string>();
   for (const path of files.keys()) {
     const room = /^core\/src\/[^/]+(?=\/)/.exec(path)?.[0];
-    const owner = /^(?:sdk|core|plugins\/[^/]+|test\/kit|test)(?=\/package\.json$)/.exec(path)?.[0];
+    const owner = /^(?:sdk|core|plugins\/[^/]+|test\/kit|test\/servers|test)(?=\/package\.json$)/.exec(path)?.[0];
     if (room !== undefined) folders.add(room);
     if (owner !== undefined) folders.add(owner);
   }

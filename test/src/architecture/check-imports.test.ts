@@ -7,10 +7,18 @@ import { findRings } from './rings.js';
 const PACKAGES: Tree['packages'] = new Map([
   ['sdk', { name: '@portcullis/sdk', dependencies: ['bcryptjs'], developmentDependencies: [] }],
   ['core', { name: 'portcullis', dependencies: ['@portcullis/sdk', 'tapable', 'ws'], developmentDependencies: [] }],
-  ['plugins/a', { name: '@portcullis/plugin-a', dependencies: ['@portcullis/sdk', 'pg'], developmentDependencies: ['@portcullis/testing'] }],
+  [
+    'plugins/a',
+    {
+      name: '@portcullis/plugin-a',
+      dependencies: ['@portcullis/sdk', 'pg'],
+      developmentDependencies: ['@portcullis/testing', '@portcullis/test-servers'],
+    },
+  ],
   ['plugins/b', { name: '@portcullis/plugin-b', dependencies: ['@portcullis/sdk'], developmentDependencies: [] }],
   ['plugins/c', { name: '@portcullis/plugin-c', dependencies: [], developmentDependencies: [] }],
   ['test', { name: '@portcullis/tests', dependencies: ['portcullis'], developmentDependencies: [] }],
+  ['test/servers', { name: '@portcullis/test-servers', dependencies: ['pg'], developmentDependencies: [] }],
   ['test/kit', { name: '@portcullis/testing', dependencies: ['@portcullis/sdk', 'portcullis'], developmentDependencies: [] }],
 ]);
 
@@ -189,6 +197,18 @@ describe('the check of imports', () => {
     assert.match(breach('plugins/a/src/y.ts', "import '../../../core/src/errors.js';"), /leaves its package/);
     assert.match(breach('plugins/a/src/y.ts', "import '../../b/src/index.js';"), /leaves its package/);
     assert.match(breach('plugins/a/src/y.ts', "new URL('../../b/src/index.js', import.meta.url);"), /leaves its package/);
+  });
+
+  it('keeps the servers of tests apart from everything, and lets tests of plugins have them', () => {
+    assert.equal(breach('test/servers/src/y.ts', "import pg from 'pg';"), '');
+    assert.match(breach('test/servers/src/y.ts', "import '@portcullis/sdk';"), /test\/servers may not import/);
+    assert.match(breach('test/servers/src/y.test.ts', "import '@portcullis/testing';"), /test\/servers may not import/);
+    assert.match(breach('test/servers/src/y.ts', "import '../../src/support/x.js';"), /leaves its package/);
+    assert.match(breach('test/servers/src/y.ts', "import 'node:test';"), /outside tests/);
+    assert.equal(breach('plugins/a/src/y.test.ts', "import '@portcullis/test-servers';"), '');
+    assert.match(breach('plugins/a/src/y.ts', "import '@portcullis/test-servers';"), /may not import/);
+    assert.match(breach('plugins/b/src/y.test.ts', "import '@portcullis/test-servers';"), /may not import/);
+    assert.equal(breach('test/src/a/y.ts', "import '@portcullis/test-servers';"), '');
   });
 
   it('lets tests read files of the whole tree, but not code', () => {

@@ -104,13 +104,20 @@ function checkPackage(tree: Tree, place: Place, specifier: string): string | nul
   return `imports ${name}, which its package.json does not declare`;
 }
 
-/** Packages of this project among themselves: plugins and core see the SDK, the kit sees core too, tests see everything. */
+/** Packages of ours that only tests of plugins may import. */
+const FOR_TESTS: readonly string[] = ['@portcullis/testing', '@portcullis/test-servers'];
+
+/** Packages of this project among themselves: plugins and core see the SDK, the kit sees core too, servers nothing, tests everything. */
 function checkOurs(place: Place, own: PackageFacts | undefined, name: string): string | null {
   if (name === own?.name) return `imports its own package ${name} by name`;
   if (place.folder === 'test') return null;
-  const allowed = place.folder === 'sdk' ? [] : place.folder === 'test/kit' ? ['@portcullis/sdk', 'portcullis'] : ['@portcullis/sdk'];
-  // A plugin is tested with the kit; what it ships knows the SDK only.
-  if (place.isTest && name === '@portcullis/testing' && own?.developmentDependencies.includes(name)) return null;
+  const allowed = ['sdk', 'test/servers'].includes(place.folder)
+    ? []
+    : place.folder === 'test/kit'
+      ? ['@portcullis/sdk', 'portcullis']
+      : ['@portcullis/sdk'];
+  // A plugin is tested with the kit and with real servers; what it ships knows the SDK only.
+  if (place.isTest && FOR_TESTS.includes(name) && own?.developmentDependencies.includes(name)) return null;
   if (!allowed.includes(name)) return `${place.folder} may not import ${name}`;
   return own?.dependencies.includes(name) ? null : `imports ${name}, which its package.json does not declare`;
 }

@@ -59,7 +59,7 @@ export const COMPUTED_IMPORTS: readonly RegExp[] = [/^core\/src\/hooks\//, /^cor
 
 /** Where a file lives. `room` is null for a folder of core that the table does not have. */
 export interface Place {
-  /** Folder of the package: `sdk`, `core`, `plugins/<name>`, `test`, `test/kit`. */
+  /** Folder of the package: `sdk`, `core`, `plugins/<name>`, `test`, `test/kit`, `test/servers`. */
   readonly folder: string;
   readonly room: string | null;
   readonly isTest: boolean;
@@ -67,7 +67,7 @@ export interface Place {
 
 /** Finds package and room of a path below the root; null when it belongs to no package. */
 export function placeOf(path: string): Place | null {
-  const folder = /^(?:sdk|core|plugins\/[^/]+|test\/kit|test)(?=\/)/.exec(path)?.[0];
+  const folder = /^(?:sdk|core|plugins\/[^/]+|test\/kit|test\/servers|test)(?=\/)/.exec(path)?.[0];
   if (folder === undefined) return null;
   // `x.test.support.ts` is part of tests too; packages leave out whatever has `.test.` in its name.
   const isTest = path.includes('.test.');

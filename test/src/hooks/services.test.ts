@@ -60,6 +60,7 @@ describe('the services of a plugin', () => {
       ['policy.invalidate', 'all'],
       ['policy.setTemplate', 't', []],
       ['policy.removeTemplate', 't'],
+      ['policy.forgetTemplate', 't'],
       ['retained.get', 'x'],
       ['retained.match', '#'],
     ] as const) {
@@ -244,6 +245,9 @@ describe('the services of a plugin', () => {
       await stage.call('mind', 'policy.setTemplate', 'shared', rules('allow', 'tpl/#'));
       await send('3');
       await receiver.expect(publish({ topic: 'tpl/a', payload: '3', properties: '' }));
+      await stage.call('mind', 'policy.forgetTemplate', 'shared');
+      await send('bound');
+      await receiver.expect(publish({ topic: 'tpl/a', payload: 'bound', properties: '' }));
       await stage.call('mind', 'policy.removeTemplate', 'shared');
       await send('4');
       await receiver.silence();

@@ -20,6 +20,7 @@ const CALLS: Readonly<Record<string, Perform>> = {
   'sessions.recheck': ({ sessions }, [selector]) => sessions.recheck(objectOf(selector)),
   'sessions.release': ({ sessions }, [clientId, tenant]) => sessions.release(textOf(clientId), tenant === undefined ? undefined : textOf(tenant)),
   'policy.change': ({ policy }, [replace, set, remove]) => changeTemplates(policy, replace === true, set, remove),
+  'policy.forget': ({ policy }, [name]) => policy.forgetTemplate(textOf(name)),
   'policy.invalidate': ({ policy }, [selector, version]) =>
     policy.invalidate(selector === 'all' ? selector : objectOf(selector), version as number | undefined),
   'retained.get': ({ retained }, [topic, tenant]) => retained.get(textOf(topic), tenant === undefined ? undefined : textOf(tenant)),

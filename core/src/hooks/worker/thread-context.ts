@@ -146,6 +146,7 @@ export function threadServices(link: ThreadLink): HostServices {
     recheck: (selector) => link.wait('sessions.recheck', [selector]) as number,
     release: (clientId, tenant) => link.wait('sessions.release', [clientId, tenant]) === true,
     setTemplates: (_plugin, { replace, set, remove }) => void link.wait('policy.change', [replace, set, remove]),
+    forgetTemplate: (_plugin, template) => link.wait('policy.forget', [template]) === true,
     invalidate: (_plugin, selector, version) => void link.wait('policy.invalidate', [selector, version]),
     withdrawGrants: () => {},
     removePlugin: () => {},

@@ -76,6 +76,11 @@ function rememberTemplates(context: PluginContext, names: Set<string>): PluginCo
       policy.removeTemplate(name);
       names.delete(name);
     },
+    forgetTemplate(name) {
+      const forgotten = policy.forgetTemplate(name);
+      if (forgotten) names.delete(name);
+      return forgotten;
+    },
     replaceTemplates(templates) {
       policy.replaceTemplates(templates);
       names.clear();

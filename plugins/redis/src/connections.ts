@@ -1,5 +1,8 @@
-import { Cluster, type CommonRedisOptions, Redis, type RedisOptions } from 'ioredis';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Address, ServerSettings } from './settings.js';
+
+/** What the driver takes, but for the option by which its types tell apart how replies look. */
+type DriverOptions = Omit<RedisOptions, 'replyMapping'>;
 
 /** Waits between attempts grow to this, so that a server that is back is found well within five seconds. */
 const MAX_RETRY_MS = 500;
@@ -33,9 +36,9 @@ export function openSingleClient(settings: ServerSettings, node?: Address): Redi
   return new Redis({ ...oneServer(settings, node ?? settings.addresses[0]), retryStrategy: () => null, sentinelRetryStrategy: () => null });
 }
 
-function oneServer(settings: ServerSettings, address: Address | undefined): RedisOptions {
+function oneServer(settings: ServerSettings, address: Address | undefined): DriverOptions {
   const { sentinel, tls } = settings;
-  const options: RedisOptions = { ...common(settings), enableOfflineQueue: false, db: settings.database };
+  const options: DriverOptions = { ...common(settings), enableOfflineQueue: false, db: settings.database };
   if (settings.kind !== 'sentinel' || sentinel === null) return { ...options, ...address };
   return {
     ...options,
@@ -52,7 +55,7 @@ function oneServer(settings: ServerSettings, address: Address | undefined): Redi
   };
 }
 
-function common(settings: ServerSettings): CommonRedisOptions & Pick<RedisOptions, 'tls'> {
+function common(settings: ServerSettings): DriverOptions {
   return {
     // The old form of the protocol: HELLO of the new one may come back inside an error, with the password.
     protocol: 2,

@@ -11,6 +11,7 @@ const MAX_READS = 3;
 
 /** A user, and the version of its tenant when it was read, as the broker is told it. */
 export interface User extends UserRecord {
+  readonly epoch: string;
   readonly announced: number;
 }
 
@@ -60,12 +61,12 @@ export class Directory {
     const { layout, objects } = this.#options;
     const key = name === null ? layout.everybody(tenant) : layout.group(tenant, name);
     const { found, announced } = await this.#current(tenant, () => objects.group(tenant, name));
-    this.#requireNotOlder(key, tenant, found);
+    this.#requireNotOlder(key, found);
     const { record } = found;
     if (record !== null && !isTombstone(record)) return { rules: record.rules, version: announced };
     // What a group denied must not be allowed because its key is gone.
     if (name !== null) throw new MalformedObject(`${key}: there is no such group, but users are in it; create it, or take them out`);
-    if (record === null && this.#options.memory.seen(key) > 0) throw new MalformedObject(`${key}: is gone, though nobody deleted it`);
+    if (record === null && this.#options.memory.seen(key, found.epoch) > 0) throw new MalformedObject(`${key}: is gone, though nobody deleted it`);
     return { rules: [], version: announced };
   }
 
@@ -100,11 +101,11 @@ export class Directory {
   async #loadUser(tenant: string | null, username: string): Promise<User | undefined> {
     const { layout, objects, memory, events } = this.#options;
     const { found, announced } = await this.#current(tenant, () => objects.user(tenant, username));
-    this.#requireNotOlder(layout.user(tenant, username), tenant, found);
+    this.#requireNotOlder(layout.user(tenant, username), found);
     const { record } = found;
     const known = memory.known(this.userKey(tenant, username));
-    if (known !== undefined && known.version !== record?.version) events.changedUnsaid(tenant, username);
-    return record === null || isTombstone(record) ? undefined : { ...record, announced };
+    if (known !== undefined && (known.epoch !== found.epoch || known.version !== record?.version)) events.changedUnsaid(tenant, username);
+    return record === null || isTombstone(record) ? undefined : { ...record, epoch: found.epoch, announced };
   }
 
   /** Reads until the answer is as new as what was said on the channel. */
@@ -134,20 +135,20 @@ export class Directory {
     return history;
   }
 
-  #requireNotOlder(key: string, tenant: string | null, { record, version }: Found<UserRecord | GroupRecord>): void {
+  #requireNotOlder(key: string, { record, version, epoch }: Found<UserRecord | GroupRecord>): void {
     if (record === null) return;
     if (record.version > version) {
       throw new MalformedObject(`${key}: has version ${record.version}, but its tenant only ${version}; every change must count both`);
     }
     const { memory } = this.#options;
-    const seen = memory.seen(key);
+    const seen = memory.seen(key, epoch);
     if (record.version < seen) {
       throw new MalformedObject(
         `${key}: has version ${record.version}, but version ${seen} was there before: the server has lost a change. ` +
           'Make the change again, or say with "portcullis-redis epoch" that everything is right as it is',
       );
     }
-    memory.see(key, tenant, record.version);
+    memory.see(key, epoch, record.version);
   }
 }
 

@@ -3,7 +3,7 @@ import { type Cluster, Redis } from 'ioredis';
 import { asUnavailable } from './redis-errors.js';
 import type { Address } from './settings.js';
 
-/** One command with its arguments. */
+/** One command, in lower case, with its arguments. */
 export type Command = readonly [name: string, ...args: readonly string[]];
 
 /** What is said about the connection, when it changes. */

@@ -11,6 +11,7 @@ const MAX_SOURCES = 32;
 
 /** How a user stood when the rights of its sessions were last looked at. */
 export interface KnownUser {
+  readonly epoch: string;
   readonly version: number;
   /** Digests: neither hash nor attributes stay in memory for it. */
   readonly password: string;
@@ -18,7 +19,7 @@ export interface KnownUser {
 }
 
 interface Seen {
-  readonly tenant: string | null;
+  readonly epoch: string;
   readonly version: number;
 }
 
@@ -31,15 +32,16 @@ export class Memory {
   readonly #seen = new Map<string, Seen>();
   readonly #known = new Map<string, KnownUser>();
 
-  /** Highest version that was seen of an object of this key; 0 for none. */
-  seen(key: string): number {
-    return this.#seen.get(key)?.version ?? 0;
+  /** Highest version that was seen of an object of this key in this history; 0 for none. */
+  seen(key: string, epoch: string): number {
+    const seen = this.#seen.get(key);
+    return seen?.epoch === epoch ? seen.version : 0;
   }
 
-  see(key: string, tenant: string | null, version: number): void {
-    if (version <= this.seen(key)) return;
+  see(key: string, epoch: string, version: number): void {
+    if (version <= this.seen(key, epoch)) return;
     makeRoom(this.#seen, key, MAX_SEEN);
-    this.#seen.set(key, { tenant, version });
+    this.#seen.set(key, { epoch, version });
   }
 
   known(key: string): KnownUser | undefined {
@@ -55,13 +57,9 @@ export class Memory {
     this.#known.delete(key);
   }
 
-  /** Another history has begun for a tenant: versions of the one before say nothing about it. */
-  forgetVersions(tenant: string | null): void {
-    for (const [key, seen] of this.#seen) if (seen.tenant === tenant) this.#seen.delete(key);
-  }
-
-  standingOf(user: UserRecord): KnownUser {
+  standingOf(user: UserRecord & { readonly epoch: string }): KnownUser {
     return {
+      epoch: user.epoch,
       version: user.version,
       password: this.digest.of('password', user.hash),
       attributes: this.digest.of('attributes', JSON.stringify(Object.entries(user.attributes).sort(([a], [b]) => (a < b ? -1 : 1)))),

@@ -48,26 +48,26 @@ export class Objects {
 
   /** Versions that stand in the keys of users now, in the same order; null where no key is or it holds none. */
   async userVersions(tenant: string | null, usernames: readonly string[]): Promise<readonly (number | null)[]> {
-    const answers = await this.#lookups.ask(usernames.map((name) => ['HGET', this.#layout.user(tenant, name), 'v']));
+    const answers = await this.#lookups.ask(usernames.map((name) => ['hget', this.#layout.user(tenant, name), 'v']));
     return answers.map((text) => (typeof text === 'string' && /^[1-9][0-9]{0,15}$/.test(text) ? Number(text) : null));
   }
 
   async #read<Record>(tenant: string | null, key: string, decode: (key: string, fields: Fields) => Record | Tombstone): Promise<Found<Record>> {
     // The lengths first: what somebody else has written must not fill the broker's memory.
-    const lengths: [string, ...string[]][] = LONG_FIELDS.map((field) => ['HSTRLEN', key, field]);
-    const [state, count, ...sizes] = await this.#lookups.ask([this.#stateOf(tenant), ['HLEN', key], ...lengths]);
+    const lengths: [string, ...string[]][] = LONG_FIELDS.map((field) => ['hstrlen', key, field]);
+    const [state, count, ...sizes] = await this.#lookups.ask([this.#stateOf(tenant), ['hlen', key], ...lengths]);
     if (count === 0) return { ...this.#decodeState(tenant, state), record: null };
     if (typeof count !== 'number' || count > MAX_FIELDS) throw new MalformedObject(`${key}: has more fields than any user or group`);
     const bytes = sizes.reduce<number>((sum, size) => sum + (typeof size === 'number' ? size : Number.POSITIVE_INFINITY), 0);
     if (bytes > MAX_OBJECT_BYTES) throw new MalformedObject(`${key}: is larger than ${MAX_OBJECT_BYTES} bytes`);
-    const [fields, now] = await this.#lookups.askAtOnce([['HGETALL', key], this.#stateOf(tenant)]);
+    const [fields, now] = await this.#lookups.askAtOnce([['hgetall', key], this.#stateOf(tenant)]);
     const found = this.#decodeState(tenant, now);
     const record = decodeFields(key, fields, decode);
     return { ...found, record };
   }
 
   #stateOf(tenant: string | null): [string, ...string[]] {
-    return ['MGET', this.#layout.version(tenant), this.#layout.epoch(tenant)];
+    return ['mget', this.#layout.version(tenant), this.#layout.epoch(tenant)];
   }
 
   #decodeState(tenant: string | null, answer: unknown): TenantState {

@@ -25,7 +25,7 @@ export class MalformedObject extends Error {
  * the first word of what Redis said.
  */
 export function asUnavailable(error: unknown, what: string): Error {
-  if (error instanceof BackendUnavailable || error instanceof MalformedObject) return error;
+  if (error instanceof BackendUnavailable || error instanceof MalformedObject || error instanceof TypeError) return error;
   const message = error instanceof Error ? error.message : '';
   const word = firstWord(message);
   if (word === 'WRONGTYPE') return new MalformedObject(`${what}: a key holds another type than the layout says; portcullis-redis check finds it`);

@@ -211,7 +211,7 @@ export class Watch {
       const versions = await objects.userVersions(tenant, some);
       for (const [index, username] of some.entries()) {
         const known = memory.known(directory.userKey(tenant, username));
-        if (known?.version !== (versions[index] ?? undefined)) this.#options.judge().look(tenant, username);
+        if (known === undefined || known.epoch !== state.epoch || known.version !== versions[index]) this.#options.judge().look(tenant, username);
       }
     }
   }
@@ -221,10 +221,8 @@ export class Watch {
     const history = this.#options.directory.history(tenant);
     const current = history?.current ?? null;
     if (history === undefined || before === null || current === null) return false;
-    const isOther = state.epoch !== before.epoch;
     // What has been said since may well be newer than what was read.
-    if (!isOther && state.version >= before.version && state.version < current.version) return false;
-    if (isOther) this.#options.memory.forgetVersions(tenant);
+    if (state.epoch === before.epoch && state.version >= before.version && state.version < current.version) return false;
     return history.observe(state.epoch, state.version) === 'reset';
   }
 

@@ -1,5 +1,4 @@
-import type { Rule, RuleAction } from '@portcullis/sdk';
-import { PatternFault, parsePattern } from './pattern.js';
+import { PatternFault, parsePattern, type Rule, type RuleAction, ruleShapeProblem } from '@portcullis/sdk';
 import { PolicyError } from './policy-error.js';
 import { type RuleEntry, TrieBuilder, type TrieNode } from './trie.js';
 
@@ -73,35 +72,15 @@ function isSameRight(a: RuleEntry, b: RuleEntry): boolean {
   return a.effect === b.effect && a.actions === b.actions && a.maxQos === b.maxQos && a.retain === b.retain && a.pattern === b.pattern;
 }
 
-/** Rules come from plugins: what the types promise is looked at again, each field once. */
+/** Rules come from plugins: what the types promise is looked at again, each field read once. */
 function entryOf(rule: Rule, order: number): RuleEntry {
   const from: unknown = rule?.from;
   if (typeof from !== 'string') throw new PolicyError(`rule ${order + 1} does not say where it comes from`);
-  const fail = (what: string): never => {
-    throw new PolicyError(`${from === '' ? `rule ${order + 1}` : from}: ${what}`);
-  };
   const { effect, actions: names, pattern, maxQos = 2, retain = true } = rule;
-  if (effect !== 'allow' && effect !== 'deny') return fail(`the effect is neither "allow" nor "deny"`);
-  if (typeof pattern !== 'string') return fail('the pattern is not text');
-  if (maxQos !== 0 && maxQos !== 1 && maxQos !== 2) return fail('maxQos is not 0, 1 or 2');
-  if (typeof retain !== 'boolean') return fail('retain is not true or false');
-  const actions = actionsOf(names, fail);
-  // Limits that have no effect would be read as rights that were never granted, or refusals narrower than they are.
-  if (effect === 'deny' && (maxQos < 2 || !retain)) return fail('a deny rule refuses altogether and takes neither maxQos nor retain');
-  if (maxQos < 2 && (actions & ~ActionBit.RECEIVE) === 0) return fail('maxQos limits publish and subscribe, and the rule allows neither');
-  if (!retain && (actions & ActionBit.PUBLISH) === 0) return fail('retain limits publish, and the rule does not allow it');
-  return { order, effect, actions, maxQos, retain, pattern, from };
-}
-
-function actionsOf(names: unknown, fail: (what: string) => never): number {
-  if (!Array.isArray(names) || names.length === 0) return fail('there is no action');
-  let actions = 0;
-  for (const name of names) {
-    const bit = actionBit(name);
-    if (bit === 0) return fail('an action is none of "publish", "subscribe", "receive"');
-    actions |= bit;
-  }
-  return actions;
+  const actions: readonly RuleAction[] = Array.isArray(names) ? [...names] : [];
+  const problem = ruleShapeProblem({ effect, actions, pattern, maxQos, retain });
+  if (problem !== null) throw new PolicyError(`${from === '' ? `rule ${order + 1}` : from}: ${problem}`);
+  return { order, effect, actions: actions.reduce((bits, action) => bits | actionBit(action), 0), maxQos, retain, pattern, from };
 }
 
 function shown(pattern: string): string {

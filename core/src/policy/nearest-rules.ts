@@ -1,8 +1,7 @@
-import type { RuleAction } from '@portcullis/sdk';
+import { type Pattern, type PatternLevel, type PatternVariable, parsePattern, type RuleAction } from '@portcullis/sdk';
 import { ActionBit, actionBit } from './compiled-rules.js';
-import { type Pattern, type PatternLevel, parsePattern } from './pattern.js';
 import type { RuleEntry } from './trie.js';
-import { isOneLevel, rawValue, type Variable, type Variables } from './variables.js';
+import { isOneLevel, rawValue, type Variables } from './variables.js';
 
 /** A rule of a client, with where it stands. */
 export interface ListedRule {
@@ -161,7 +160,7 @@ function textOf(level: PatternLevel, variables: Variables): string | null {
   return value === null || !isOneLevel(value) ? null : level.prefix + value + level.suffix;
 }
 
-function nameOf({ kind, name }: Variable): string {
+function nameOf({ kind, name }: PatternVariable): string {
   switch (kind) {
     case 'username':
       return '%u';

@@ -1,6 +1,5 @@
+import type { Pattern, PatternLevel, PatternVariable } from '@portcullis/sdk';
 import { hashText } from './hash.js';
-import type { Pattern, PatternLevel } from './pattern.js';
-import type { Variable } from './variables.js';
 
 /** One rule as the trie keeps it. */
 export interface RuleEntry {
@@ -17,7 +16,7 @@ export interface RuleEntry {
 
 /** The way to a child through a level with a variable. */
 export interface VariableEdge {
-  readonly variable: Variable;
+  readonly variable: PatternVariable;
   readonly prefix: string;
   readonly suffix: string;
   readonly child: TrieNode;

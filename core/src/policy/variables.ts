@@ -1,3 +1,5 @@
+import type { PatternVariable } from '@portcullis/sdk';
+
 /** What the variables of patterns stand for, of one client. Null and missing values make the rules that name them match nothing. */
 export interface Variables {
   readonly username: string | null;
@@ -8,16 +10,8 @@ export interface Variables {
   readonly attributes: Readonly<Record<string, string | number | boolean>> | null;
 }
 
-export type VariableKind = 'username' | 'clientId' | 'tenant' | 'commonName' | 'attribute';
-
-export interface Variable {
-  readonly kind: VariableKind;
-  /** Name of the attribute; '' for the other kinds. */
-  readonly name: string;
-}
-
 /** The value as text, not yet judged; null without one. Only own attributes count: a rule may well name `constructor`. */
-export function rawValue(variable: Variable, variables: Variables): string | null {
+export function rawValue(variable: PatternVariable, variables: Variables): string | null {
   switch (variable.kind) {
     case 'username':
       return variables.username;

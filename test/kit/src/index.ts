@@ -15,4 +15,5 @@ export type { FaultTarget } from './proxied-connection.js';
 export { type ReadPacket, type ReadProperty, readPacket } from './read-packet.js';
 export { startTestBroker, TestBroker, type TestBrokerOptions } from './test-broker.js';
 export { type Expected, TestClient, type TestClientOptions } from './test-client.js';
+export { until } from './until.js';
 export { fromHex, toHex, WireClient } from './wire-client.js';

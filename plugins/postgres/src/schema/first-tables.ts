@@ -62,9 +62,11 @@ create table ${s}.rules (
   user_id bigint,
   group_id bigint,
   effect text collate "C" not null constraint rules_effect check (effect in ('allow', 'deny')),
-  actions text[] not null constraint rules_actions check (
-    array_ndims(actions) = 1 and cardinality(actions) = ('publish' = any (actions))::int + ('subscribe' = any (actions))::int + ('receive' = any (actions))::int
-  ),
+  -- A check that is null passes; with an empty array, or a null in it, parts of this are.
+  actions text[] not null constraint rules_actions check (coalesce(
+    array_ndims(actions) = 1 and cardinality(actions) =
+      ('publish' = any (actions))::int + ('subscribe' = any (actions))::int + ('receive' = any (actions))::int,
+    false)),
   pattern text collate "C" not null constraint rules_pattern check (octet_length(pattern) between 1 and 65535),
   max_qos smallint constraint rules_max_qos check (max_qos between 0 and 2),
   retain boolean,

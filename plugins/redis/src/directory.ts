@@ -145,7 +145,7 @@ export class Directory {
     if (record.version < seen) {
       throw new MalformedObject(
         `${key}: has version ${record.version}, but version ${seen} was there before: the server has lost a change. ` +
-          'Make the change again, or say with "portcullis-redis epoch" that everything is right as it is',
+          'Make the change again, or say with "portcullis-redis restored" that everything is right as it is',
       );
     }
     memory.see(key, epoch, record.version);

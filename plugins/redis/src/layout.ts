@@ -9,6 +9,7 @@ export const MAX_NAME_BYTES = 1024;
 
 /** Stands for clients without a tenant: no tenant has this name, since names of tenants begin with a letter. */
 const NO_TENANT = '-';
+const TENANT_AND_REST = /^:\{(-|[A-Za-z][A-Za-z0-9_.-]{0,63})\}:(.*)$/s;
 const PLAIN = /^[A-Za-z0-9_.-]$/;
 const ENCODED = /^(?:[A-Za-z0-9_.-]|%[0-9A-F]{2})+$/;
 
@@ -53,21 +54,22 @@ export class Layout {
     return kind === 'user' ? this.user(tenant, name) : this.group(tenant, name);
   }
 
-  /** Pattern for SCAN of the keys of a tenant; holds nothing that a user chose. */
-  scanPattern(tenant: string | null): string {
+  /** Pattern for SCAN of the keys of a tenant, or (undefined) of all; holds nothing that a user chose. */
+  scanPattern(tenant?: string | null): string {
     // In a pattern of Redis neither braces nor what a prefix or the name of a tenant may hold are special.
-    return `${this.#of(tenant)}*`;
+    return tenant === undefined ? `${this.prefix}:{*` : `${this.#of(tenant)}*`;
   }
 
-  /** What a key of this tenant is; null for one that is none of the layout. */
-  parse(tenant: string | null, key: string): { readonly kind: ObjectKind | 'version'; readonly name: string } | null {
-    const start = this.#of(tenant);
-    if (!key.startsWith(start)) return null;
-    const rest = key.slice(start.length);
-    if (rest === 'everybody' || rest === 'version' || rest === 'epoch') return { kind: rest, name: '' };
+  /** What a key is; null for one that is none of the layout. */
+  parse(key: string): { readonly tenant: string | null; readonly kind: ObjectKind | 'version'; readonly name: string } | null {
+    if (!key.startsWith(`${this.prefix}:{`)) return null;
+    const [, tag = '', rest = ''] = TENANT_AND_REST.exec(key.slice(this.prefix.length)) ?? [];
+    if (tag === '') return null;
+    const tenant = tag === NO_TENANT ? null : tag;
+    if (rest === 'everybody' || rest === 'version' || rest === 'epoch') return { tenant, kind: rest, name: '' };
     const kind = rest.startsWith('user:') ? 'user' : rest.startsWith('group:') ? 'group' : null;
     const name = kind === null ? null : decodeName(rest.slice(kind.length + 1));
-    return kind === null || name === null ? null : { kind, name };
+    return kind === null || name === null ? null : { tenant, kind, name };
   }
 
   #of(tenant: string | null): string {

@@ -72,9 +72,9 @@ export class Administrator {
     this.client.disconnect();
   }
 
-  async #versionOf(key: string): Promise<number | null> {
+  async #versionOf(key: string): Promise<string | null> {
     const [version, deleted] = await this.client.hmget(key, 'v', 'deleted');
-    return version == null || deleted != null ? null : Number(version);
+    return version == null || deleted != null ? null : version;
   }
 }
 

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ObjectKind } from './layout.js';
-import type { Layout } from './layout.js';
+import type { Layout, ObjectKind } from './layout.js';
 
 /** How long the version of something that was deleted is kept, in seconds: seven days. */
 export const TOMBSTONE_SECONDS = 604_800;
@@ -62,8 +61,8 @@ export interface Write {
   readonly tenant: string | null;
   /** '' for everybody. */
   readonly name: string;
-  /** The version that the object must have, null when it must not be there. */
-  readonly expected: number | null;
+  /** What the object must have in `v`, null when it must not be there or be deleted. */
+  readonly expected: string | null;
   /** Fields but for `v`; null deletes the object. */
   readonly fields: Readonly<Record<string, string>> | null;
 }
@@ -75,7 +74,7 @@ export function writeArguments(layout: Layout, { kind, tenant, name, expected, f
     keys: [layout.object(kind, tenant, name), layout.version(tenant), layout.epoch(tenant)],
     args: [
       ...[layout.channel, JSON.stringify(kind), JSON.stringify(tenant ?? ''), JSON.stringify(name), randomUUID()],
-      ...[expected === null ? '' : String(expected), ...rest],
+      ...[expected ?? '', ...rest],
     ],
   };
 }

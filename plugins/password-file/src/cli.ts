@@ -1,6 +1,6 @@
 import { stderr, stdin, stdout } from 'node:process';
+import { PipedSecrets, readHidden } from '@portcullis/sdk/passwords';
 import { runPasswdTool } from './passwd-tool.js';
-import { PipedSecrets, readHidden } from './secret-input.js';
 
 const piped = stdin.isTTY ? null : new PipedSecrets(stdin);
 

@@ -7,6 +7,8 @@ export interface ChannelOptions {
   /** Opens a connection of one life, to another node at each attempt where there are several. */
   readonly open: (attempt: number) => Redis;
   readonly channel: string;
+  /** What it is, in complaints. */
+  readonly what: string;
   readonly timers: Pick<PluginTimers, 'after'>;
   /** A message of the channel. */
   readonly message: (text: string) => void;
@@ -15,8 +17,6 @@ export interface ChannelOptions {
   /** Messages may be missed from now on. */
   readonly lost: (problem: string) => void;
 }
-
-const WHAT = 'the channel of Redis';
 
 /**
  * Listens to the channel of changes on a connection of its own, and again after each loss, until it is closed. The driver would reconnect by itself,
@@ -44,7 +44,7 @@ export class Channel {
     this.#client = client;
     let problem = 'was closed';
     const report = (error: unknown): void => {
-      problem = asUnavailable(error, WHAT).message;
+      problem = asUnavailable(error, this.#options.what).message;
     };
     client.on('error', report);
     client.on('message', (_channel, text) => this.#options.message(text));
@@ -55,7 +55,7 @@ export class Channel {
     } catch (error) {
       report(error);
       client.disconnect();
-      throw asUnavailable(error, WHAT);
+      throw asUnavailable(error, this.#options.what);
     }
     if (this.#client !== client || client.status !== 'ready') return;
     this.#attempt = 0;
@@ -70,7 +70,7 @@ export class Channel {
     try {
       await client.ping();
     } catch (error) {
-      if (this.#client === client) this.#ended(client, asUnavailable(error, WHAT).message);
+      if (this.#client === client) this.#ended(client, asUnavailable(error, this.#options.what).message);
     }
   }
 

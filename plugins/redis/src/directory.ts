@@ -1,4 +1,4 @@
-import { BackendUnavailable, type GroupRules, LeasedCache, type Leased, SourceVersions } from '@portcullis/sdk';
+import { BackendUnavailable, type GroupRules, type Leased, LeasedCache, SourceVersions } from '@portcullis/sdk';
 import type { Layout } from './layout.js';
 import type { Memory } from './memory.js';
 import type { Found, Objects, TenantState } from './objects.js';

@@ -57,7 +57,9 @@ test('a wrong password, a stranger, and a disabled, deleted or passwordless user
   await admin.deleteUser('gone');
   await admin.putUser('none', { hash: '' });
   await admin.putUser('odd', { hash: '$9$x$y' });
-  await admin.putUser('absurd', { hash: '$7$2147483647$P3oFgCKlVM3D+4hf$2wALm6UtUvq+dHg5nC0lPyY8RL6AXds0OOAdQ7uysuxYARPK6EwCdpoZDX3ZDkNvAVO/G5RLPvsOcDy74q5IwQ==' });
+  await admin.putUser('absurd', {
+    hash: '$7$2147483647$P3oFgCKlVM3D+4hf$2wALm6UtUvq+dHg5nC0lPyY8RL6AXds0OOAdQ7uysuxYARPK6EwCdpoZDX3ZDkNvAVO/G5RLPvsOcDy74q5IwQ==',
+  });
   for (const name of ['alice', 'off', 'gone', 'none', 'odd', 'absurd', 'stranger']) {
     const password = name === 'alice' ? 'wrong' : PASSWORD;
     await refusedWith('20 02 00 04', '3.1.1', name, password);
@@ -109,9 +111,27 @@ test('what is not exactly a user is a fault of that one question: refused as una
 });
 
 test('names are literals: none reaches a key of somebody else or of the plugin', async () => {
-  const hostile = ['a:b', '*', '?', '[a-z]*', 'x\r\nFLUSHALL\r\n', '{other}', '%', '%41', 'constructor', '__proto__', 'é', '名', ' ', '#', 'a/b', 'user:alice'];
+  const hostile = [
+    'a:b',
+    '*',
+    '?',
+    '[a-z]*',
+    'x\r\nFLUSHALL\r\n',
+    '{other}',
+    '%',
+    '%41',
+    'constructor',
+    '__proto__',
+    'é',
+    '名',
+    ' ',
+    '#',
+    'a/b',
+    'user:alice',
+  ];
   await admin.putUser('alice', { rules: [allow('alice/#')] });
-  for (const name of [...hostile, 'A', 'version', 'everybody', 'epoch', 'alice:', 'alice\t']) await refusedWith('20 03 00 86 00', '5.0', name, PASSWORD);
+  for (const name of [...hostile, 'A', 'version', 'everybody', 'epoch', 'alice:', 'alice\t'])
+    await refusedWith('20 03 00 86 00', '5.0', name, PASSWORD);
   for (const name of hostile) await admin.putUser(name, { rules: [allow('mine')] });
   for (const name of hostile) {
     const client = await login(name);
@@ -142,7 +162,14 @@ test('a user that logs in again is not read again, and each wrong password is ju
 
 test('nothing of a password or its hash is in the log', async () => {
   await admin.putUser('alice');
-  await admin.client.hset(admin.layout.user(null, 'broken'), { v: '1', hash: HASH, enabled: '1', groups: '[]', attributes: '{}', rules: 'canary-in-rules' });
+  await admin.client.hset(admin.layout.user(null, 'broken'), {
+    v: '1',
+    hash: HASH,
+    enabled: '1',
+    groups: '[]',
+    attributes: '{}',
+    rules: 'canary-in-rules',
+  });
   await login('alice');
   await refusedWith('20 03 00 86 00', '5.0', 'alice', 'canary-password');
   await refusedWith('20 03 00 88 00', '5.0', 'broken', PASSWORD);

@@ -1,4 +1,13 @@
-import { type Credentials, type DecideIdentity, type Decision, definePlugin, GroupTemplates, type Identity, type PluginContext, type Rule } from '@portcullis/sdk';
+import {
+  type Credentials,
+  type DecideIdentity,
+  type Decision,
+  definePlugin,
+  GroupTemplates,
+  type Identity,
+  type PluginContext,
+  type Rule,
+} from '@portcullis/sdk';
 import { decoyHash } from '@portcullis/sdk/passwords';
 import { Channel } from './channel.js';
 import { CONFIG_SCHEMA } from './config-schema.js';
@@ -9,7 +18,7 @@ import { Layout, nameProblem } from './layout.js';
 import { Lookups } from './lookups.js';
 import { Decoys, memoryOf } from './memory.js';
 import { Objects } from './objects.js';
-import { type ServerSettings, serverSettings } from './settings.js';
+import { describeServer, type ServerSettings, serverSettings } from './settings.js';
 import { Watch } from './watch.js';
 
 const MS_PER_SECOND = 1000;
@@ -33,7 +42,7 @@ export default definePlugin({
     const decoys = new Decoys(decoyHash);
     const trouble = new Trouble(context);
 
-    const lookups = new Lookups(openLookupClient(settings), settings.commandTimeoutMs, trouble);
+    const lookups = new Lookups(openLookupClient(settings), describeServer(settings), settings.commandTimeoutMs, trouble);
     const objects = new Objects(lookups, layout);
     const directory = new Directory({
       ...{ objects, layout, memory, leaseMs: config.leaseSeconds * MS_PER_SECOND, maxUsers: config.maxCachedUsers },
@@ -55,6 +64,7 @@ export default definePlugin({
     const channel = new Channel({
       open: (attempt) => openSingleClient(settings, nodeFor(attempt, settings, lookups)),
       channel: layout.channel,
+      what: `the channel of ${describeServer(settings)}`,
       timers,
       message: (text) => watch.message(text),
       listening: () => void watch.listening(),

@@ -14,7 +14,6 @@ export interface LookupEvents {
   trouble(problem: string): void;
 }
 
-const WHAT = 'Redis';
 const REPLICA = 'is a replica there; users and rights are read from a primary, which Sentinel or a cluster would find';
 
 /**
@@ -25,14 +24,18 @@ const REPLICA = 'is a replica there; users and rights are read from a primary, w
  */
 export class Lookups {
   readonly #client: Redis | Cluster;
+  readonly #what: string;
   readonly #timeoutMs: number;
   readonly #events: LookupEvents;
   /** Of the present connection; a cluster finds its primaries itself. */
   #role: 'unknown' | 'primary' | 'replica' = 'unknown';
   #roleQuestion: Promise<void> | null = null;
+  /** The driver rejects with less than its events have told. */
+  #lastError: unknown = null;
   #closed = false;
 
-  constructor(client: Redis | Cluster, timeoutMs: number, events: LookupEvents) {
+  constructor(client: Redis | Cluster, what: string, timeoutMs: number, events: LookupEvents) {
+    this.#what = what;
     this.#client = client;
     this.#timeoutMs = timeoutMs;
     this.#events = events;
@@ -58,7 +61,7 @@ export class Lookups {
     try {
       await within(this.#client.connect(), timeoutMs);
     } catch (error) {
-      throw asUnavailable(error, WHAT);
+      throw asUnavailable(this.#lastError ?? error, this.#what);
     }
     await this.#requirePrimary();
   }
@@ -91,18 +94,18 @@ export class Lookups {
       // The driver tries nodes of a cluster one after the other, each within the time of a command: together they must not take longer.
       answers = await within(send(), this.#timeoutMs);
     } catch (error) {
-      throw asUnavailable(error, WHAT);
+      throw asUnavailable(error, this.#what);
     }
-    if (answers === null) throw new BackendUnavailable(`${WHAT} gave up a transaction`);
+    if (answers === null) throw new BackendUnavailable(`${this.#what} gave up a transaction`);
     return answers.map(([error, result]) => {
-      if (error !== null) throw asUnavailable(error, WHAT);
+      if (error !== null) throw asUnavailable(error, this.#what);
       return result;
     });
   }
 
   async #requirePrimary(): Promise<void> {
     if (this.#role === 'unknown' && this.#client instanceof Redis) await this.#readRole(this.#client);
-    if (this.#role !== 'primary') throw new BackendUnavailable(`${WHAT} ${REPLICA}`);
+    if (this.#role !== 'primary') throw new BackendUnavailable(`${this.#what} ${REPLICA}`);
   }
 
   #readRole(client: Redis): Promise<void> {
@@ -118,7 +121,7 @@ export class Lookups {
       info = await within(client.info('replication'), this.#timeoutMs);
     } catch (error) {
       this.#forgetRole();
-      throw asUnavailable(error, WHAT);
+      throw asUnavailable(error, this.#what);
     }
     this.#role = /^role:master\r?$/m.test(info) ? 'primary' : 'replica';
   }
@@ -135,7 +138,8 @@ export class Lookups {
   }
 
   #trouble(error: unknown): void {
-    if (!this.#closed) this.#events.trouble(asUnavailable(error, WHAT).message);
+    this.#lastError = error;
+    if (!this.#closed) this.#events.trouble(asUnavailable(error, this.#what).message);
   }
 }
 

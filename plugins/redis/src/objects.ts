@@ -1,6 +1,15 @@
 import type { Layout } from './layout.js';
 import type { Lookups } from './lookups.js';
-import { decodeGroup, decodeUser, decodeVersion, type Fields, type GroupRecord, MAX_OBJECT_BYTES, type Tombstone, type UserRecord } from './records.js';
+import {
+  decodeGroup,
+  decodeUser,
+  decodeVersion,
+  type Fields,
+  type GroupRecord,
+  MAX_OBJECT_BYTES,
+  type Tombstone,
+  type UserRecord,
+} from './records.js';
 import { MalformedObject } from './redis-errors.js';
 
 /** Where a tenant's history stands. */

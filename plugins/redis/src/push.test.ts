@@ -163,7 +163,14 @@ test('while the channel is cut nothing is used from memory, changes are found by
 test('messages that are no change, and numbers that are not the next one, change nothing but cause a look', async () => {
   await admin.putUser('alice', { rules: [allow('a')] });
   const alice = await login('alice');
-  for (const message of ['', 'x', '{}', '{"v":1e99,"kind":"user"}', '{"v":9007199254740991,"kind":"user","tenant":"","name":"alice"}', '{"kind":"probe"}']) {
+  for (const message of [
+    '',
+    'x',
+    '{}',
+    '{"v":1e99,"kind":"user"}',
+    '{"v":9007199254740991,"kind":"user","tenant":"","name":"alice"}',
+    '{"kind":"probe"}',
+  ]) {
     await admin.client.publish(admin.layout.channel, message);
   }
   await admin.putUser('alice', { rules: [allow('b')] });

@@ -79,7 +79,11 @@ export class Administrator {
 }
 
 /** A broker whose users and rights are those of the server at this port. */
-export function redisBroker(port: number, config: Readonly<Record<string, unknown>> = {}, more: Partial<TestBrokerOptions> = {}): Promise<TestBroker> {
+export function redisBroker(
+  port: number,
+  config: Readonly<Record<string, unknown>> = {},
+  more: Partial<TestBrokerOptions> = {},
+): Promise<TestBroker> {
   const chain = { authenticate: ['plugin'], authorize: ['plugin'] };
   return startTestBroker({ plugin, config: { port, ...config }, chain, clock: 'system', ...more });
 }

@@ -42,7 +42,9 @@ export function serverSettings(config: RedisConfig, baseFolder: string): ServerS
   const { sentinel, cluster } = config;
   const isSingle = config.host !== undefined || config.port !== undefined;
   if ([isSingle, sentinel !== undefined, cluster !== undefined].filter(Boolean).length > 1) {
-    throw new InvalidPluginConfig('name one of "host" with "port", "sentinel" and "cluster", not several: they are different ways to find the server');
+    throw new InvalidPluginConfig(
+      'name one of "host" with "port", "sentinel" and "cluster", not several: they are different ways to find the server',
+    );
   }
   if (cluster !== undefined && config.database !== 0) throw new InvalidPluginConfig('a cluster has database 0 only; take "database" out');
   if (config.username !== undefined && config.password === undefined) throw new InvalidPluginConfig('"username" needs a "password"');
@@ -110,4 +112,11 @@ function readPem(path: string): string {
 
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
+
+/** Where the server is, for people; nothing of it is secret. */
+export function describeServer({ kind, addresses, sentinel }: ServerSettings): string {
+  const hosts = addresses.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`).join(', ');
+  if (kind === 'single') return `Redis at ${hosts}`;
+  return kind === 'cluster' ? `the Redis cluster of ${hosts}` : `Redis ${sentinel?.name} of the sentinels ${hosts}`;
 }

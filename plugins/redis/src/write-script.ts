@@ -17,7 +17,7 @@ if kind ~= 'hash' and kind ~= 'none' then return redis.error_reply('WRONGTYPE ' 
 local there = redis.call('HMGET', KEYS[1], 'v', 'deleted')
 local known = there[1] or ''
 if there[2] then known = '' end
-if known ~= ARGV[6] then return redis.error_reply('CONFLICT') end
+if known ~= ARGV[6] then return redis.error_reply('CONFLICT the object has changed') end
 if redis.call('EXISTS', KEYS[3]) == 0 then redis.call('SET', KEYS[3], ARGV[5]) end
 local version = redis.call('INCR', KEYS[2])
 local before = tonumber(there[1] or '0') or 0
@@ -68,13 +68,13 @@ export interface Write {
 }
 
 /** Keys and arguments of `WRITE_SCRIPT`. */
-export function writeArguments(layout: Layout, { kind, tenant, name, expected, fields }: Write): { readonly keys: string[]; readonly args: string[] } {
+export function writeArguments(
+  layout: Layout,
+  { kind, tenant, name, expected, fields }: Write,
+): { readonly keys: string[]; readonly args: string[] } {
   const rest = fields === null ? ['delete', String(TOMBSTONE_SECONDS)] : ['set', ...Object.entries(fields).flat()];
   return {
     keys: [layout.object(kind, tenant, name), layout.version(tenant), layout.epoch(tenant)],
-    args: [
-      ...[layout.channel, JSON.stringify(kind), JSON.stringify(tenant ?? ''), JSON.stringify(name), randomUUID()],
-      ...[expected ?? '', ...rest],
-    ],
+    args: [...[layout.channel, JSON.stringify(kind), JSON.stringify(tenant ?? ''), JSON.stringify(name), randomUUID()], ...[expected ?? '', ...rest]],
   };
 }

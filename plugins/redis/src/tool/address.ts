@@ -17,7 +17,8 @@ const PARTS = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:([^@/]*)@)?([^@/?#]+)(
 export function serverOf({ url, tls, secretsShown }: ToolArguments, env: Readonly<Record<string, string | undefined>>): ServerSettings {
   const address = url ?? env[URL_VARIABLE] ?? DEFAULT_URL;
   const parts = PARTS.exec(address);
-  if (parts === null) throw new UsageError('the address of the server begins with redis:// or rediss://, or one of them with +sentinel or +cluster; see --help');
+  if (parts === null)
+    throw new UsageError('the address of the server begins with redis:// or rediss://, or one of them with +sentinel or +cluster; see --help');
   const [, scheme, kind = 'single', user = '', hosts = '', path = ''] = parts;
   const { username, password } = credentialsOf(user);
   if (url !== null && password !== null && !secretsShown) {
@@ -41,13 +42,6 @@ export function serverOf({ url, tls, secretsShown }: ToolArguments, env: Readonl
     commandTimeoutMs: COMMAND_TIMEOUT_MS,
     connectTimeoutMs: COMMAND_TIMEOUT_MS,
   };
-}
-
-/** Where the server is, without who asks: for people. */
-export function describe({ kind, addresses, tls, sentinel, database }: ServerSettings): string {
-  const hosts = addresses.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`).join(',');
-  const path = [...(sentinel === null ? [] : [sentinel.name]), ...(database === 0 ? [] : [String(database)])];
-  return `${tls === null ? 'redis' : 'rediss'}${kind === 'single' ? '' : `+${kind}`}://${[hosts, ...path].join('/')}`;
 }
 
 function credentialsOf(user: string): { readonly username: string | null; readonly password: string | null } {

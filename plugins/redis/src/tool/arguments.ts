@@ -134,13 +134,19 @@ export function readToolArguments(args: readonly string[]): ToolArguments {
     if (!general && !OWN_OPTIONS[kind].includes(name)) throw new UsageError(`"${kind}" has no option --${name}`);
   }
   const { tenant = null, prefix = DEFAULT_PREFIX, url = null, batch, ca, cert, key, servername } = values;
-  if (tenant !== null && !TENANT.test(tenant)) throw new UsageError('--tenant is a letter, then letters, digits, "_", "." or "-", at most 64 characters');
+  if (tenant !== null && !TENANT.test(tenant))
+    throw new UsageError('--tenant is a letter, then letters, digits, "_", "." or "-", at most 64 characters');
   if (!new RegExp(PREFIX_PATTERN).test(prefix)) throw new UsageError('--prefix is 1 to 64 letters, digits, "_", ".", ":" or "-"');
   if ((cert === undefined) !== (key === undefined)) throw new UsageError('--cert and --key belong together');
   return {
     command: readCommand(kind, words, values),
     ...{ tenant, prefix, url, secretsShown: batch === true },
-    tls: { ...(ca !== undefined && { ca }), ...(cert !== undefined && { cert }), ...(key !== undefined && { key }), ...(servername !== undefined && { servername }) },
+    tls: {
+      ...(ca !== undefined && { ca }),
+      ...(cert !== undefined && { cert }),
+      ...(key !== undefined && { key }),
+      ...(servername !== undefined && { servername }),
+    },
   };
 }
 

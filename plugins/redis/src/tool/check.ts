@@ -6,8 +6,7 @@ import { openSingleClient } from '../connections.js';
 import type { Layout } from '../layout.js';
 import { decodeGroup, decodeUser, type Fields, type UserRecord } from '../records.js';
 import { asUnavailable } from '../redis-errors.js';
-import type { ServerSettings } from '../settings.js';
-import { describe } from './address.js';
+import { describeServer, type ServerSettings } from '../settings.js';
 import type { Editor } from './editor.js';
 import type { Terminal } from './session.js';
 
@@ -55,7 +54,7 @@ class Report {
 /** Looks at the server and at all keys of the layout. Gives the exit status: 1 with a problem. */
 export async function check(options: CheckOptions): Promise<number> {
   const report = new Report(options.terminal);
-  report.say('ok', `connected to ${describe(options.server)}${options.server.tls === null ? '' : ', by TLS with a verified certificate'}`);
+  report.say('ok', `connected to ${describeServer(options.server)}${options.server.tls === null ? '' : ', by TLS with a verified certificate'}`);
   const nodes = options.client instanceof Cluster ? options.client.nodes('master') : [options.client];
   for (const node of nodes) await checkServer(report, node, options.server.kind);
   await checkChannel(report, options);
@@ -134,19 +133,21 @@ async function checkKeys(report: Report, { editor, layout }: CheckOptions): Prom
     if (parsed === null || parsed.kind === 'version' || parsed.kind === 'epoch') continue;
     try {
       const fields: Fields = await editor.fields(key);
-      const record = parsed.kind === 'user' ? decodeUser(key, fields) : decodeGroup(key, fields);
+      const user = parsed.kind === 'user' ? decodeUser(key, fields) : null;
+      const record = user ?? decodeGroup(key, fields);
       const version = Number((await editor.text(layout.version(parsed.tenant))) ?? 0);
-      if (record.version > version) report.say('problem', `${key}: has version ${record.version}, but its tenant only ${version}; run: portcullis-redis restored`);
+      if (record.version > version)
+        report.say('problem', `${key}: has version ${record.version}, but its tenant only ${version}; run: portcullis-redis restored`);
       if ('deleted' in record) continue;
       for (const rule of record.rules) {
         const problem = ruleProblem(rule);
         if (problem !== null) report.say('problem', `${rule.from}: ${problem}`);
       }
       if (parsed.kind === 'group') groups.add(key);
-      if (!('hash' in record)) continue;
+      if (user === null || 'deleted' in user) continue;
       users += 1;
-      checkUser(report, key, record);
-      for (const group of record.groups) memberships.push([layout.group(parsed.tenant, group), key]);
+      checkUser(report, key, user);
+      for (const group of user.groups) memberships.push([layout.group(parsed.tenant, group), key]);
     } catch (error) {
       report.say('problem', error instanceof Error ? error.message : String(error));
     }
@@ -156,7 +157,8 @@ async function checkKeys(report: Report, { editor, layout }: CheckOptions): Prom
 }
 
 function checkUser(report: Report, key: string, { hash }: UserRecord): void {
-  if (hash !== '' && !isPasswordHash(hash)) report.say('warning', `${key}: the password hash is damaged, of an unknown format or too expensive: nobody comes in by it`);
+  if (hash !== '' && !isPasswordHash(hash))
+    report.say('warning', `${key}: the password hash is damaged, of an unknown format or too expensive: nobody comes in by it`);
 }
 
 function readInfo(text: string): ReadonlyMap<string, string> {

@@ -61,7 +61,12 @@ export class Editor {
    * Changes an object: `edit` gets its fields (null for one that is not there) and gives those to write, without `v`; null deletes it. Somebody else's
    * write in between begins it anew. Gives the version.
    */
-  async change(kind: NamedKind, tenant: string | null, name: string, edit: (fields: Fields | null) => Fields | null | Promise<Fields>): Promise<number> {
+  async change(
+    kind: NamedKind,
+    tenant: string | null,
+    name: string,
+    edit: (fields: Fields | null) => Fields | null | Promise<Fields>,
+  ): Promise<number> {
     for (let attempt = 1; ; attempt += 1) {
       const { fields, raw } = await this.read(kind, tenant, name);
       const next = await edit(fields);

@@ -3,9 +3,9 @@ import type { Cluster, Redis } from 'ioredis';
 import { openLookupClient, openSingleClient } from '../connections.js';
 import { Layout } from '../layout.js';
 import { asUnavailable, MalformedObject } from '../redis-errors.js';
-import type { ServerSettings } from '../settings.js';
+import { describeServer, type ServerSettings } from '../settings.js';
 import { Writer } from '../writer.js';
-import { describe, serverOf } from './address.js';
+import { serverOf } from './address.js';
 import { readToolArguments, type ToolArguments, type ToolCommand } from './arguments.js';
 import { check } from './check.js';
 import { Editor } from './editor.js';
@@ -31,7 +31,8 @@ export async function runRedisTool(args: readonly string[], terminal: Terminal, 
       terminal.error(`portcullis-redis: ${error.message}; --help shows what there is\n`);
       return 2;
     }
-    const isExpected = error instanceof ToolError || error instanceof MalformedObject || error instanceof BackendUnavailable || error instanceof RangeError;
+    const isExpected =
+      error instanceof ToolError || error instanceof MalformedObject || error instanceof BackendUnavailable || error instanceof RangeError;
     if (!isExpected) throw error;
     terminal.error(`portcullis-redis: ${error.message}\n`);
     return 1;
@@ -47,7 +48,7 @@ async function connected(given: ToolArguments, server: ServerSettings, terminal:
   if (server.kind === 'cluster') client.on('node error', (error: unknown) => (problem = error));
   try {
     await connect(client, server).catch((error: unknown) => {
-      throw new ToolError(asUnavailable(problem ?? error, `Redis at ${describe(server)}`).message);
+      throw new ToolError(asUnavailable(problem ?? error, describeServer(server)).message);
     });
     const layout = new Layout(given.prefix);
     const writer = new Writer(client, layout);

@@ -134,7 +134,14 @@ test('what was changed while the server could not be reached is in force when it
   await admin.putUser('alice', { rules: [allow('a')] });
 });
 
-for (const mode of ['refuse', 'blackhole', 'garbage', { kind: 'reset', afterBytes: 30 }, { kind: 'truncate', afterBytes: 30 }, { kind: 'slow', bytesPerMs: 0.005 }] as const) {
+for (const mode of [
+  'refuse',
+  'blackhole',
+  'garbage',
+  { kind: 'reset', afterBytes: 30 },
+  { kind: 'truncate', afterBytes: 30 },
+  { kind: 'slow', bytesPerMs: 0.005 },
+] as const) {
   const name = typeof mode === 'string' ? mode : mode.kind;
   test(`a connection that fails by "${name}" lets nobody in, and heals`, async () => {
     proxy = await faultProxy({ target: { port: server.port } });

@@ -147,16 +147,19 @@ test('while the channel is cut nothing is used from memory, changes are found by
   await admin.putUser('alice', { rules: [allow('a')] });
   const alice = await login('alice');
   await admin.client.call('ACL', 'SETUSER', 'default', 'resetchannels');
-  await server.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
-  await broker.until('the loss is known', () => metric('pushStale') === 1);
-  await silently('alice', { rules: '[]' });
-  await becomes(alice, 'a', false);
-  assert.equal(metric('pushStale'), 1);
-  await silently('alice', { enabled: '0' });
-  await alice.expectPacket('e0 01 87');
-  const late = await broker.client({ protocol: '5.0' });
-  assert.equal(await late.connectRefused({ username: 'alice', password: PASSWORD }), 0x86);
-  await admin.client.call('ACL', 'SETUSER', 'default', 'allchannels');
+  try {
+    await server.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await broker.until('the loss is known', () => metric('pushStale') === 1);
+    await silently('alice', { rules: '[]' });
+    await becomes(alice, 'a', false);
+    assert.equal(metric('pushStale'), 1);
+    await silently('alice', { enabled: '0' });
+    await alice.expectExpelled(0x87);
+    const late = await broker.client({ protocol: '5.0' });
+    assert.equal(await late.connectRefused({ username: 'alice', password: PASSWORD }), 0x86);
+  } finally {
+    await admin.client.call('ACL', 'SETUSER', 'default', 'allchannels');
+  }
   await broker.until('changes are heard of again', () => metric('pushStale') === 0);
 });
 
@@ -183,7 +186,7 @@ test('messages that are no change, and numbers that are not the next one, change
 test('tenants share nothing: the same name is another user', async () => {
   await broker.stop();
   const listener = { url: 'mqtt://127.0.0.1:0', chain: 'default', tenant: 'acme' };
-  broker = await redisBroker(server.port, {}, { document: { listeners: { acme: listener } } });
+  broker = await redisBroker(server.port, {}, { document: { listeners: { acme: listener }, tenants: { acme: {} } } });
   await admin.putUser('alice', { rules: [allow('a')] });
   await admin.putUser('alice', { hash: OTHER_HASH, rules: [allow('b')] }, 'acme');
   const ours = await login('alice');

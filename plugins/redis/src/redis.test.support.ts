@@ -85,7 +85,7 @@ export function redisBroker(
   more: Partial<TestBrokerOptions> = {},
 ): Promise<TestBroker> {
   const chain = { authenticate: ['plugin'], authorize: ['plugin'] };
-  return startTestBroker({ plugin, config: { port, ...config }, chain, clock: 'system', ...more });
+  return startTestBroker({ plugin, config: { ...(port > 0 && { port }), ...config }, chain, clock: 'system', ...more });
 }
 
 export { type RedisServer, startRedis };

@@ -62,6 +62,7 @@ export class Watch {
 
   lost(problem: string): void {
     this.#allUnsure = true;
+    if (!this.#isFresh) return;
     this.#setFresh(false);
     this.#options.context.metrics.count('channelLost');
     this.#options.context.log.warn({ problem }, 'changes in Redis are not heard of: nothing is used from memory until they are');
@@ -104,7 +105,8 @@ export class Watch {
       await this.#options.lookups.check();
       await this.#lookAtVersions();
     } catch (error) {
-      this.#options.context.log.debug({ problem: textOf(error) }, 'Redis cannot be asked');
+      // Also a server that has been made a replica: it still tells of changes, but late.
+      this.lost(textOf(error));
       return;
     }
     await this.#work();

@@ -260,7 +260,8 @@ test('the check finds what would be a fault, and says where', async () => {
 });
 
 test('a user of the ACL that may only read is told what it may not, and the rights in the documentation do', async () => {
-  const rules = 'on >secret resetkeys %R~portcullis:* resetchannels &portcullis:changes -@all +hgetall +hget +hlen +hstrlen +mget +multi +exec +info +ping +subscribe +select';
+  const rules =
+    'on >secret resetkeys %R~portcullis:* resetchannels &portcullis:changes -@all +hgetall +hget +hlen +hstrlen +mget +multi +exec +info +ping +subscribe +select';
   await client.call('ACL', 'SETUSER', 'broker', ...rules.split(' '));
   await done('user', 'add', 'alice', '--no-password');
   const env = { PORTCULLIS_REDIS_URL: `redis://broker@127.0.0.1:${server.port}`, PORTCULLIS_REDIS_PASSWORD: 'secret' };

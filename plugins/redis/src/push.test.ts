@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import type { TestBroker, TestClient } from '@portcullis/testing';
-import { Administrator, allow, OTHER_HASH, PASSWORD, type RedisServer, redisBroker, startRedis } from './redis.test.support.js';
+import { Administrator, allow, OTHER_HASH, OTHER_PASSWORD, PASSWORD, type RedisServer, redisBroker, startRedis } from './redis.test.support.js';
 
 const CONNACK = 2;
 
@@ -191,7 +191,7 @@ test('tenants share nothing: the same name is another user', async () => {
   await admin.putUser('alice', { hash: OTHER_HASH, rules: [allow('b')] }, 'acme');
   const ours = await login('alice');
   const theirs = await broker.client({ protocol: '5.0', listener: 'acme' });
-  await theirs.connect({ username: 'alice', password: 'battery staple' });
+  await theirs.connect({ username: 'alice', password: OTHER_PASSWORD });
   assert.deepEqual([await mayPublish(ours, 'a'), await mayPublish(ours, 'b')], [true, false]);
   assert.deepEqual([await mayPublish(theirs, 'a'), await mayPublish(theirs, 'b')], [false, true]);
   await admin.deleteUser('alice', 'acme');

@@ -1,4 +1,3 @@
-import { hashPassword } from '@portcullis/sdk/passwords';
 import { type RedisServer, startRedis } from '@portcullis/test-servers';
 import { startTestBroker, type TestBroker, type TestBrokerOptions } from '@portcullis/testing';
 import { Redis } from 'ioredis';
@@ -7,9 +6,11 @@ import { Layout } from './layout.js';
 import { Writer } from './writer.js';
 
 export const PASSWORD = 'correct horse';
-/** Hashes are expensive to make, and one does for all. */
-export const HASH = await hashPassword(Buffer.from(PASSWORD), { format: 'pbkdf2-sha512' });
-export const OTHER_HASH = await hashPassword(Buffer.from('battery staple'), { format: 'pbkdf2-sha512' });
+export const OTHER_PASSWORD = 'pässwörd';
+/** Of the first one, as mosquitto_passwd makes it: cheap, so that tests are about Redis and not about hashing. */
+export const HASH = '$7$101$P3oFgCKlVM3D+4hf$2wALm6UtUvq+dHg5nC0lPyY8RL6AXds0OOAdQ7uysuxYARPK6EwCdpoZDX3ZDkNvAVO/G5RLPvsOcDy74q5IwQ==';
+/** Of the other one. */
+export const OTHER_HASH = '$6$HuSKjQSBqmZIW+ps$tslRMECgMjmkBnc0GDVlVmt5CdYnF2cM+a3cVJky69mjrMf9ZGBiKh6fYjv/ThqHEX7Fkg5xrfi8SVRU7Sf4ww==';
 
 export interface SampleRule {
   readonly effect: 'allow' | 'deny';

@@ -48,7 +48,11 @@ describe('the plugin redis', async () => {
       { username: 'bob', action: 'publish', topic: 'home/light', allowed: false },
       { username: '+', action: 'publish', topic: 'own/bob/x', allowed: false },
     ],
-    backend: { target: { port: server.port }, config: ({ host, port }) => ({ host, port, commandTimeoutMs: 90, heartbeatMs: 100 }), healsWithinMs: 5000 },
+    backend: {
+      target: { port: server.port },
+      config: ({ host, port }) => ({ host, port, commandTimeoutMs: 90, heartbeatMs: 100 }),
+      healsWithinMs: 5000,
+    },
   });
   for (const { title, run } of cases) test(title, run);
 });

@@ -74,14 +74,19 @@ export class Judge {
   }
 
   async #judge(key: string, { tenant, username }: Subject): Promise<void> {
-    const { directory, memory, unsure } = this.#options;
+    const { directory, memory, unsure, context } = this.#options;
+    const before = memory.known(key);
+    if (before === undefined && context.sessions.find({ tenant, username }).length === 0) {
+      // Nobody to look at: many users written in one go must not be read for it. Who is on the way in loads rights again.
+      context.policy.invalidate({ tenant, username });
+      return;
+    }
     try {
       const user = (await directory.user(tenant, username))?.value;
       if (user === undefined || !user.enabled) {
         memory.forget(key);
         this.#end(tenant, username, NOT_AUTHORIZED, user === undefined ? 'the user is gone' : 'the user is disabled');
       } else {
-        const before = memory.known(key);
         const now = memory.standingOf(user);
         // Of whom nothing is known, it is not known either that this is the password of the session.
         const isSame = before === undefined ? user.hash === '' : before.password === now.password && before.attributes === now.attributes;
@@ -89,12 +94,12 @@ export class Judge {
         if (!isSame) this.#end(tenant, username, NOT_AUTHORIZED, 'the user has another password or other attributes');
       }
       // Also of those who are away: their sessions keep messages.
-      this.#options.context.policy.invalidate({ tenant, username }, user?.announced);
+      context.policy.invalidate({ tenant, username }, user?.announced);
     } catch (error) {
       if (!(error instanceof MalformedObject)) return unsure(tenant);
-      this.#options.context.log.error({ problem: error.message }, 'a user cannot be used as it stands in Redis');
+      context.log.error({ problem: error.message }, 'a user cannot be used as it stands in Redis');
       this.#end(tenant, username, UNCONFIRMED, 'the user cannot be confirmed');
-      this.#options.context.policy.invalidate({ tenant, username });
+      context.policy.invalidate({ tenant, username });
     }
   }
 

@@ -13,6 +13,7 @@ import { Channel } from './channel.js';
 import { CONFIG_SCHEMA } from './config-schema.js';
 import { openLookupClient, openSingleClient } from './connections.js';
 import { Directory, type User } from './directory.js';
+import { inBackground } from './in-background.js';
 import { Judge } from './judge.js';
 import { Layout, nameProblem } from './layout.js';
 import { Lookups } from './lookups.js';
@@ -52,9 +53,10 @@ export default definePlugin({
       },
     });
     const templates = new GroupTemplates({
-      ...{ policy: context.policy, timers, leaseMs: config.leaseSeconds * MS_PER_SECOND, maxGroups: config.maxGroups },
+      ...{ policy: context.policy, timers: lasting(context), leaseMs: config.leaseSeconds * MS_PER_SECOND, maxGroups: config.maxGroups },
       load: (tenant, group) => directory.group(tenant, group),
       failed: (tenant, group, error) => {
+        if (context.signal.aborted) return;
         log.error({ tenant, group, problem: error instanceof Error ? error.message : String(error) }, 'the rules of a group cannot be read again');
         context.policy.invalidate({ tenant });
       },
@@ -67,7 +69,7 @@ export default definePlugin({
       what: `the channel of ${describeServer(settings)}`,
       timers,
       message: (text) => watch.message(text),
-      listening: () => void watch.listening(),
+      listening: () => inBackground(watch.listening(), context.signal),
       lost: (problem) => watch.lost(problem),
     });
     watch.use(channel);
@@ -141,21 +143,27 @@ export default definePlugin({
     await lookups.connect(settings.connectTimeoutMs);
     await channel.open();
     await watch.listening();
-    timers.every(config.heartbeatMs, beater(watch));
+    timers.every(config.heartbeatMs, beater(watch, context.signal));
     context.onReload(() => watch.suspectAll());
   },
 });
 
 /** A beat that takes long is not followed by another one before it has ended. */
-function beater(watch: Watch): () => void {
+function beater(watch: Watch, signal: AbortSignal): () => void {
   let isBeating = false;
   return () => {
     if (isBeating) return;
     isBeating = true;
-    void watch.beat().finally(() => {
+    const beat = watch.beat().finally(() => {
       isBeating = false;
     });
+    inBackground(beat, signal);
   };
+}
+
+/** Timers that nothing needs any more are not refused with an error when the plugin has stopped. */
+function lasting({ timers, signal }: PluginContext): Pick<PluginContext['timers'], 'after'> {
+  return { after: (milliseconds, callback) => (signal.aborted ? () => undefined : timers.after(milliseconds, callback)) };
 }
 
 /** Says once what is wrong, and once that it is over. */

@@ -1,5 +1,6 @@
 import type { PluginContext } from '@portcullis/sdk';
 import type { Directory } from './directory.js';
+import { inBackground } from './in-background.js';
 import type { Memory } from './memory.js';
 import { MalformedObject } from './redis-errors.js';
 
@@ -17,7 +18,7 @@ interface Subject {
 }
 
 export interface JudgeOptions {
-  readonly context: Pick<PluginContext, 'sessions' | 'policy' | 'log' | 'metrics'>;
+  readonly context: Pick<PluginContext, 'sessions' | 'policy' | 'log' | 'metrics' | 'signal'>;
   readonly directory: Directory;
   readonly memory: Memory;
   /** Somebody could not be looked at, or too many wait: everybody of this tenant (undefined: of all) has to be looked at again. */
@@ -66,10 +67,11 @@ export class Judge {
       if (this.#working.has(key)) continue;
       this.#waiting.delete(key);
       this.#working.add(key);
-      void this.#judge(key, subject).finally(() => {
+      const work = this.#judge(key, subject).finally(() => {
         this.#working.delete(key);
         this.#next();
       });
+      inBackground(work, this.#options.context.signal);
     }
   }
 

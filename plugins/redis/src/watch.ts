@@ -2,6 +2,7 @@ import type { GroupTemplates, PluginContext } from '@portcullis/sdk';
 import { type Change, readChange } from './change-message.js';
 import type { Channel } from './channel.js';
 import type { Directory } from './directory.js';
+import { inBackground } from './in-background.js';
 import type { Judge } from './judge.js';
 import type { Lookups } from './lookups.js';
 import type { Memory } from './memory.js';
@@ -13,7 +14,7 @@ const TENANTS_PER_BEAT = 500;
 const USERS_AT_ONCE = 200;
 
 export interface WatchOptions {
-  readonly context: Pick<PluginContext, 'sessions' | 'policy' | 'log' | 'metrics'>;
+  readonly context: Pick<PluginContext, 'sessions' | 'policy' | 'log' | 'metrics' | 'signal'>;
   readonly directory: Directory;
   readonly objects: Objects;
   readonly lookups: Lookups;
@@ -76,7 +77,7 @@ export class Watch {
   /** The same, and at once instead of at the next beat. */
   suspect(tenant: string | null): void {
     this.unsure(tenant);
-    void this.#work();
+    inBackground(this.#work(), this.#options.context.signal);
   }
 
   /** Takes a message of the channel. */
@@ -95,7 +96,7 @@ export class Watch {
 
   suspectAll(): void {
     this.#allUnsure = true;
-    void this.#work();
+    inBackground(this.#work(), this.#options.context.signal);
   }
 
   /** Once a heartbeat: does the channel live, is the server still a primary, has something changed that nobody said? */

@@ -67,7 +67,7 @@ test('the real commands: a user of the ACL that may only read serves the broker 
     await alice.expectExpelled(0x87);
     const again = await client(broker);
     assert.equal(await again.connectRefused({ username: 'alice', password: PASSWORD }), 0x86);
-    assert.match(await tool('check', '--ca', ca), /by TLS with a verified certificate[^]*\n0 problems, /);
+    assert.match(await tool('check', '--ca', ca), /by TLS with a verified certificate[\s\S]*\n0 problems, /);
     for (const secret of [SECRET, ADMIN_SECRET, PASSWORD]) assert.ok(!broker.output.includes(secret));
   } finally {
     assert.equal(await broker.stop(), 0);

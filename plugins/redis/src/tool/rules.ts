@@ -3,7 +3,7 @@ import { decodeGroup, decodeUser, type Fields, type GroupRecord, MAX_RULES, type
 import type { RuleOwner, ToolCommand } from './arguments.js';
 import type { ToolSession } from './session.js';
 import { shown, ToolError } from './tool-error.js';
-import { noGroup, there } from './users.js';
+import { noGroup, there } from './missing.js';
 
 type AddRule = Extract<ToolCommand, { readonly kind: 'rule add' }>;
 

@@ -3,6 +3,7 @@ import { decodeUser, type Fields, type UserRecord } from '../records.js';
 import { ASK, type ToolCommand } from './arguments.js';
 import { ruleLine } from './rules.js';
 import type { Terminal, ToolSession } from './session.js';
+import { noGroup, noUser, there } from './missing.js';
 import { shown, ToolError } from './tool-error.js';
 
 type Command<Kind> = Extract<ToolCommand, { readonly kind: Kind }>;
@@ -79,20 +80,6 @@ function standing(key: string, fields: Fields): string {
   } catch (error) {
     return `unusable: ${error instanceof Error ? error.message : String(error)}`;
   }
-}
-
-/** The user's fields, or the complaint that there is none. */
-export function there(fields: Fields | null, name: string): Fields {
-  if (fields === null) throw noUser(name);
-  return fields;
-}
-
-function noUser(name: string): ToolError {
-  return new ToolError(`there is no user ${shown(name)}; user list shows them, --tenant says whose they are`);
-}
-
-export function noGroup(name: string): ToolError {
-  return new ToolError(`there is no group ${shown(name)}; group add makes it`);
 }
 
 function exists(name: string): ToolError {

@@ -1,4 +1,5 @@
 // Runs the checks and every test: `npm test`, or `npm test -- session wire` for the files whose path contains one of the words.
+// Test files that need PostgreSQL or Redis get real ones, started here and ended here.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
@@ -7,17 +8,18 @@ import { fileURLToPath } from 'node:url';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 // Campaigns take hours and are started by hand.
 const CAMPAIGNS = join('test', 'src', 'campaigns') + sep;
+const DATABASES = [join('test', 'dist', 'databases'), join('test', 'servers')];
 
-function run(command, args) {
+function run(command, args, env = {}) {
   // No input: a test that waits for a key must fail here as it would on a build machine.
-  const result = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  const result = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } });
   if (result.error) process.stderr.write(`${command}: ${result.error.message}\n`);
   return result.status ?? 1;
 }
 
 function packageFolders() {
   const plugins = readdirSync(join(root, 'plugins'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  return ['sdk', 'core', ...plugins.map((entry) => join('plugins', entry.name)), 'test', join('test', 'kit')];
+  return ['sdk', 'core', ...plugins.map((entry) => join('plugins', entry.name)), 'test', join('test', 'kit'), join('test', 'servers')];
 }
 
 /** The built file of every test, found through its source: what a removed test left behind in dist is not run. */
@@ -42,6 +44,31 @@ function check() {
   return status;
 }
 
+/** Real servers for the test files that need some; null, and a message, when they cannot be had. */
+async function servers() {
+  const below = (...folders) => files.some((file) => folders.some((folder) => file.startsWith(folder + sep)));
+  const needs = { postgres: below(join('plugins', 'postgres'), ...DATABASES), redis: below(join('plugins', 'redis'), ...DATABASES) };
+  const { startShared } = await import('../test/servers/dist/index.js');
+  try {
+    return await startShared(needs);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+    return null;
+  }
+}
+
+async function runTests() {
+  const reporter = process.env.CI !== undefined || !process.stdout.isTTY ? 'tap' : 'spec';
+  const shared = await servers();
+  if (shared === null) return 1;
+  try {
+    const options = ['--test', '--test-concurrency=2', '--test-timeout=120000', `--test-reporter=${reporter}`, '--test-reporter-destination=stdout'];
+    return run(process.execPath, ['--enable-source-maps', ...options, ...files], shared.env);
+  } finally {
+    await shared.dispose();
+  }
+}
+
 const words = process.argv.slice(2).filter((word) => !word.startsWith('-'));
 const onlyCheck = process.argv.includes('--check');
 const all = testFiles();
@@ -52,14 +79,5 @@ if (files.length === 0) {
   process.exit(1);
 }
 const checkStatus = words.length === 0 || onlyCheck ? check() : 0;
-const reporter = process.env.CI !== undefined || !process.stdout.isTTY ? 'tap' : 'spec';
-const testStatus = run(process.execPath, [
-  '--enable-source-maps',
-  '--test',
-  '--test-concurrency=2',
-  '--test-timeout=120000',
-  `--test-reporter=${reporter}`,
-  '--test-reporter-destination=stdout',
-  ...files,
-]);
+const testStatus = await runTests();
 process.exit(checkStatus === 0 ? testStatus : checkStatus);

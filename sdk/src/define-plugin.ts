@@ -24,6 +24,8 @@ export interface PluginContext {
   readonly name: string;
   /** Folder of the configuration file, for paths that are relative to it. */
   readonly baseFolder: string;
+  /** Milliseconds that an answer may take, `timeoutMs` of the entry: whoever asks a backend must have given up before. */
+  readonly timeoutMs: number;
   /** The hooks, to be tapped until `start` has settled. */
   readonly hooks: BrokerHooks;
   readonly log: PluginLog;

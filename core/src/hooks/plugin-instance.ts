@@ -105,6 +105,7 @@ export class PluginInstance {
     return Object.freeze({
       name: spec.name,
       baseFolder,
+      timeoutMs: spec.timeoutMs,
       hooks: this.registry.hooks,
       log: pluginLog(this.#log),
       stats: Object.freeze({ get: (name: string) => stats.get(name), names: () => stats.names() }),

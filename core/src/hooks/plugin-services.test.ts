@@ -217,6 +217,7 @@ test("the context offers the plugin's own view of the broker and nothing that it
   const { context, rig } = await started([]);
   assert.equal(context.name, 'p');
   assert.equal(context.baseFolder, '/base');
+  assert.equal(context.timeoutMs, 2000);
   assert.ok(Object.isFrozen(context));
   for (const part of [context.log, context.stats, context.metrics, context.timers, context.publish, context.sessions, context.policy]) {
     assert.ok(Object.isFrozen(part));

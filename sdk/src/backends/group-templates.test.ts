@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BackendUnavailable } from '../errors.js';
 import type { Rule } from '../rules.js';
-import { type GroupRules, GroupTemplates } from './group-templates.js';
+import { GroupTemplates } from './group-templates.js';
 
 const ruleOf = (pattern: string): Rule => ({ effect: 'allow', actions: ['publish'], pattern, from: pattern });
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -15,11 +15,8 @@ class Rig {
   readonly reads: string[] = [];
   readonly failures: string[] = [];
   readonly delays: (() => void)[] = [];
-  /** What the backend says now: by default one rule that names what was asked for, at version 1. */
-  answer: (tenant: string | null, group: string | null) => Promise<GroupRules> = async (tenant, group) => ({
-    rules: [ruleOf(`${tenant}/${group}`)],
-    version: 1,
-  });
+  /** What the backend says now: by default one rule that names what was asked for. */
+  answer: (tenant: string | null, group: string | null) => Promise<readonly Rule[]> = async (tenant, group) => [ruleOf(`${tenant}/${group}`)];
   readonly groups: GroupTemplates;
 
   constructor(maxGroups = 10) {
@@ -66,7 +63,7 @@ test('a group is read once, by one reader, for all its members', async () => {
   const rig = new Rig();
   const [one, two] = await Promise.all([rig.groups.use('t', ['g', null]), rig.groups.use('t', ['g'])]);
   assert.deepEqual(rig.reads, ['t/g', 't/null']);
-  assert.deepEqual([one.templates[0], one.version], [two.templates[0], 1]);
+  assert.equal(one.templates[0], two.templates[0]);
   assert.deepEqual(
     one.templates.map((name) => rig.set.get(name)),
     [['t/g'], ['t/null']],
@@ -89,42 +86,44 @@ test('groups that read alike have templates of their own', async () => {
   assert.equal(new Set(uses.flatMap(({ templates }) => templates)).size, uses.length);
 });
 
-test('rules are read again when their lease is over, and a use does not prolong it', async () => {
+test('a use does not prolong the lease, says what is left of it, and reads again when that is less than half', async () => {
   const rig = new Rig();
-  await rig.groups.use('t', ['g']);
-  rig.time = 999;
-  await rig.groups.use('t', ['g']);
-  assert.equal(rig.reads.length, 1);
-  rig.time = 1000;
-  await rig.groups.use('t', ['g']);
-  assert.equal(rig.reads.length, 2);
+  assert.equal((await rig.groups.use('t', ['g'])).leftMs, 1000);
+  rig.time = 300;
+  await rig.groups.use('t', ['h']);
+  rig.time = 500;
+  assert.equal((await rig.groups.use('t', ['g', 'h'])).leftMs, 500);
+  assert.deepEqual(rig.reads, ['t/g', 't/h']);
+  rig.time = 501;
+  assert.equal((await rig.groups.use('t', ['g', 'h'])).leftMs, 799);
+  assert.deepEqual(rig.reads, ['t/g', 't/h', 't/g']);
 });
 
 test('a group that has changed is read again at once, and one that nobody uses is not', async () => {
   const rig = new Rig();
   const { templates } = await rig.groups.use('t', ['g']);
-  rig.answer = async () => ({ rules: [ruleOf('new')], version: 2 });
+  rig.answer = async () => [ruleOf('new')];
   rig.groups.changed('t', 'g');
   rig.groups.changed('t', 'unknown');
   await turn();
   assert.deepEqual(rig.set.get(templates[0] as string), ['new']);
   assert.equal(rig.reads.length, 2);
-  assert.equal((await rig.groups.use('t', ['g'])).version, 2);
+  await rig.groups.use('t', ['g']);
+  assert.equal(rig.reads.length, 2);
 });
 
 test('what was read before a change is never set', async () => {
   const rig = new Rig();
-  const answers: ((rules: GroupRules) => void)[] = [];
+  const answers: ((rules: readonly Rule[]) => void)[] = [];
   rig.answer = () => new Promise((resolve) => answers.push(resolve));
   const used = rig.groups.use('t', ['g']);
   await turn();
   rig.groups.changed('t', 'g');
-  answers[0]?.({ rules: [ruleOf('old')], version: 1 });
+  answers[0]?.([ruleOf('old')]);
   await turn();
   assert.equal(rig.set.size, 0);
-  answers[1]?.({ rules: [ruleOf('new')], version: 2 });
-  const { templates, version } = await used;
-  assert.equal(version, 2);
+  answers[1]?.([ruleOf('new')]);
+  const { templates } = await used;
   assert.deepEqual(rig.set.get(templates[0] as string), ['new']);
 });
 
@@ -132,9 +131,9 @@ test('a group that cannot be read is a fault for those who need it, and is asked
   const rig = new Rig();
   rig.answer = async () => Promise.reject(new BackendUnavailable('down'));
   await assert.rejects(rig.groups.use('t', ['g']), BackendUnavailable);
-  rig.answer = async () => ({ rules: [ruleOf('bad')], version: 1 });
+  rig.answer = async () => [ruleOf('bad')];
   await assert.rejects(rig.groups.use('t', ['g']), /does not compile/);
-  rig.answer = async () => ({ rules: [ruleOf('good')], version: 1 });
+  rig.answer = async () => [ruleOf('good')];
   await rig.groups.use('t', ['g']);
   assert.equal(rig.reads.length, 3);
 });
@@ -166,7 +165,7 @@ test('after a resync every group is read again, a few at a time', async () => {
     most = Math.max(most, ++running);
     await turn();
     running -= 1;
-    return { rules: [ruleOf(`${tenant}/${group}/new`)], version: 2 };
+    return [ruleOf(`${tenant}/${group}/new`)];
   };
   await rig.groups.allChanged();
   assert.equal(most, 8);
@@ -189,7 +188,9 @@ test('while nobody would tell of a change, every use reads', async () => {
 
 test('groups that nobody is bound to make room; when all are in use, another one is a fault', async () => {
   const rig = new Rig(2);
-  const [one] = (await rig.groups.use('t', ['one'])).templates;
+  const {
+    templates: [one],
+  } = await rig.groups.use('t', ['one']);
   await rig.groups.use('t', ['two']);
   rig.bound.add(one as string);
   await assert.rejects(rig.groups.use('t', ['three']), /more than 2 groups/, 'a template that was just handed out may be about to be bound');

@@ -3,20 +3,14 @@ import type { Rule } from '../rules.js';
 import type { PluginTimers, PolicyService } from '../services.js';
 import { unlessAborted } from './leased-cache.js';
 
-/** What a backend says about one group. */
-export interface GroupRules {
-  /** All rules of the group, in order; none for a group that is not there. */
-  readonly rules: readonly Rule[];
-  /** Version of the data that they were read from, as the broker is told it. */
-  readonly version: number;
-}
-
 /** How a {@link GroupTemplates} reads, what bounds it, and what tests replace. */
 export interface GroupTemplatesOptions {
   readonly policy: Pick<PolicyService, 'setTemplate' | 'forgetTemplate'>;
   readonly timers: Pick<PluginTimers, 'after'>;
-  /** Reads the rules of a group; with null those that everybody of the tenant has. Ends by itself, in time. */
-  load(tenant: string | null, group: string | null): Promise<GroupRules>;
+  /**
+   * Reads all rules of a group, in order; none for a group that is not there. With null those that everybody of the tenant has. Ends by itself, in time.
+   */
+  load(tenant: string | null, group: string | null): Promise<readonly Rule[]>;
   /** Called when a group that has changed could not be read again: rights that rest on it cannot be confirmed. */
   failed(tenant: string | null, group: string | null, error: unknown): void;
   /** Longest time that rules stand without being read again, in milliseconds. */
@@ -29,18 +23,19 @@ export interface GroupTemplatesOptions {
 
 /** The templates of one client's groups. */
 export interface UsedTemplates {
-  /** Names of the templates, for the policy. */
+  /** Their names, in the order asked for. */
   readonly templates: readonly string[];
-  /** The lowest version of any of them. */
-  readonly version: number;
+  /** Milliseconds until the first of them has to be read again. A policy must not stand longer. */
+  readonly leftMs: number;
 }
 
 interface Group {
   readonly tenant: string | null;
   readonly name: string | null;
   readonly template: string;
-  version: number;
-  /** Until when its rules stand; 0 while they have to be read. */
+  /** When the question was put that its rules are the answer to. */
+  readAt: number;
+  /** Until when its rules stand without being read again; negative while they have to be. */
   validUntil: number;
   lastUsedAt: number;
   /** Grows with every change: what was read before is not taken. */
@@ -48,6 +43,7 @@ interface Group {
   loading: Promise<void> | null;
 }
 
+const OUTDATED = Number.NEGATIVE_INFINITY;
 const MAX_READS = 4;
 const RETRIES = 2;
 const RETRY_MS = 250;
@@ -76,16 +72,19 @@ export class GroupTemplates {
   }
 
   /**
-   * The templates of these groups (null stands for everybody of the tenant), read where they are not here or have to be read again. Rejects with what
-   * `load` rejects with, with an `Error` for rules that do not compile or a group too many, and with the reason of `signal`.
+   * The templates of these groups (null stands for everybody of the tenant), which are read where they are not here, or have less than half of their
+   * lease left. Rejects with what `load` rejects with, with an `Error` for rules that do not compile or a group too many, and with the reason of `signal`.
+   *
+   * The version of a policy must not be that of its groups: theirs do not grow when something else of the client has changed.
    */
   async use(tenant: string | null, groups: readonly (string | null)[], signal?: AbortSignal): Promise<UsedTemplates> {
+    const { leaseMs } = this.#options;
     const used = groups.map((name) => this.#group(tenant, name));
-    const missing = used.filter((group) => group.validUntil <= this.#now()).map((group) => this.#read(group));
+    // Less than half would make the clients' leases ever shorter, and their questions ever more.
+    const missing = used.filter((group) => group.validUntil - this.#now() < leaseMs / 2).map((group) => this.#read(group));
     if (missing.length > 0) await unlessAborted(Promise.all(missing), signal);
-    let version = Number.MAX_SAFE_INTEGER;
-    for (const group of used) version = Math.min(version, group.version);
-    return { templates: used.map(({ template }) => template), version };
+    const ends = used.map(({ readAt }) => readAt + leaseMs - this.#now());
+    return { templates: used.map(({ template }) => template), leftMs: Math.max(1, Math.min(leaseMs, ...ends)) };
   }
 
   /** A group has changed: if it is kept, it is read again at once, and not used until that is done. */
@@ -100,7 +99,7 @@ export class GroupTemplates {
     for (const group of groups) outdate(group);
     const next = groups[Symbol.iterator]();
     const reader = async (): Promise<void> => {
-      for (const group of next) if (group.validUntil === 0) await this.#readAgain(group);
+      for (const group of next) if (group.validUntil === OUTDATED) await this.#readAgain(group);
     };
     await Promise.all(Array.from({ length: READ_AT_ONCE }, reader));
   }
@@ -108,7 +107,7 @@ export class GroupTemplates {
   /** From now on each use reads: for as long as nobody would say that a group has changed. */
   pause(): void {
     this.#keeps = false;
-    for (const group of this.#groups.values()) group.validUntil = 0;
+    for (const group of this.#groups.values()) group.validUntil = OUTDATED;
   }
 
   /** What is read from now on stands for its lease again. */
@@ -121,7 +120,7 @@ export class GroupTemplates {
     let group = this.#groups.get(template);
     if (group === undefined) {
       if (this.#groups.size >= this.#options.maxGroups) this.#makeRoom();
-      group = { tenant, name, template, version: 0, validUntil: 0, lastUsedAt: 0, changes: 0, loading: null };
+      group = { tenant, name, template, readAt: 0, validUntil: OUTDATED, lastUsedAt: 0, changes: 0, loading: null };
       this.#groups.set(template, group);
     }
     group.lastUsedAt = this.#now();
@@ -152,12 +151,12 @@ export class GroupTemplates {
     for (let reads = 0; reads < MAX_READS; reads += 1) {
       const { changes } = group;
       const begunAt = this.#now();
-      const { rules, version } = await load(group.tenant, group.name);
+      const rules = await load(group.tenant, group.name);
       if (changes !== group.changes) continue;
       policy.setTemplate(group.template, rules);
-      group.version = version;
+      group.readAt = begunAt;
       // While nothing is kept, an answer stands for those who wait for it, and no longer.
-      group.validUntil = this.#keeps ? begunAt + leaseMs : 0;
+      group.validUntil = this.#keeps ? begunAt + leaseMs : OUTDATED;
       return;
     }
     throw new BackendUnavailable('a group changes faster than it can be read');
@@ -181,7 +180,7 @@ export class GroupTemplates {
 
 function outdate(group: Group): void {
   group.changes += 1;
-  group.validUntil = 0;
+  group.validUntil = OUTDATED;
 }
 
 /** Injective: a group named like everybody's rules, or like a group of another tenant, is another template. */

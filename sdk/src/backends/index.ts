@@ -3,3 +3,4 @@ export * from './group-templates.js';
 export { KeyedDigest } from './keyed-digest.js';
 export { type Leased, LeasedCache, type LeasedCacheOptions, type Load } from './leased-cache.js';
 export { type AnswerStanding, type Observation, SourceVersions } from './source-versions.js';
+export { VouchedUsers, type VouchedUsersOptions } from './vouched-users.js';

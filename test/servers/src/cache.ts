@@ -1,11 +1,12 @@
 import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+
 import { join } from 'node:path';
+import { temporaryFolder } from './temporary.js';
 
 /** Where programs are kept that had to be copied or unpacked: one folder for each user, below the temporary folder. */
 export function cacheFolder(): string {
   const uid = process.getuid?.() ?? 0;
-  const folder = join(tmpdir(), `portcullis-test-servers-${uid}`);
+  const folder = join(temporaryFolder(), `portcullis-test-servers-${uid}`);
   mkdirSync(folder, { recursive: true, mode: 0o755 });
   const facts = lstatSync(folder);
   // In a folder that everybody may write to, somebody else may have been faster, with programs of his own.

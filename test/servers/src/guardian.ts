@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { GuardLine } from './guard.js';
+import { temporaryFolder } from './temporary.js';
 
 let guard: ChildProcess | null = null;
 
@@ -31,7 +32,7 @@ export function forget(pid: number): void {
 
 /** A new folder in the temporary folder that is removed when we end, if not before. */
 export function ownFolder(prefix: string): string {
-  const folder = mkdtempSync(join(tmpdir(), prefix));
+  const folder = mkdtempSync(join(temporaryFolder(), prefix));
   tell({ folder });
   return folder;
 }

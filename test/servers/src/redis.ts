@@ -147,7 +147,7 @@ class Server implements RedisServer {
   }
 
   async dispose(): Promise<void> {
-    await this.#process?.stop();
+    await this.#process?.abandon();
     removeFolder(this.folder);
   }
 

@@ -73,10 +73,21 @@ export class ServerProcess {
     return lastLines(this.#command.logFile);
   }
 
+  /** Asks it to end, and waits; kills it when it does not. */
   async stop(): Promise<void> {
+    await this.#askToEnd(this.#command.stopSignal);
+  }
+
+  /** Ends it at once, when nobody needs its data any more. */
+  async abandon(): Promise<void> {
+    await this.#askToEnd(this.#command.abandonSignal);
+  }
+
+  async #askToEnd(how: NodeJS.Signals): Promise<void> {
     if (!this.#running) return;
+    // Frozen processes hear nothing.
     thawTree(this.pid);
-    signal(this.pid, this.#command.stopSignal);
+    signal(this.pid, how);
     try {
       await this.#end();
     } catch (error) {

@@ -12,6 +12,10 @@ const CLAIM_SECONDS = 7_200;
 const CLAIM = 'portcullis-tests:database:';
 const ANSWER_MS = 10_000;
 
+/** Enough for every test file at once; a database number costs a Redis next to nothing. */
+const CONNECTIONS = '200';
+const DATABASES = '256';
+
 let ownPostgres: Promise<string> | null = null;
 
 async function postgresUrl(): Promise<string> {
@@ -45,7 +49,8 @@ export async function freshDatabase(): Promise<{ url: string; drop(): Promise<vo
   return { url: url.href, drop: () => administer(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
 }
 
-function connect(url: string): Redis {
+/** A connection, and what was heard of it last: ioredis rejects calls with less than that. */
+function connect(url: string): { client: Redis; trouble: () => string | undefined } {
   const client = new Redis(url, {
     protocol: 2,
     lazyConnect: true,
@@ -54,8 +59,11 @@ function connect(url: string): Redis {
     connectTimeout: ANSWER_MS,
     commandTimeout: ANSWER_MS,
   });
-  client.on('error', () => {});
-  return client;
+  let trouble: string | undefined;
+  client.on('error', (error: Error) => {
+    trouble = error.message;
+  });
+  return { client, trouble: () => trouble };
 }
 
 /** Claims one database number that is empty and that no other test file has. */
@@ -74,7 +82,7 @@ async function claim(client: Redis): Promise<number> {
 }
 
 async function release(server: string, number: number): Promise<void> {
-  const client = connect(server);
+  const { client } = connect(server);
   try {
     await client.connect();
     await client.select(number);
@@ -96,7 +104,7 @@ export async function freshRedis(): Promise<{ url: string; release(): Promise<vo
     const own: RedisServer = await startRedis();
     return { url: own.url(), release: () => own.dispose() };
   }
-  const client = connect(shared);
+  const { client, trouble } = connect(shared);
   try {
     await client.connect();
     const number = await claim(client);
@@ -104,9 +112,46 @@ export async function freshRedis(): Promise<{ url: string; release(): Promise<vo
     url.pathname = `/${number}`;
     return { url: url.href, release: () => release(shared, number) };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = trouble() ?? (error instanceof Error ? error.message : String(error));
     throw new Error(`The Redis server for tests (${REDIS_URL}) gave no empty database: ${why}`);
   } finally {
     client.disconnect();
+  }
+}
+
+/** What a run of test files needs. */
+export interface Needs {
+  readonly postgres: boolean;
+  readonly redis: boolean;
+}
+
+/**
+ * Starts the servers that all test files of a run share, except those that the environment names; these are tried. Gives the
+ * variables for the test files. Rejects with a message that says what to do when a server cannot be had.
+ */
+export async function startShared(needs: Needs): Promise<{ env: Record<string, string>; dispose(): Promise<void> }> {
+  const env: Record<string, string> = {};
+  const disposals: (() => Promise<void>)[] = [];
+  const isGiven = (name: string): boolean => (process.env[name] ?? '') !== '';
+  const dispose = async (): Promise<void> => {
+    await Promise.all(disposals.map((one) => one()));
+  };
+  try {
+    if (needs.postgres && isGiven(POSTGRES_URL)) await (await freshDatabase()).drop();
+    if (needs.redis && isGiven(REDIS_URL)) await (await freshRedis()).release();
+    if (needs.postgres && !isGiven(POSTGRES_URL)) {
+      const server = await startPostgres({ settings: { max_connections: CONNECTIONS } });
+      disposals.push(() => server.dispose());
+      env[POSTGRES_URL] = server.url();
+    }
+    if (needs.redis && !isGiven(REDIS_URL)) {
+      const server = await startRedis({ config: { databases: DATABASES } });
+      disposals.push(() => server.dispose());
+      env[REDIS_URL] = server.url();
+    }
+    return { env, dispose };
+  } catch (error) {
+    await dispose();
+    throw error;
   }
 }

@@ -1,7 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { libraryFolders, unpackDebianPackages } from '@portcullis/test-servers';
 
 const CACHE = fileURLToPath(new URL('../../../node_modules/.cache/portcullis-debian-tools/', import.meta.url));
 const PACKAGES = ['mosquitto', 'mosquitto-clients', 'python3-paho-mqtt'];
@@ -104,13 +105,7 @@ function extractedPython(root: string): Tool {
 function extractedTool(root: string, name: ProgramName): Tool {
   const path = ['usr/bin', 'usr/sbin'].map((folder) => join(root, folder, name)).find((candidate) => existsSync(candidate));
   if (path === undefined) throw new Error(`${ADVICE}\nWhat went wrong: the packages do not contain ${name}`);
-  const libraries = ['usr/lib', 'lib'].flatMap((folder) => {
-    const full = join(root, folder);
-    return existsSync(full)
-      ? [full, ...readdirSync(full, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [join(full, entry.name)] : []))]
-      : [];
-  });
-  return { path, env: { LD_LIBRARY_PATH: libraries.join(':') } };
+  return { path, env: { LD_LIBRARY_PATH: libraryFolders(root) } };
 }
 
 /** Downloads the packages and the libraries that the system lacks, and unpacks them below `cache`. Needs no root. */
@@ -120,10 +115,10 @@ export function extractPackages(cache: string): string {
   mkdirSync(cache, { recursive: true });
   const work = mkdtempSync(join(cache, 'work-'));
   try {
-    const files = download(work);
     const unpacked = join(work, 'root');
     mkdirSync(unpacked);
-    for (const file of files) execFileSync('dpkg', ['-x', file, unpacked], { stdio: 'pipe' });
+    // Python itself is there, or nothing of it would run.
+    unpackDebianPackages(PACKAGES, unpacked, work, (name) => !/^(?:lib)?python3/.test(name));
     try {
       renameSync(unpacked, root);
     } catch (error) {
@@ -134,40 +129,6 @@ export function extractPackages(cache: string): string {
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
-}
-
-function download(work: string): string[] {
-  try {
-    return downloadWith(work, []);
-  } catch {
-    // Package lists that are missing or older than what the server still has: fetch own ones, beside the system's.
-    const options = ['-o', `Dir::State::Lists=${join(work, 'lists')}`, '-o', `Dir::Cache=${join(work, 'cache')}`];
-    mkdirSync(join(work, 'lists', 'partial'), { recursive: true });
-    mkdirSync(join(work, 'cache', 'archives', 'partial'), { recursive: true });
-    apt(work, options, ['update']);
-    return downloadWith(work, options);
-  }
-}
-
-function downloadWith(work: string, options: readonly string[]): string[] {
-  const plan = apt(work, options, ['install', '-s', '--no-install-recommends', ...PACKAGES]);
-  const wanted = [...plan.matchAll(/^Inst (\S+)/gm)].map(([, name = '']) => name);
-  const names = new Set([...wanted.filter((name) => name === 'python3-paho-mqtt' || !/^(?:lib)?python3/.test(name)), ...PACKAGES]);
-  apt(work, options, ['download', ...names]);
-  return readdirSync(work)
-    .filter((name) => name.endsWith('.deb'))
-    .map((name) => join(work, name));
-}
-
-function apt(cwd: string, options: readonly string[], command: readonly string[]): string {
-  // Without the sandbox user apt would want to give the folder to somebody else.
-  return execFileSync('apt-get', ['-q', '-o', 'APT::Sandbox::User=', ...options, ...command], {
-    cwd,
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 100_000,
-    env: { ...process.env, LC_ALL: 'C' },
-  });
 }
 
 export interface ToolResult {

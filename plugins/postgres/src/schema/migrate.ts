@@ -49,9 +49,13 @@ export async function migrate(db: Queryable, schema: string, { create }: { reado
 
 /** The number of the newest migration, 0 where there is no schema of Portcullis. */
 export async function schemaVersion(db: Queryable, schema: string): Promise<number> {
-  // Asked first: a statement that fails would end a transaction.
-  const { rows: tables } = await db.query('select to_regclass($1) is not null as there', [`${quoteIdentifier(schema)}.migrations`]);
-  if (tables[0]?.there !== true) return 0;
+  // Asked first, since a statement that fails would end a transaction; and by query, since to_regclass answers from a cache that does not know
+  // what was made while somebody else had the lock.
+  const { rows: tables } = await db.query(
+    `select 1 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 and c.relname = 'migrations'`,
+    [schema],
+  );
+  if (tables.length === 0) return 0;
   const { rows } = await db.query(
     `select coalesce(max(number), 0)::int as newest, count(*)::int as count from ${quoteIdentifier(schema)}.migrations`,
   );

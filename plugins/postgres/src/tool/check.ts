@@ -5,7 +5,7 @@ import { quoteIdentifier } from '../schema/names.js';
 import { checkListening } from './check-listening.js';
 import { checkRows } from './check-rows.js';
 import type { Session } from './session.js';
-import { isLocal } from './target.js';
+import { isLocalHost } from './target.js';
 import type { ToolTerminal } from './terminal.js';
 import { ToolError } from './tool-error.js';
 
@@ -60,17 +60,13 @@ async function checkServer(session: Session, findings: Findings): Promise<boolea
   const { role, number, version, encoding, replica, tls } = rows[0] ?? {};
   findings.ok(`connected to ${session.target.where} as ${role}`);
   if (typeof tls === 'string') findings.ok(`TLS: ${tls}`);
-  else if (isLocal(String(session.target.config.host ?? hostOf(session)))) findings.ok('no TLS, and the connection does not leave this machine');
+  else if (isLocalHost(session.target.host)) findings.ok('no TLS, and the connection does not leave this machine');
   else findings.warn('no TLS: hashes and rights cross the network in plain text, and nobody knows that the server is the right one');
   if (typeof number === 'number' && number >= MIN_SERVER_VERSION) findings.ok(`PostgreSQL ${version}`);
   else findings.fail(`PostgreSQL ${version} is too old; 13 is needed at least`);
   if (encoding === 'UTF8') findings.ok('encoding UTF8');
   else findings.fail(`the encoding of the database is ${encoding}; names are looked up in UTF-8`);
   return replica === true;
-}
-
-function hostOf(session: Session): string {
-  return session.target.where.replace(/:\d+\/.*$/, '');
 }
 
 /** Says whether the tables can be looked at. */

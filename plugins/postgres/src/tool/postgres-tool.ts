@@ -7,6 +7,7 @@ import { addRule, deleteRule, listRules } from './rules.js';
 import { initSchema, markRestored, migrateSchema } from './schema-commands.js';
 import { Session } from './session.js';
 import { type Environment, type Target, targetOf } from './target.js';
+import { targetsOfConfig } from './target-of-config.js';
 import type { ToolTerminal } from './terminal.js';
 import { ToolError } from './tool-error.js';
 import { USAGE } from './usage.js';
@@ -38,11 +39,11 @@ export async function runPostgresTool(args: readonly string[], env: Environment,
 
 async function run(args: ToolArguments, env: Environment, terminal: ToolTerminal): Promise<number> {
   checkTenant(args.tenant);
-  const target = findTarget(args, env);
-  const schema = args.schema ?? target.schema ?? DEFAULT_SCHEMA;
+  const targets = args.configFile === null ? [targetOf(args.url, env, args.secretsShown)] : targetsOfConfig(args.configFile, args.plugin, env);
+  const schema = args.schema ?? targets[0]?.schema ?? DEFAULT_SCHEMA;
   const problem = schemaNameProblem(schema);
   if (problem !== null) throw new ToolError(`the schema name ${JSON.stringify(schema)} ${problem}`);
-  const session = await Session.open(target, schema);
+  const session = await openPrimary(targets, schema);
   try {
     if (args.command.kind === 'check') return await check(session, args.command.role, terminal);
     if (args.command.kind !== 'init' && args.command.kind !== 'migrate') await requireSchema(session, schema);
@@ -53,8 +54,21 @@ async function run(args: ToolArguments, env: Environment, terminal: ToolTerminal
   }
 }
 
-function findTarget({ url, secretsShown }: ToolArguments, env: Environment): Target {
-  return targetOf(url, env, secretsShown);
+/** Connects to the one of several servers that can be changed; where there is but one, to that, whatever it is. */
+async function openPrimary(targets: readonly Target[], schema: string): Promise<Session> {
+  const failures: string[] = [];
+  for (const target of targets) {
+    try {
+      const session = await Session.open(target, schema);
+      if (targets.length === 1 || !(await session.isReplica())) return session;
+      await session.close();
+      failures.push(`${target.where} is a replica`);
+    } catch (error) {
+      if (!(error instanceof ToolError) || targets.length === 1) throw error;
+      failures.push(error.message);
+    }
+  }
+  throw new ToolError(`none of the servers is the primary: ${failures.join('; ')}`);
 }
 
 function runCommand(command: Exclude<ToolCommand, { kind: 'check' }>, session: Session, tenant: string, terminal: ToolTerminal): Promise<string> {

@@ -12,7 +12,7 @@ export async function initSchema(session: Session, grantTo: string | null): Prom
   // An older one holds users: it is for its owner to say when it changes.
   if (before !== 0 && before < SCHEMA_VERSION) throw new ToolError(`the schema ${session.schema} is there with version ${before}; use migrate`);
   const { from, to } = await migrate(session, session.schema, { create: true });
-  const granted = await grant(session, grantTo);
+  const granted = await grant(session, grantTo, from !== to);
   return from === 0
     ? `made the schema ${session.schema}, version ${to}${granted}`
     : `the schema ${session.schema} is there already, version ${to}${granted}`;
@@ -21,7 +21,7 @@ export async function initSchema(session: Session, grantTo: string | null): Prom
 export async function migrateSchema(session: Session, grantTo: string | null): Promise<string> {
   await requireServer(session);
   const { from, to } = await migrate(session, session.schema, { create: false });
-  const granted = await grant(session, grantTo);
+  const granted = await grant(session, grantTo, from !== to);
   return from === to
     ? `the schema ${session.schema} has version ${to} already${granted}`
     : `brought the schema ${session.schema} from version ${from} to ${to}${granted}`;
@@ -38,13 +38,15 @@ export async function markRestored(session: Session): Promise<string> {
   return 'brokers will forget what they knew and read everything again';
 }
 
-async function grant(session: Session, role: string | null): Promise<string> {
+/** `changed`: whether there are tables that nobody was let at yet. */
+async function grant(session: Session, role: string | null, changed: boolean): Promise<string> {
   if (role !== null) {
     const { rows } = await session.query('select 1 from pg_catalog.pg_roles where rolname = $1', [role]);
     if (rows.length === 0) throw new ToolError(`there is no role ${JSON.stringify(role)}; create it first, for example with createuser`);
     for (const statement of readerGrants(session.schema, role)) await session.query(statement);
     return `; ${role} may read it`;
   }
+  if (!changed) return '';
   const [usage, select] = readerGrants(session.schema, 'ROLE');
   return `\nThe broker's role needs no more than this (--grant-to <role> does it):\n  ${usage};\n  ${select};`;
 }

@@ -76,6 +76,11 @@ export class Session implements Queryable {
     }
   }
 
+  async isReplica(): Promise<boolean> {
+    const { rows } = await this.query('select pg_is_in_recovery() as replica');
+    return rows[0]?.replica === true;
+  }
+
   onNotification(heard: (channel: string, payload: string) => void): void {
     this.#client.on('notification', ({ channel, payload }) => heard(channel, payload ?? ''));
   }

@@ -6,6 +6,8 @@ import { ToolError } from './tool-error.js';
 /** Which database to use, and how it is called when something is said about it. */
 export interface Target {
   readonly config: ClientConfig;
+  /** Name, address, or folder of a Unix socket. */
+  readonly host: string;
   /** Host, port and database, without anything secret. */
   readonly where: string;
   /** Null: the default. */
@@ -30,6 +32,7 @@ export function targetOf(url: string | null, env: Environment, secretsShown: boo
   const tls = tlsOf(host, { mode: env.PGSSLMODE, rootCert: env.PGSSLROOTCERT, cert: env.PGSSLCERT, key: env.PGSSLKEY }, 'PGSSLMODE');
   return {
     config: { host, ssl: tls },
+    host,
     where: `${host}:${env.PGPORT ?? 5432}/${env.PGDATABASE ?? env.PGUSER ?? ''}`,
     schema: null,
   };
@@ -60,6 +63,7 @@ function targetOfUrl(text: string, env: Environment, name: string, mayHoldPasswo
   if (parameter('ssl') !== undefined) throw new ToolError(`${name} has "ssl"; say sslmode=verify-full or sslmode=disable`);
   return {
     config: { connectionString: url.href, ssl: tlsOf(host, { mode, ...files }, `sslmode in ${name}`) },
+    host,
     where: `${host}:${url.port === '' ? (env.PGPORT ?? 5432) : url.port}${url.pathname}`,
     schema: null,
   };
@@ -79,7 +83,7 @@ function tlsOf(host: string, { mode, rootCert, cert, key }: TlsWords, name: stri
       `${name} is ${JSON.stringify(mode)}; verify-full encrypts and verifies, disable does neither, and nothing in between is safe`,
     );
   }
-  if ((mode === undefined || mode === '') && isLocal(host) && rootCert === undefined) return false;
+  if ((mode === undefined || mode === '') && isLocalHost(host) && rootCert === undefined) return false;
   return {
     rejectUnauthorized: true,
     ...(rootCert !== undefined && { ca: readPem(rootCert, 'sslrootcert') }),
@@ -89,11 +93,11 @@ function tlsOf(host: string, { mode, rootCert, cert, key }: TlsWords, name: stri
 }
 
 /** Whether what is sent never leaves the machine. */
-export function isLocal(host: string): boolean {
+export function isLocalHost(host: string): boolean {
   return host === '' || host.startsWith('/') || host === 'localhost' || host === '::1' || host === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
-function readPem(path: string, name: string): string {
+export function readPem(path: string, name: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {

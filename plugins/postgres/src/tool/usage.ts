@@ -26,7 +26,8 @@ export const USAGE = `usage: portcullis-postgres [options] <command>
      <pattern>  a topic filter with variables, in quotes: 'site/%u/#'
 
 The database: --url postgres://…, else PORTCULLIS_POSTGRES_URL, else PGHOST, PGUSER, PGPASSWORD … as psql reads them; or
-  -c, --config <plugins.json>         the one that the plugin is configured with there
+  -c, --config <plugins.json>         the one that the plugin is configured with there; its role can only read, so for changes
+                                      PGUSER and PGPASSWORD (or a password file) say who you are
       --plugin <name>                 which entry of it, if there are several
 Passwords of users are asked for twice, or read from a pipe, one a line; options:
   -H <format>                         argon2id (default), scrypt, bcrypt, sha512-pbkdf2, sha512

@@ -1,0 +1,60 @@
+/** What has changed. Tenant null is that of clients without one. */
+export type Change =
+  | { readonly kind: 'user' | 'group'; readonly tenant: string | null; readonly name: string }
+  | { readonly kind: 'everybody'; readonly tenant: string | null }
+  | { readonly kind: 'all' };
+
+/** What a notification of the schema says. */
+export interface Announcement {
+  readonly version: number;
+  readonly epoch: string;
+  /** Null when there were too many for a notification. */
+  readonly changes: readonly Change[] | null;
+}
+
+/** A row of the log of changes, or one of a notification. Null for what is none. */
+export function readChange(kind: unknown, tenant: unknown, name: unknown): Change | null {
+  if (typeof tenant !== 'string' || typeof name !== 'string') return null;
+  const of = tenant === '' ? null : tenant;
+  switch (kind) {
+    case 'user':
+    case 'group':
+      return name === '' ? null : { kind, tenant: of, name };
+    case 'tenant':
+      return { kind: 'everybody', tenant: of };
+    case 'all':
+      return { kind };
+    default:
+      return null;
+  }
+}
+
+/** Reads `{"v": 7, "e": "…", "c": [["user", "", "bob"]]}`; null for what is anything else. */
+export function readAnnouncement(payload: string): Announcement | null {
+  const { v: version, e: epoch, c: listed } = parseObject(payload);
+  if (typeof version !== 'number' || !Number.isSafeInteger(version) || version < 0 || typeof epoch !== 'string') return null;
+  if (listed === null) return { version, epoch, changes: null };
+  if (!Array.isArray(listed)) return null;
+  const changes: Change[] = [];
+  for (const item of listed as readonly unknown[]) {
+    const change = Array.isArray(item) && item.length === 3 ? readChange(item[0], item[1], item[2]) : null;
+    if (change === null) return null;
+    changes.push(change);
+  }
+  return { version, epoch, changes };
+}
+
+/** Reads `{"kind": "user", "tenant": "", "name": "bob"}` of tables of one's own; null for what is anything else. */
+export function readOwnNotification(payload: string): Change | null {
+  const { kind, tenant = '', name = '' } = parseObject(payload);
+  return readChange(kind, tenant ?? '', name ?? '');
+}
+
+function parseObject(payload: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(payload);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}

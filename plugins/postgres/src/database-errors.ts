@@ -1,0 +1,66 @@
+import { BackendUnavailable, InvalidPluginConfig } from '@portcullis/sdk';
+import pg from 'pg';
+import { MalformedValue } from './types.js';
+
+/** The server gave up a statement because of `statement_timeout`, or was told to. */
+export const QUERY_CANCELED = '57014';
+
+/** Classes of SQLSTATE that say nothing about the question: connections, resources, an operator, the system. */
+const UNAVAILABLE_CLASSES = ['08', '53', '57', '58', '40', '55', 'XX'];
+/** A statement that was prepared is not there, or not what it was: the connection has to be made anew. */
+const UNPREPARED = ['26000', '0A000', '08P01', '42P05'];
+/** What the operator has to put right before any start can succeed. */
+const REFUSED: Readonly<Record<string, string>> = {
+  '28P01': 'check "user" and "password"',
+  '28000': 'check "user", "tls" and pg_hba.conf of the server',
+  '3D000': 'check "database"',
+  '42501': 'grant the role what it must read',
+};
+const MAX_TEXT = 300;
+
+/** SQLSTATE of an error that a server has sent; null for any other. */
+export function sqlState(error: unknown): string | null {
+  return error instanceof pg.DatabaseError && typeof error.code === 'string' && /^[0-9A-Z]{5}$/.test(error.code) ? error.code : null;
+}
+
+/** What may stand in a log: the message, without the details in which PostgreSQL shows rows. */
+export function errorText(error: unknown): string {
+  const text = error instanceof Error ? error.message || String((error as { code?: unknown }).code ?? error.name) : String(error);
+  const state = sqlState(error);
+  return `${text.slice(0, MAX_TEXT)}${state === null ? '' : ` (${state})`}`;
+}
+
+/** Whether the connection that an error came from is of no more use: what was prepared is gone, or what it says is no PostgreSQL. */
+export function breaksConnection(error: unknown): boolean {
+  const state = sqlState(error);
+  return state === null ? !(error instanceof MalformedValue) : UNPREPARED.includes(state);
+}
+
+/**
+ * The error of a question: `BackendUnavailable` when the server could not be asked, which counts for the circuit breaker; an ordinary error when it is
+ * the question that fails, because one poisoned name must not lock everybody out.
+ */
+export function questionError(what: string, error: unknown): Error {
+  if (error instanceof BackendUnavailable) return error;
+  const state = sqlState(error);
+  const text = `${what}: ${errorText(error)}`;
+  if (error instanceof MalformedValue) return new Error(text);
+  if (state === null || UNAVAILABLE_CLASSES.includes(state.slice(0, 2)) || UNPREPARED.includes(state)) return new BackendUnavailable(text);
+  return new Error(text);
+}
+
+/** The error of a connection that could not be made: `InvalidPluginConfig` when no later try can succeed with these options. */
+export function connectError(server: string, error: unknown): Error {
+  if (error instanceof InvalidPluginConfig || error instanceof BackendUnavailable) return error;
+  const text = `${server}: ${errorText(error)}`;
+  const state = sqlState(error);
+  const hint = state === null ? undefined : REFUSED[state];
+  if (hint !== undefined) return new InvalidPluginConfig(`${text}; ${hint}`);
+  if (state === '08P01' && /startup parameter/.test(text)) {
+    return new InvalidPluginConfig(`${text}; a connection pooler stands between: give the address of the server itself`);
+  }
+  if (error instanceof Error && /does not support SSL/.test(error.message)) {
+    return new InvalidPluginConfig(`${text}; let it, or say "tls": { "mode": "disable" } if nobody can listen in between`);
+  }
+  return new BackendUnavailable(text);
+}

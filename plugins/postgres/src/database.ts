@@ -1,0 +1,171 @@
+import { BackendUnavailable, type PluginLog, type SourceVersions } from '@portcullis/sdk';
+import type pg from 'pg';
+import type { ConnectOptions, Role } from './connect.js';
+import { connectToAny } from './connect.js';
+import { questionError } from './database-errors.js';
+import type { State } from './decode-rows.js';
+import { describeServer, type Server } from './hosts.js';
+import { type Asked, Link, LinkLost } from './link.js';
+import type { RealTimers } from './real-timers.js';
+import type { Settings } from './settings.js';
+import type { Statement, Statements } from './statements.js';
+
+/** Reads an answer; throws for one that is not as it must be. */
+export type Decode<Answer extends State> = (answer: pg.QueryArrayResult<unknown[]>) => Answer;
+
+export interface DatabaseOptions {
+  readonly settings: Settings;
+  readonly statements: Statements;
+  readonly versions: SourceVersions;
+  readonly timers: RealTimers;
+  readonly log: PluginLog;
+  readonly signal: AbortSignal;
+}
+
+/** What a question waits behind another one before it is put a second time, beside it. */
+const HEDGE_MS = 100;
+
+/** The connections for questions: to the primary, and to its replicas. */
+export class Database {
+  readonly #options: DatabaseOptions;
+  readonly #primary: readonly Link[];
+  readonly #replicas: readonly Link[];
+  /** Whether what the source has told is up to date; replicas cannot be judged otherwise. */
+  isHeard = false;
+
+  constructor(options: DatabaseOptions) {
+    this.#options = options;
+    const { settings } = options;
+    this.#primary = Array.from({ length: settings.connections }, () => this.#link(settings.servers, 'primary'));
+    this.#replicas = settings.replicas.map((server) => this.#link([server], 'replica'));
+  }
+
+  /** Connects. Rejects with why there is no connection to the primary; replicas may come later. */
+  async start(): Promise<void> {
+    const tries = this.#primary.map((link) => link.start());
+    for (const link of this.#replicas) link.start().catch(() => {});
+    const [first] = (await Promise.allSettled(tries)).flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+    if (this.#primary.every((link) => !link.isUp)) throw first;
+  }
+
+  stop(): void {
+    for (const link of [...this.#primary, ...this.#replicas]) link.stop();
+  }
+
+  /** Connections that are there: to the primary, to replicas. */
+  get up(): { readonly primary: number; readonly replicas: number } {
+    return { primary: this.#primary.filter(({ isUp }) => isUp).length, replicas: this.#replicas.filter(({ isUp }) => isUp).length };
+  }
+
+  /**
+   * Puts a question. What a replica says counts only when it is as new as what the primary has announced; else the primary is asked. Rejects with
+   * `BackendUnavailable` when nobody could be asked in time, and with an ordinary error when the answer is not as it must be.
+   */
+  async ask<Answer extends State>(statement: Statement, values: readonly string[], decode: Decode<Answer>): Promise<Answer> {
+    const { versions } = this.#options;
+    // What was announced before the question is in every answer that is new enough.
+    const before = versions.current;
+    const replica = this.isHeard ? leastBusy(this.#replicas) : undefined;
+    if (replica !== undefined) {
+      try {
+        const answer = decode(await replica.ask(statement, values).rows);
+        if (answer.version !== null && isNewEnough(before, answer)) return answer;
+      } catch (error) {
+        if (!(questionError(statement.name, error) instanceof BackendUnavailable)) throw questionError(statement.name, error);
+      }
+    }
+    const { rows, link } = await this.#askPrimary(statement, values);
+    const answer = decode(rows);
+    if (answer.version !== null && !isNewEnough(before, answer)) {
+      // It is no primary any more, or of another history.
+      link.lose('a server of the past answers');
+      throw new BackendUnavailable(`${statement.name}: the answer is older than what was announced`);
+    }
+    return answer;
+  }
+
+  /** One statement, on one connection; for what is not a question of a client. */
+  async tell(text: string, values: readonly string[]): Promise<void> {
+    const statement: Statement = { name: 'tell', text, parameters: 2, columns: [], hasState: false };
+    await this.#askPrimary(statement, values);
+  }
+
+  async #askPrimary(statement: Statement, values: readonly string[]): Promise<{ rows: pg.QueryArrayResult<unknown[]>; link: Link }> {
+    const link = leastBusy(this.#primary);
+    if (link === undefined) throw new BackendUnavailable(`${statement.name}: there is no connection to the database`);
+    try {
+      const asked = link.ask(statement, values);
+      return await this.#first(asked, link, statement, values);
+    } catch (error) {
+      throw questionError(statement.name, error);
+    }
+  }
+
+  /** One slow question must not take along those that were put behind it: they are put again, once, on another connection. */
+  #first(asked: Asked, link: Link, statement: Statement, values: readonly string[]): Promise<{ rows: pg.QueryArrayResult<unknown[]>; link: Link }> {
+    return new Promise((resolve, reject) => {
+      let open = 1;
+      let isAskedAgain = false;
+      const follow = ({ rows }: Asked, on: Link): void => {
+        rows.then(
+          (answer) => {
+            cancelHedge();
+            resolve({ rows: answer, link: on });
+          },
+          (error: unknown) => {
+            open -= 1;
+            if (error instanceof LinkLost) again();
+            if (open === 0) {
+              cancelHedge();
+              reject(error as Error);
+            }
+          },
+        );
+      };
+      const again = (): void => {
+        const other = leastBusy(this.#primary.filter((one) => one !== link));
+        if (isAskedAgain || other === undefined) return;
+        isAskedAgain = true;
+        try {
+          follow(other.ask(statement, values), other);
+          open += 1;
+        } catch {
+          // It was lost in this moment; the first answer, or its failure, is what there is.
+        }
+      };
+      const hedge = (): void => {
+        if (!asked.isFirst()) again();
+      };
+      const cancelHedge = this.#options.timers.after(HEDGE_MS, hedge);
+      follow(asked, link);
+    });
+  }
+
+  #link(servers: readonly Server[], role: Role): Link {
+    const { settings, statements, timers, log, signal } = this.#options;
+    const connectOptions: ConnectOptions = { settings, timers, pipeline: true, signal };
+    const places = servers.map(describeServer).join(', ');
+    return new Link({
+      timers,
+      statementTimeoutMs: settings.statementTimeoutMs,
+      statements: [statements.user, statements.rules, statements.groupRules, statements.everybodyRules].filter((statement) => statement !== null),
+      connect: () => connectToAny(servers, role, connectOptions),
+      changed: (isUp, why) => {
+        if (signal.aborted) return;
+        if (isUp) log.info({ servers: places, role }, 'connected to the database');
+        else log.warn({ servers: places, role, why }, 'lost a connection to the database');
+      },
+    });
+  }
+}
+
+function isNewEnough(before: SourceVersions['current'], { version, epoch }: State): boolean {
+  if (before === null || version === null) return true;
+  return (epoch === null || epoch === before.epoch) && version >= before.version;
+}
+
+function leastBusy(links: readonly Link[]): Link | undefined {
+  let best: Link | undefined;
+  for (const link of links) if (link.isUp && (best === undefined || link.outstanding < best.outstanding)) best = link;
+  return best;
+}

@@ -1,0 +1,135 @@
+import { type AttributeValue, decodeAttributes, decodeGroups, decodeRule, type Rule } from '@portcullis/sdk';
+import type pg from 'pg';
+import { type Column, MAX_RULES, type Statement } from './statements.js';
+import { TYPES } from './types.js';
+
+/** How new an answer is; null where tables of one's own do not say. */
+export interface State {
+  readonly version: number | null;
+  readonly epoch: string | null;
+}
+
+/** A user as the database has him. */
+export interface UserRow {
+  /** Null or empty never verifies. */
+  readonly passwordHash: string | null;
+  readonly isEnabled: boolean;
+  readonly groups: readonly string[];
+  readonly attributes: Readonly<Record<string, AttributeValue>>;
+}
+
+export interface UserAnswer extends State {
+  /** Undefined for a user that is not there. */
+  readonly user: UserRow | undefined;
+}
+
+export interface RulesAnswer extends State {
+  readonly rules: readonly Rule[];
+}
+
+type Answer = Pick<pg.QueryArrayResult<unknown[]>, 'fields' | 'rows'>;
+type Row = ReadonlyMap<string, unknown>;
+
+const NO_STATE: State = { version: null, epoch: null };
+
+/**
+ * Reads what the user statement gave. Whatever is not exactly what was awaited throws an `Error`: two rows, another type, a part of a row. The username
+ * is compared with the one asked for, byte by byte: a statement that finds by likeness must not let in somebody else.
+ */
+export function decodeUser(statement: Statement, answer: Answer, tenant: string, username: string): UserAnswer {
+  const [row, second] = rowsOf(statement, answer);
+  if (second !== undefined) throw new Error('user: there are two rows for one username');
+  if (row === undefined) return { ...stateOfNone(statement), user: undefined };
+  checkEcho(statement, row, tenant, username);
+  const state = stateOf(statement, row);
+  const found = row.get('username');
+  const hash = row.get('password_hash');
+  if (found === null && statement.hasState && hash === null) return { ...state, user: undefined };
+  if (typeof found !== 'string') throw new Error('user: "username" is no text');
+  if (found !== username) return { ...state, user: undefined };
+  if (hash !== null && typeof hash !== 'string') throw new Error('user: "password_hash" is no text');
+  const isEnabled = row.has('enabled') ? row.get('enabled') : true;
+  if (typeof isEnabled !== 'boolean') throw new Error('user: "enabled" is neither true nor false');
+  const groups = decodeGroups(row.get('groups') ?? null, 'user');
+  return { ...state, user: { passwordHash: hash, isEnabled, groups, attributes: decodeAttributes(row.get('attributes') ?? null, 'user') } };
+}
+
+/** Reads what a statement for rules gave. A row that is no rule throws an `Error` that names it: what cannot be read is not left out. */
+export function decodeRules(statement: Statement, answer: Answer, ...asked: readonly string[]): RulesAnswer {
+  const rows = rowsOf(statement, answer);
+  if (rows.length > MAX_RULES) throw new Error(`${statement.name}: there are more than ${MAX_RULES} rules`);
+  const [first] = rows;
+  if (first === undefined) return { ...stateOfNone(statement), rules: [] };
+  checkEcho(statement, first, ...asked);
+  const state = stateOf(statement, first);
+  if (statement.hasState && rows.length === 1 && isBlank(first)) return { ...state, rules: [] };
+  return { ...state, rules: rows.map((row, index) => ruleOf(statement, row, index)) };
+}
+
+/** Reads the version of all data. */
+export function decodeState(statement: Statement, answer: Answer): { readonly version: number; readonly epoch: string } {
+  const [row, second] = rowsOf(statement, answer);
+  if (row === undefined || second !== undefined) throw new Error(`${statement.name}: there is not exactly one row`);
+  const { version, epoch } = stateOf(statement, row);
+  if (version === null) throw new Error(`${statement.name}: "version" is null`);
+  return { version, epoch: epoch ?? '' };
+}
+
+function ruleOf({ name }: Statement, row: Row, index: number): Rule {
+  const id = row.get('id');
+  const from = typeof id === 'string' || typeof id === 'number' ? `${name}#${id}` : `${name} row ${index + 1}`;
+  const fields = { effect: row.get('effect'), actions: row.get('actions'), pattern: row.get('pattern') };
+  return decodeRule({ ...fields, maxQos: row.get('max_qos'), retain: row.get('retain') }, from);
+}
+
+/** What a state without anything to say about it looks like: the outer side of the join. */
+function isBlank(row: Row): boolean {
+  return ['id', 'effect', 'actions', 'pattern', 'max_qos', 'retain'].every((name) => row.get(name) === null);
+}
+
+function stateOfNone({ name, hasState }: Statement): State {
+  if (hasState) throw new Error(`${name}: the table "state" has lost its row`);
+  return NO_STATE;
+}
+
+function stateOf({ name, hasState }: Statement, row: Row): State {
+  const version = row.get('version') ?? null;
+  const epoch = row.get('epoch') ?? null;
+  const isVersion = typeof version === 'number' && version >= 0;
+  if (hasState ? !isVersion : version !== null && !isVersion) throw new Error(`${name}: "version" is no version`);
+  if (hasState ? typeof epoch !== 'string' : epoch !== null && typeof epoch !== 'string') throw new Error(`${name}: "epoch" is no text`);
+  return { version: isVersion ? version : null, epoch: typeof epoch === 'string' ? epoch : null };
+}
+
+function checkEcho({ name, hasState }: Statement, row: Row, tenant?: string, asked?: string): void {
+  if (!hasState) return;
+  const isAnother = row.get('asked_tenant') !== tenant || (asked !== undefined && row.get('asked_name') !== asked);
+  if (isAnother) throw new Error(`${name}: the answer is that to another question`);
+}
+
+/** The rows by the names of their columns. Throws when a column is missing, doubled, or of another type than at the start. */
+function rowsOf({ name, columns }: Statement, { fields, rows }: Answer): Row[] {
+  const places = new Map<string, number>();
+  for (const column of columns) {
+    const place = placeOf(name, column, fields);
+    if (place !== null) places.set(column.name, place);
+  }
+  return rows.map((values) => {
+    if (values.length !== fields.length) throw new Error(`${name}: a row is not complete`);
+    return new Map([...places].map(([column, place]) => [column, values[place]]));
+  });
+}
+
+function placeOf(statement: string, { name, types, isOptional }: Column, fields: Answer['fields']): number | null {
+  const place = fields.findIndex((field) => field.name === name);
+  if (place === -1) {
+    if (isOptional === true) return null;
+    throw new Error(`${statement}: the answer has no column "${name}"`);
+  }
+  const type = fields[place]?.dataTypeID ?? 0;
+  if (fields.some((field, other) => field.name === name && other !== place))
+    throw new Error(`${statement}: the answer has the column "${name}" twice`);
+  if (!types.some((known) => (TYPES[known] as readonly number[]).includes(type)))
+    throw new Error(`${statement}: the column "${name}" is of another type`);
+  return place;
+}

@@ -1,0 +1,206 @@
+import { BackendUnavailable, InvalidPluginConfig, type PluginLog } from '@portcullis/sdk';
+import type pg from 'pg';
+import type { Change } from './changes.js';
+import { destroy } from './connect.js';
+import { errorText } from './database-errors.js';
+import { type RealTimers, retryDelayMs } from './real-timers.js';
+import type { Source } from './source.js';
+
+/** How long a probe may be on its way from a connection for questions to the one that listens. */
+const PROBE_MS = 2000;
+/** Notifications that wait for a look to end. */
+const MAX_PENDING = 10_000;
+
+export interface ListenerOptions {
+  readonly channel: string;
+  readonly heartbeatMs: number;
+  /** How long an answer on this connection may take. */
+  readonly answerMs: number;
+  readonly source: Source;
+  readonly timers: RealTimers;
+  readonly log: PluginLog;
+  connect(): Promise<pg.Client>;
+  /** These have changed; in the order of commits. */
+  readonly changed: (changes: readonly Change[]) => void;
+  /** Whether changes are heard. When they are heard again, all that was missed was told before. */
+  heard(isHeard: boolean): void;
+}
+
+/**
+ * The connection that hears of changes. The order is: listen, then read how new the data is, then be heard; so nothing falls in between. When the
+ * connection is lost, or silent, nothing that is kept counts any more until another one has caught up.
+ */
+export class Listener {
+  readonly #options: ListenerOptions;
+  #client: pg.Client | null = null;
+  #isHeard = false;
+  #isStopped = false;
+  #failures = 0;
+  /** What was notified while another look was under way; its own look comes after that. */
+  #pending: string[] = [];
+  #isLooking = false;
+  #cancelHeartbeat: () => void = () => {};
+  readonly #probes = new Map<string, () => void>();
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+  }
+
+  get isHeard(): boolean {
+    return this.#isHeard;
+  }
+
+  /** Listens on a connection that is there. Rejects with what stands in the way. */
+  async start(client: pg.Client): Promise<void> {
+    await this.#listen(client);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#lose('the plugin stops');
+  }
+
+  /**
+   * Sends a notification by another connection and waits for it here. Throws `InvalidPluginConfig` when it does not come: something stands between that
+   * hands connections around.
+   */
+  async probe(channel: string, notify: (channel: string, payload: string) => Promise<void>): Promise<void> {
+    const client = this.#client;
+    if (client === null) throw new BackendUnavailable('the connection that listens was lost');
+    await this.#ask(client, `listen "${channel}"`);
+    let cancel = (): void => {};
+    const heard = new Promise<boolean>((resolve) => {
+      this.#probes.set(channel, () => resolve(true));
+      cancel = this.#options.timers.after(PROBE_MS, () => resolve(false));
+    });
+    try {
+      await notify(channel, 'probe');
+      if (await heard) return;
+      if (client !== this.#client) throw new BackendUnavailable('the connection that listens was lost');
+    } finally {
+      cancel();
+      this.#probes.delete(channel);
+    }
+    throw new InvalidPluginConfig(
+      'a notification did not arrive: a connection pooler, or a proxy to several servers, stands between; give the address of the server itself, or do without: "push": false',
+    );
+  }
+
+  async #listen(client: pg.Client): Promise<void> {
+    const { channel } = this.#options;
+    this.#client = client;
+    this.#pending = [];
+    client.on('error', (error) => this.#lost(client, errorText(error)));
+    client.on('end', () => this.#lost(client, 'the connection was closed'));
+    client.on('notification', ({ channel: on, payload = '' }) => this.#notified(client, on, payload));
+    try {
+      await this.#ask(client, `listen "${channel.replaceAll('"', '""')}"`);
+      await this.#look(client, true, []);
+    } catch (error) {
+      if (client === this.#client) {
+        this.#client = null;
+        destroy(client);
+      }
+      throw error;
+    }
+    if (this.#isStopped || client !== this.#client) {
+      destroy(client);
+      throw new BackendUnavailable('the connection that listens was lost at once');
+    }
+    this.#failures = 0;
+    this.#isHeard = true;
+    this.#options.heard(true);
+    this.#beat(client);
+  }
+
+  #notified(client: pg.Client, channel: string, payload: string): void {
+    if (client !== this.#client) return;
+    const probe = this.#probes.get(channel);
+    if (probe !== undefined) return probe();
+    if (channel !== this.#options.channel) return;
+    if (this.#isLooking) {
+      // Bounded: who is not done with so many would not be done with more, and begins anew.
+      if (this.#pending.push(payload) > MAX_PENDING) this.#lost(client, 'changes come faster than they can be read');
+      return;
+    }
+    if (!this.#options.source.take(payload, this.#options.changed)) this.#lookOrLose(client, [payload]);
+  }
+
+  #lookOrLose(client: pg.Client, pending: readonly string[]): void {
+    this.#look(client, false, pending).catch((error: unknown) => this.#lost(client, errorText(error)));
+  }
+
+  /** Looks until nothing was notified meanwhile. */
+  async #look(client: pg.Client, isNew: boolean, notified: readonly string[]): Promise<void> {
+    const { source, changed } = this.#options;
+    this.#isLooking = true;
+    try {
+      let look = { isNew, pending: notified };
+      for (;;) {
+        await this.#within(source.look(client, look, changed));
+        if (client !== this.#client || this.#pending.length === 0) return;
+        look = { isNew: false, pending: this.#pending.splice(0) };
+      }
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  #beat(client: pg.Client): void {
+    const { timers, heartbeatMs } = this.#options;
+    this.#cancelHeartbeat = timers.after(heartbeatMs, () => {
+      if (client !== this.#client) return;
+      if (!this.#isLooking) this.#lookOrLose(client, []);
+      this.#beat(client);
+    });
+  }
+
+  #lost(client: pg.Client, why: string): void {
+    if (client === this.#client) this.#lose(why);
+  }
+
+  #lose(why: string): void {
+    const client = this.#client;
+    this.#client = null;
+    this.#cancelHeartbeat();
+    if (client !== null) destroy(client);
+    if (!this.#isHeard) return;
+    this.#isHeard = false;
+    if (this.#isStopped) return;
+    this.#options.log.warn({ why }, 'changes are no longer heard: nothing is kept until they are again');
+    this.#options.heard(false);
+    this.#again();
+  }
+
+  #again(): void {
+    if (this.#isStopped) return;
+    this.#options.timers.after(retryDelayMs(this.#failures), () => {
+      this.#failures += 1;
+      void this.#connect();
+    });
+  }
+
+  async #connect(): Promise<void> {
+    try {
+      const client = await this.#options.connect();
+      if (this.#isStopped) return destroy(client);
+      await this.#listen(client);
+      this.#options.log.info({}, 'changes are heard again');
+    } catch (error) {
+      this.#options.log.debug({ why: errorText(error) }, 'the database cannot be listened to yet');
+      this.#again();
+    }
+  }
+
+  #ask(client: pg.Client, text: string): Promise<unknown> {
+    return this.#within(client.query(text));
+  }
+
+  #within<T>(answer: Promise<T>): Promise<T> {
+    const { timers, answerMs } = this.#options;
+    return new Promise((resolve, reject) => {
+      const cancel = timers.after(answerMs, () => reject(new BackendUnavailable(`no answer for ${answerMs} ms`)));
+      answer.then(resolve, reject).finally(cancel);
+    });
+  }
+}

@@ -1,0 +1,130 @@
+import { BackendUnavailable, type Observation, type SourceVersions } from '@portcullis/sdk';
+import type pg from 'pg';
+import { type Change, readAnnouncement, readChange, readOwnNotification } from './changes.js';
+import { decodeState } from './decode-rows.js';
+import { quoteIdentifier } from './schema/names.js';
+import type { Statement } from './statements.js';
+
+/** Told of changes, in the moment in which the version that holds them becomes the known one: neither may be without the other. */
+export type Tell = (changes: readonly Change[]) => void;
+
+/** Why the source is looked at. */
+export interface Look {
+  /** Whether the connection is another one than before. */
+  readonly isNew: boolean;
+  /** Notifications that were not taken. */
+  readonly pending: readonly string[];
+}
+
+/** How tables tell what has changed. */
+export interface Source {
+  /** Takes a notification if it says all there is to say. False: look. */
+  take(payload: string, tell: Tell): boolean;
+  /** Reads how new the data is, and tells all that has changed since the last look. */
+  look(client: pg.Client, look: Look, tell: Tell): Promise<void>;
+}
+
+const ALL: readonly Change[] = [{ kind: 'all' }];
+/** More changes at once are as good as all. */
+const MAX_CHANGES = 10_000;
+
+/** Tables of the schema: each notification has a version, and a log says what versions that were missed have changed. */
+export class SchemaSource implements Source {
+  readonly #versions: SourceVersions;
+  readonly #state: Statement;
+  readonly #changes: string;
+  /** The version at the last look: notifications up to it were on their way meanwhile, and say nothing new. */
+  #lookedAt = -1;
+
+  constructor(versions: SourceVersions, state: Statement, schema: string) {
+    this.#versions = versions;
+    this.#state = state;
+    this.#changes = `select version, kind, tenant, name from ${quoteIdentifier(schema)}.changes where version > $1 order by seq limit ${MAX_CHANGES + 1}`;
+  }
+
+  take(payload: string, tell: Tell): boolean {
+    const announced = readAnnouncement(payload);
+    const { current } = this.#versions;
+    if (announced === null || current === null || announced.epoch !== current.epoch) return false;
+    if (announced.version <= this.#lookedAt) return true;
+    if (announced.version !== current.version + 1 || announced.changes === null) return false;
+    this.#versions.observe(announced.epoch, announced.version);
+    tell(announced.changes);
+    return true;
+  }
+
+  async look(client: pg.Client, _look: Look, tell: Tell): Promise<void> {
+    const { version, epoch } = await readState(client, this.#state);
+    const { current } = this.#versions;
+    const isLater = current !== null && current.epoch === epoch && version > current.version;
+    const missed = isLater ? await this.#changesSince(client, current.version, version) : [];
+    this.#lookedAt = version;
+    const observation = this.#versions.observe(epoch, version);
+    const changes = observation === 'reset' ? ALL : missed;
+    if (changes.length > 0) tell(changes);
+  }
+
+  async #changesSince(client: pg.Client, before: number, now: number): Promise<readonly Change[]> {
+    const { rows } = await client.query<unknown[], unknown[]>({ text: this.#changes, values: [before], rowMode: 'array' });
+    // The log is trimmed by whole versions, from the oldest: if the first is there, none is missing.
+    if (rows.length > MAX_CHANGES || rows[0]?.[0] !== before + 1) return ALL;
+    const changes: Change[] = [];
+    for (const [version, kind, tenant, name] of rows) {
+      // What came after the look is announced by itself.
+      if (typeof version !== 'number' || version > now) continue;
+      const change = readChange(kind, tenant, name);
+      if (change === null) return ALL;
+      changes.push(change);
+    }
+    return changes;
+  }
+}
+
+/** Tables of one's own: a notification says what has changed and not which version that is. */
+export class OwnSource implements Source {
+  readonly #versions: SourceVersions;
+  readonly #state: Statement | null;
+  #count = 0;
+  #hasLooked = false;
+
+  constructor(versions: SourceVersions, state: Statement | null) {
+    this.#versions = versions;
+    this.#state = state;
+  }
+
+  take(): boolean {
+    return false;
+  }
+
+  async look(client: pg.Client, { isNew, pending }: Look, tell: Tell): Promise<void> {
+    const changes = pending.map(readOwnNotification).filter((change) => change !== null);
+    const isUnderstood = changes.length === pending.length;
+    const observation = this.#state === null ? await this.#countUp(client, pending.length) : await this.#observe(client, this.#state);
+    // Of what was missed nobody speaks; without a version one cannot even know whether there was any.
+    const mayHaveMissed = this.#state === null ? isNew && this.#hasLooked : observation === 'newer' && changes.length === 0;
+    this.#hasLooked = true;
+    if (observation === 'reset' || mayHaveMissed || !isUnderstood) tell(ALL);
+    else if (changes.length > 0) tell(changes);
+  }
+
+  async #observe(client: pg.Client, state: Statement): Promise<Observation> {
+    const { version, epoch } = await readState(client, state);
+    return this.#versions.observe(epoch, version);
+  }
+
+  /** Counts what it hears of; and asks something all the same, because a connection that is dead must show. */
+  async #countUp(client: pg.Client, notified: number): Promise<Observation> {
+    await client.query('select 1');
+    this.#count += notified;
+    return this.#versions.observe('', this.#count);
+  }
+}
+
+async function readState(client: pg.Client, state: Statement): Promise<{ readonly version: number; readonly epoch: string }> {
+  const answer = await client.query<unknown[], unknown[]>({ text: state.text, values: [], rowMode: 'array' });
+  try {
+    return decodeState(state, answer);
+  } catch (error) {
+    throw new BackendUnavailable(error instanceof Error ? error.message : String(error));
+  }
+}

@@ -1,0 +1,123 @@
+import { InvalidPluginConfig } from '@portcullis/sdk';
+import { findQuotedPlaceholder } from './scan-statement.js';
+import { quoteIdentifier } from './schema/names.js';
+import type { Settings } from './settings.js';
+import type { TypeName } from './types.js';
+
+/** A column that a statement must, or may, give. */
+export interface Column {
+  readonly name: string;
+  readonly types: readonly TypeName[];
+  readonly isOptional?: true;
+}
+
+/** A statement that is prepared on every connection. */
+export interface Statement {
+  /** As options and errors call it. */
+  readonly name: string;
+  readonly text: string;
+  /** How many values it takes, all of them text. */
+  readonly parameters: 0 | 1 | 2;
+  readonly columns: readonly Column[];
+  /** Whether it always gives a row, in which the version stands even when there is nothing else to say. */
+  readonly hasState: boolean;
+}
+
+/** All that is asked of the database. */
+export interface Statements {
+  readonly user: Statement;
+  readonly rules: Statement | null;
+  readonly groupRules: Statement | null;
+  readonly everybodyRules: Statement | null;
+  /** Version of all data; null for tables of one's own that have none. */
+  readonly state: Statement | null;
+}
+
+/** Most rules of one user, of one group, and of everybody. More are a fault and never cut. */
+export const MAX_RULES = 10_000;
+
+const column = (name: string, ...types: TypeName[]): Column => ({ name, types });
+const optional = (name: string, ...types: TypeName[]): Column => ({ name, types, isOptional: true });
+
+const USER_COLUMNS = [column('username', 'text'), column('password_hash', 'text')];
+const USER_DETAILS: [string, TypeName][] = [
+  ['enabled', 'boolean'],
+  ['groups', 'text[]'],
+  ['attributes', 'json'],
+];
+const RULE_COLUMNS = [column('effect', 'text'), column('actions', 'text[]'), column('pattern', 'text')];
+const RULE_DETAILS: [string, TypeName][] = [
+  ['max_qos', 'integer'],
+  ['retain', 'boolean'],
+];
+const OPTIONAL_STATE = [optional('version', 'integer'), optional('epoch', 'text', 'uuid')];
+const STATE = [column('version', 'integer'), column('epoch', 'uuid')];
+/** What was asked for, said again: an answer that lands with another question is not taken for its own. */
+const ECHO_TENANT = column('asked_tenant', 'text');
+const ECHO_NAME = column('asked_name', 'text');
+
+/** The statements of a configuration. Throws `InvalidPluginConfig` for one of the administrator's that cannot be right. */
+export function statementsOf({ queries, schema }: Settings): Statements {
+  return queries === null ? schemaStatements(schema) : ownStatements(queries);
+}
+
+/** Everything is joined to the state, so that each answer, also "there is none", says how new it is, from one snapshot. */
+function schemaStatements(schema: string): Statements {
+  const s = quoteIdentifier(schema);
+  const userColumns = [...USER_COLUMNS, ...USER_DETAILS.map(([name, type]) => column(name, type)), ...STATE, ECHO_TENANT, ECHO_NAME];
+  const ruleColumns = [column('id', 'integer'), ...RULE_COLUMNS, ...RULE_DETAILS.map(([name, type]) => column(name, type)), ...STATE];
+  const rulesOf = (name: string, parameters: 1 | 2, from: string): Statement => ({
+    name,
+    parameters,
+    columns: parameters === 2 ? [...ruleColumns, ECHO_TENANT, ECHO_NAME] : [...ruleColumns, ECHO_TENANT],
+    hasState: true,
+    text: `select $1::text as asked_tenant, ${parameters === 2 ? '$2::text as asked_name, ' : ''}r.id, r.effect, r.actions, r.pattern, r.max_qos, r.retain, s.version, s.epoch from ${s}.state s left join ${from} order by r.id limit ${MAX_RULES + 1}`,
+  });
+  return {
+    user: {
+      name: 'user',
+      parameters: 2,
+      columns: userColumns,
+      hasState: true,
+      text: `select $1::text as asked_tenant, $2::text as asked_name, u.username, u.password_hash, u.enabled, u.attributes, array(select g.name from ${s}.memberships m join ${s}.groups g on g.id = m.group_id where m.user_id = u.id order by g.name) as groups, s.version, s.epoch from ${s}.state s left join ${s}.users u on u.tenant = $1 and u.username = $2 limit 2`,
+    },
+    rules: rulesOf('rules', 2, `(${s}.users u join ${s}.rules r on r.user_id = u.id) on u.tenant = $1 and u.username = $2`),
+    groupRules: rulesOf('groupRules', 2, `(${s}.groups g join ${s}.rules r on r.group_id = g.id) on g.tenant = $1 and g.name = $2`),
+    everybodyRules: rulesOf('everybodyRules', 1, `${s}.rules r on r.tenant = $1 and r.user_id is null and r.group_id is null`),
+    state: { name: 'state', parameters: 0, columns: STATE, hasState: true, text: `select version, epoch from ${s}.state limit 2` },
+  };
+}
+
+function ownStatements(queries: NonNullable<Settings['queries']>): Statements {
+  // Numbers that nobody can compare with the version of all data say nothing.
+  const state = queries.version === undefined ? [] : OPTIONAL_STATE;
+  const ruleColumns = [
+    optional('id', 'text', 'integer', 'uuid'),
+    ...RULE_COLUMNS,
+    ...RULE_DETAILS.map(([name, type]) => optional(name, type)),
+    ...state,
+  ];
+  const own = (name: keyof typeof queries, parameters: 0 | 1 | 2, columns: readonly Column[], rows: number): Statement | null => {
+    const text = queries[name];
+    return text === undefined ? null : { name, parameters, columns, hasState: false, text: wrap(name, text, rows) };
+  };
+  const userColumns = [...USER_COLUMNS, ...USER_DETAILS.map(([name, type]) => optional(name, type)), ...state];
+  return {
+    user: { name: 'user', parameters: 2, columns: userColumns, hasState: false, text: wrap('user', queries.user, 2) },
+    rules: own('rules', 2, ruleColumns, MAX_RULES + 1),
+    groupRules: own('groupRules', 2, ruleColumns, MAX_RULES + 1),
+    everybodyRules: own('everybodyRules', 1, ruleColumns, MAX_RULES + 1),
+    state: own('version', 0, [column('version', 'integer'), optional('epoch', 'text', 'uuid')], 2),
+  };
+}
+
+/** As a part of another statement: its rows are bounded, and it can neither be two statements nor one that writes. */
+function wrap(name: string, text: string, rows: number): string {
+  const quoted = findQuotedPlaceholder(text);
+  if (quoted !== null) {
+    throw new InvalidPluginConfig(
+      `queries.${name}: a placeholder within quotes is text and is never filled in: ${quoted.slice(0, 80)}; write it without quotes`,
+    );
+  }
+  return `select q.* from (\n${text.replace(/;\s*$/, '')}\n) q limit ${rows}`;
+}

@@ -1,0 +1,154 @@
+import type { PluginTimers, SessionsService } from '../services.js';
+import { KeyedDigest } from './keyed-digest.js';
+
+/** How a {@link VouchedUsers} reads, what bounds it, and what tests replace. */
+export interface VouchedUsersOptions {
+  /** Name of the plugin's entry: what was vouched for outlives a generation of the configuration, whose clients stay connected. */
+  readonly entry: string;
+  readonly sessions: Pick<SessionsService, 'disconnect'>;
+  readonly timers: Pick<PluginTimers, 'after'>;
+  /** The mark of a user as he is now, made by `markOf`; null for one who may not be here. Ends by itself, in time. */
+  read(tenant: string | null, username: string): Promise<string | null>;
+  /** Called when a user that has changed cannot be read; his connections are ended then. */
+  failed(error: unknown): void;
+  /** Lease of the identities, in milliseconds: who was not vouched for again in that time is not connected. */
+  readonly leaseMs: number;
+  /** Most users that are remembered. Of one that had to be forgotten, any change ends the connections. */
+  readonly maxUsers: number;
+  /** Milliseconds that only grow; `performance.now` unless told. */
+  readonly now?: () => number;
+}
+
+interface Vouched {
+  readonly tenant: string | null;
+  readonly username: string;
+  readonly mark: string;
+  readonly until: number;
+}
+
+/** What one entry has vouched for; kept while an instance of it is there. */
+interface Memory {
+  readonly digest: KeyedDigest;
+  /** The one that was vouched for longest ago comes first. */
+  readonly users: Map<string, Vouched>;
+  hasForgotten: boolean;
+  holders: number;
+}
+
+/** DISCONNECT "not authorized". */
+const NOT_AUTHORIZED = 0x87;
+const SPARE_MS = 60_000;
+const RETRIES = 2;
+const RETRY_MS = 250;
+const READ_AT_ONCE = 8;
+/** Each disconnection looks at all sessions; a table may lose all its users at once. */
+const DISCONNECTS_PER_TURN = 20;
+
+const memories = new Map<string, Memory>();
+
+/**
+ * Remembers what the logins rested on that a plugin has allowed, as a mark each, and ends the connections of whoever is read with another one: his
+ * password was changed, he was disabled, deleted, or is described otherwise.
+ */
+export class VouchedUsers {
+  readonly #options: VouchedUsersOptions;
+  readonly #now: () => number;
+  readonly #memory: Memory;
+  readonly #leaving: { readonly tenant: string | null; readonly username: string }[] = [];
+  #isEnding = false;
+  #isReleased = false;
+
+  constructor(options: VouchedUsersOptions) {
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    const memory = memories.get(options.entry) ?? { digest: new KeyedDigest(), users: new Map(), hasForgotten: false, holders: 0 };
+    memory.holders += 1;
+    memories.set(options.entry, memory);
+    this.#memory = memory;
+  }
+
+  /** How many users are remembered. */
+  get size(): number {
+    return this.#memory.users.size;
+  }
+
+  /** The plugin stops. What the entry has vouched for stays until its last instance is gone. */
+  release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#memory.holders -= 1;
+    if (this.#memory.holders === 0 && memories.get(this.#options.entry) === this.#memory) memories.delete(this.#options.entry);
+  }
+
+  /** The mark of what a login rests on: the stored hash, attributes. It shows nothing of them. */
+  markOf(...parts: readonly (string | null)[]): string {
+    return this.#memory.digest.of(...parts);
+  }
+
+  /** To be called before a login is allowed, or confirmed: a change that is told from then on ends it. */
+  vouch(tenant: string | null, username: string, mark: string): void {
+    const { users, digest } = this.#memory;
+    const { maxUsers, leaseMs } = this.#options;
+    const key = digest.of(tenant, username);
+    users.delete(key);
+    for (const [oldest, { until }] of users) {
+      const isOver = until <= this.#now();
+      if (!isOver && users.size < maxUsers) break;
+      if (!isOver) this.#memory.hasForgotten = true;
+      users.delete(oldest);
+    }
+    users.set(key, { tenant, username, mark, until: this.#now() + leaseMs + SPARE_MS });
+  }
+
+  /** Whether a user was vouched for with this mark: else his password is not the one that he has logged in with. */
+  isVouched(tenant: string | null, username: string, mark: string): boolean {
+    return this.#memory.users.get(this.#memory.digest.of(tenant, username))?.mark === mark;
+  }
+
+  /** A user has changed: if he may be connected, he is read and judged. */
+  changed(tenant: string | null, username: string): void {
+    if (this.#memory.users.has(this.#memory.digest.of(tenant, username)) || this.#memory.hasForgotten) void this.#judge(tenant, username);
+  }
+
+  /** All may have changed: each is read and judged, a few at a time. Resolves when that is done; never rejects. */
+  async allChanged(): Promise<void> {
+    const next = [...this.#memory.users.values()][Symbol.iterator]();
+    const reader = async (): Promise<void> => {
+      for (const { tenant, username, until } of next) if (until > this.#now()) await this.#judge(tenant, username);
+    };
+    await Promise.all(Array.from({ length: READ_AT_ONCE }, reader));
+  }
+
+  async #judge(tenant: string | null, username: string): Promise<void> {
+    for (let retries = 0; !this.#isReleased; retries += 1) {
+      try {
+        const mark = await this.#options.read(tenant, username);
+        if (mark === null || !this.isVouched(tenant, username, mark)) this.#disconnect(tenant, username);
+        return;
+      } catch (error) {
+        if (retries < RETRIES) {
+          await new Promise<void>((resolve) => void this.#options.timers.after(RETRY_MS, resolve));
+          continue;
+        }
+        if (this.#isReleased) return;
+        this.#options.failed(error);
+        // He has changed, and nobody can say that he may stay.
+        return this.#disconnect(tenant, username);
+      }
+    }
+  }
+
+  #disconnect(tenant: string | null, username: string): void {
+    this.#leaving.push({ tenant, username });
+    if (!this.#isEnding) this.#disconnectSome();
+  }
+
+  #disconnectSome(): void {
+    for (const selector of this.#leaving.splice(0, DISCONNECTS_PER_TURN)) this.#options.sessions.disconnect(selector, NOT_AUTHORIZED);
+    this.#isEnding = true;
+    this.#options.timers.after(1, () => {
+      this.#isEnding = false;
+      if (this.#leaving.length > 0) this.#disconnectSome();
+    });
+  }
+}

@@ -1,4 +1,4 @@
-import { BackendUnavailable, type GroupRules, type Leased, LeasedCache, SourceVersions } from '@portcullis/sdk';
+import { BackendUnavailable, type Leased, LeasedCache, type Rule, SourceVersions } from '@portcullis/sdk';
 import type { Layout } from './layout.js';
 import type { Memory } from './memory.js';
 import type { Found, Objects, TenantState } from './objects.js';
@@ -57,17 +57,17 @@ export class Directory {
   }
 
   /** The rules of a group, with null those of everybody. */
-  async group(tenant: string | null, name: string | null): Promise<GroupRules> {
+  async group(tenant: string | null, name: string | null): Promise<readonly Rule[]> {
     const { layout, objects } = this.#options;
     const key = name === null ? layout.everybody(tenant) : layout.group(tenant, name);
-    const { found, announced } = await this.#current(tenant, () => objects.group(tenant, name));
+    const { found } = await this.#current(tenant, () => objects.group(tenant, name));
     this.#requireNotOlder(key, found);
     const { record } = found;
-    if (record !== null && !isTombstone(record)) return { rules: record.rules, version: announced };
+    if (record !== null && !isTombstone(record)) return record.rules;
     // What a group denied must not be allowed because its key is gone.
     if (name !== null) throw new MalformedObject(`${key}: there is no such group, but users are in it; create it, or take them out`);
     if (record === null && this.#options.memory.seen(key, found.epoch) > 0) throw new MalformedObject(`${key}: is gone, though nobody deleted it`);
-    return { rules: [], version: announced };
+    return [];
   }
 
   /** A key for caches and memories: different users have different ones. */

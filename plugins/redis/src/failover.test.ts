@@ -131,7 +131,16 @@ test('a cluster: keys of a tenant lie together, changes on any node are heard of
   };
   for (const tenant of [null, 'acme', 'umbrella']) await run(tenant, 'alice', ['add', '-H', 'sha512-pbkdf2']);
   const listeners = Object.fromEntries(['acme', 'umbrella'].map((tenant) => [tenant, { url: 'mqtt://127.0.0.1:0', chain: 'default', tenant }]));
-  broker = await redisBroker(0, { cluster: { nodes: nodes.slice(0, 1) }, ...FAST }, { document: { listeners, tenants: { acme: {}, umbrella: {} } } });
+  // With the rights that docs/redis.md names for the broker, and that for clusters.
+  const rights =
+    'on >secret resetkeys %R~portcullis:* resetchannels &portcullis:changes -@all +hgetall +hget +hlen +hstrlen +mget +multi +exec +info +ping +subscribe +select +cluster|slots +cluster|info';
+  for (const node of cluster.nodes) await node.command('ACL', 'SETUSER', 'broker', ...rights.split(' '));
+  const login = { username: 'broker', password: { $env: 'SECRET' } };
+  broker = await redisBroker(
+    0,
+    { cluster: { nodes: nodes.slice(0, 1) }, ...login, ...FAST },
+    { document: { listeners, tenants: { acme: {}, umbrella: {} } }, env: { SECRET: 'secret' } },
+  );
   const clients: [tenant: string | null, client: TestClient][] = [];
   for (const tenant of [null, 'acme', 'umbrella']) {
     const client = await broker.client({ protocol: '5.0', ...(tenant !== null && { listener: tenant }) });
@@ -150,5 +159,7 @@ test('a cluster: keys of a tenant lie together, changes on any node are heard of
   assert.equal(await codeOf('bob'), 0x88);
   assert.ok(performance.now() - begun < 2500);
   await cluster.start();
+  // Users of the ACL made by a command are gone with the process.
+  for (const node of cluster.nodes) await node.command('ACL', 'SETUSER', 'broker', ...rights.split(' '));
   await becomes('alice', 0, 15_000);
 });

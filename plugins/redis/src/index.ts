@@ -131,11 +131,11 @@ export default definePlugin({
       const user = name === null ? undefined : await directory.user(tenant, name, signal);
       // Whom Redis does not know may have come in by another authority: what everybody may, and may not, holds for them, too.
       const groups = user?.value.enabled === true ? user.value.groups : [];
-      const { templates: names } = await templates.use(tenant, [...groups, null], signal);
-      if (name === null || user === undefined) return give.policy({ version: NO_VERSION, templates: names, leaseSeconds: config.leaseSeconds });
+      const { templates: names, leftMs } = await templates.use(tenant, [...groups, null], signal);
+      if (name === null || user === undefined) return give.policy({ version: NO_VERSION, templates: names, leaseSeconds: leftMs / MS_PER_SECOND });
       know(tenant, user.value, name);
       return give.policy({
-        ...{ templates: names, version: user.value.announced, leaseSeconds: user.leftMs / MS_PER_SECOND },
+        ...{ templates: names, version: user.value.announced, leaseSeconds: Math.min(user.leftMs, leftMs) / MS_PER_SECOND },
         rules: user.value.enabled ? user.value.rules : [denyAll(layout.user(tenant, name))],
       });
     });

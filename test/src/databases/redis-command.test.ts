@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -12,10 +13,9 @@ const TOOL = fileURLToPath(new URL('../../../plugins/redis/bin/portcullis-redis.
 const SECRET = 'canary-of-the-broker';
 const ADMIN_SECRET = 'canary-of-the-admin';
 const PASSWORD = 'canary-of-alice';
-/** What docs/redis.md says that the broker's user needs, and no more. */
-const BROKER_RIGHTS =
-  `on >${SECRET} resetkeys %R~portcullis:* resetchannels &portcullis:changes ` +
-  '-@all +hgetall +hget +hlen +hstrlen +mget +multi +exec +info +ping +subscribe +select';
+const PAGE = readFileSync(new URL('../../../docs/redis.md', import.meta.url), 'utf8');
+/** What the page says that the broker's user needs, and no more. */
+const BROKER_RIGHTS = (/^ACL SETUSER broker (.+)$/m.exec(PAGE)?.[1] ?? '').replace('>…', `>${SECRET}`);
 
 let authority: Authority;
 let server: RedisServer;

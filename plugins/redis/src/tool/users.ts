@@ -1,9 +1,9 @@
 import { hashPassword, passwordHashFormat } from '@portcullis/sdk/passwords';
 import { decodeUser, type Fields, type UserRecord } from '../records.js';
 import { ASK, type ToolCommand } from './arguments.js';
+import { noGroup, noUser, there } from './missing.js';
 import { ruleLine } from './rules.js';
 import type { Terminal, ToolSession } from './session.js';
-import { noGroup, noUser, there } from './missing.js';
 import { shown, ToolError } from './tool-error.js';
 
 type Command<Kind> = Extract<ToolCommand, { readonly kind: Kind }>;

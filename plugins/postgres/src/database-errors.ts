@@ -1,6 +1,6 @@
 import { BackendUnavailable, InvalidPluginConfig } from '@portcullis/sdk';
 import pg from 'pg';
-import { MalformedValue } from './types.js';
+import { MalformedAnswer } from './types.js';
 
 /** The server gave up a statement because of `statement_timeout`, or was told to. */
 export const QUERY_CANCELED = '57014';
@@ -33,7 +33,7 @@ export function errorText(error: unknown): string {
 /** Whether the connection that an error came from is of no more use: what was prepared is gone, or what it says is no PostgreSQL. */
 export function breaksConnection(error: unknown): boolean {
   const state = sqlState(error);
-  return state === null ? !(error instanceof MalformedValue) : UNPREPARED.includes(state);
+  return state === null ? !(error instanceof MalformedAnswer) : UNPREPARED.includes(state);
 }
 
 /**
@@ -44,7 +44,7 @@ export function questionError(what: string, error: unknown): Error {
   if (error instanceof BackendUnavailable) return error;
   const state = sqlState(error);
   const text = `${what}: ${errorText(error)}`;
-  if (error instanceof MalformedValue) return new Error(text);
+  if (error instanceof MalformedAnswer) return new Error(text);
   if (state === null || UNAVAILABLE_CLASSES.includes(state.slice(0, 2)) || UNPREPARED.includes(state)) return new BackendUnavailable(text);
   return new Error(text);
 }

@@ -24,12 +24,16 @@ export interface DatabaseOptions {
 
 /** What a question waits behind another one before it is put a second time, beside it. */
 const HEDGE_MS = 100;
+/** How long a connection is waited for that was lost a moment ago. */
+const RETURN_MS = 500;
 
 /** The connections for questions: to the primary, and to its replicas. */
 export class Database {
   readonly #options: DatabaseOptions;
   readonly #primary: readonly Link[];
   readonly #replicas: readonly Link[];
+  /** Questions that wait for a connection; each of them for RETURN_MS at most. */
+  readonly #waiting = new Set<() => void>();
   /** Whether what the source has told is up to date; replicas cannot be judged otherwise. */
   isHeard = false;
 
@@ -91,14 +95,27 @@ export class Database {
   }
 
   async #askPrimary(statement: Statement, values: readonly string[]): Promise<{ rows: pg.QueryArrayResult<unknown[]>; link: Link }> {
-    const link = leastBusy(this.#primary);
-    if (link === undefined) throw new BackendUnavailable(`${statement.name}: there is no connection to the database`);
+    const link = await this.#present(statement);
     try {
       const asked = link.ask(statement, values);
       return await this.#first(asked, link, statement, values);
     } catch (error) {
       throw questionError(statement.name, error);
     }
+  }
+
+  /** A connection to the primary; one that was lost a moment ago is waited for, because its loss says nothing about this question. */
+  async #present({ name }: Statement): Promise<Link> {
+    let link = leastBusy(this.#primary);
+    if (link === undefined && this.#primary.some(({ isReturning }) => isReturning)) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.add(resolve);
+        this.#options.timers.after(RETURN_MS, resolve);
+      });
+      link = leastBusy(this.#primary);
+    }
+    if (link === undefined) throw new BackendUnavailable(`${name}: there is no connection to the database`);
+    return link;
   }
 
   /** One slow question must not take along those that were put behind it: they are put again, once, on another connection. */
@@ -150,6 +167,10 @@ export class Database {
       statementTimeoutMs: settings.statementTimeoutMs,
       statements: [statements.user, statements.rules, statements.groupRules, statements.everybodyRules].filter((statement) => statement !== null),
       connect: () => connectToAny(servers, role, connectOptions),
+      tried: () => {
+        for (const resolve of this.#waiting) resolve();
+        this.#waiting.clear();
+      },
       changed: (isUp, why) => {
         if (signal.aborted) return;
         if (isUp) log.info({ servers: places, role }, 'connected to the database');

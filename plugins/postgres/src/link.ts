@@ -4,6 +4,7 @@ import { destroy } from './connect.js';
 import { breaksConnection, errorText } from './database-errors.js';
 import { type RealTimers, retryDelayMs } from './real-timers.js';
 import type { Statement } from './statements.js';
+import { MalformedAnswer } from './types.js';
 
 /** Questions of one connection that have no answer yet; the host bounds them as well. */
 const MAX_OUTSTANDING = 1024;
@@ -29,6 +30,8 @@ export interface LinkOptions {
   readonly statements: readonly Statement[];
   connect(): Promise<pg.Client>;
   changed(isUp: boolean, why: string): void;
+  /** A try to connect has ended, one way or the other. */
+  tried(): void;
 }
 
 interface Open {
@@ -45,6 +48,7 @@ export class Link {
   #failures = 0;
   #isStopped = false;
   #isUp = false;
+  #hasBeenUp = false;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -52,6 +56,11 @@ export class Link {
 
   get isUp(): boolean {
     return this.#isUp;
+  }
+
+  /** Whether it was lost a moment ago, and nothing says yet that it will not be back in another. */
+  get isReturning(): boolean {
+    return this.#hasBeenUp && !this.#isUp && !this.#isStopped && this.#failures === 0;
   }
 
   /** Questions that wait for their answer. */
@@ -136,6 +145,7 @@ export class Link {
     const client = await this.#options.connect();
     if (this.#isStopped) return destroy(client);
     this.#client = client;
+    this.#receivedBytes = 0;
     client.on('error', (error) => this.#lost(client, errorText(error)));
     client.on('end', () => this.#lost(client, 'the connection was closed'));
     client.connection.stream.on('data', (bytes: Uint8Array) => this.#received(bytes.length));
@@ -148,6 +158,7 @@ export class Link {
     if (this.#isStopped || client !== this.#client) throw new BackendUnavailable('the connection was lost at once');
     this.#failures = 0;
     this.#isUp = true;
+    this.#hasBeenUp = true;
     this.#options.changed(true, 'connected');
   }
 
@@ -165,14 +176,18 @@ export class Link {
     if (this.#receivedBytes <= MAX_ANSWER_BYTES) return;
     const why = `an answer is longer than ${MAX_ANSWER_BYTES} bytes`;
     // The server is well: it is this one question that is not.
-    this.lose(why, new Error(why));
+    this.lose(why, new MalformedAnswer(why));
   }
 
   #again(): void {
     if (this.#isStopped) return;
     this.#options.timers.after(retryDelayMs(this.#failures), () => {
-      this.#failures += 1;
-      this.#connect().catch(() => this.#again());
+      this.#connect()
+        .catch(() => {
+          this.#failures += 1;
+          this.#again();
+        })
+        .finally(() => this.#options.tried());
     });
   }
 }

@@ -45,29 +45,35 @@ export function ending(t: Pick<TestContext, 'after'> | { after(end: () => Promis
 export class Scene {
   readonly url: URL;
   /** As whom the broker logs in: it may read the schema and nothing else. */
-  readonly role = `portcullis_reader_${randomBytes(6).toString('hex')}`;
+  readonly role: string;
   readonly #sql: pg.Client;
   readonly #ending: Ending;
 
-  private constructor(url: URL, sql: pg.Client, end: Ending) {
+  private constructor(url: URL, sql: pg.Client, end: Ending, role: string) {
+    this.role = role;
     this.url = url;
     this.#sql = sql;
     this.#ending = end;
   }
 
   /** On the server that all tests share, or on one of the test's own. */
-  static async open(end: Ending, server?: PostgresServer, { init = true } = {}): Promise<Scene> {
-    let url = server?.url();
+  static async open(end: Ending, server?: PostgresServer, { init = true, database: name, role }: SceneOptions = {}): Promise<Scene> {
+    let url = server?.url(name);
+    if (server !== undefined && name !== undefined) {
+      const administrator = await connected(server.url());
+      await administrator.query(`create database ${pg.escapeIdentifier(name)}`);
+      await administrator.end();
+    }
     if (url === undefined) {
       const database = await freshDatabase();
       end.after(() => database.drop());
       ({ url } = database);
     }
-    const scene = new Scene(new URL(url), await connected(url), end);
+    const scene = new Scene(new URL(url), await connected(url), end, role ?? `portcullis_reader_${randomBytes(6).toString('hex')}`);
     end.after(() => scene.#sql.end());
     if (init) await migrate(scene.#sql, 'portcullis', { create: true });
     await scene.sql(`create role ${scene.role} login`);
-    end.after(() => scene.sql(`drop owned by ${scene.role}; drop role ${scene.role}`));
+    if (server === undefined) end.after(() => scene.sql(`drop owned by ${scene.role}; drop role ${scene.role}`));
     if (init) for (const grant of readerGrants('portcullis', scene.role)) await scene.sql(grant);
     return scene;
   }
@@ -137,6 +143,12 @@ export class Scene {
   }
 }
 
+interface SceneOptions {
+  readonly init?: boolean;
+  readonly database?: string;
+  readonly role?: string;
+}
+
 interface UserFields {
   readonly tenant?: string;
   readonly hash?: string | null;
@@ -172,4 +184,14 @@ export async function enter(broker: TestBroker, protocol: Version, username: str
   const client = await broker.client({ protocol });
   await client.connect({ username, password: PASSWORD, ...fields });
   return client;
+}
+
+/** Tries until it is so; throws after `withinMs` milliseconds. */
+export async function soon(what: string, holds: () => Promise<boolean>, withinMs = 5000): Promise<number> {
+  const begun = performance.now();
+  while (!(await holds())) {
+    if (performance.now() - begun > withinMs) throw new Error(`awaited ${what} for ${withinMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return performance.now() - begun;
 }

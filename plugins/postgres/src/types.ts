@@ -12,8 +12,8 @@ export const TYPES = {
 
 export type TypeName = keyof typeof TYPES;
 
-/** A value that is none of its type: a wrong answer, and no reason to think the server away. */
-export class MalformedValue extends Error {}
+/** An answer that is wrong in itself, as a value that is none of its type: no reason to think the server away. */
+export class MalformedAnswer extends Error {}
 
 type Parser = (text: string) => unknown;
 
@@ -35,13 +35,13 @@ export function parserOf(oid: number): Parser {
 function parseBoolean(text: string): boolean {
   if (text === 't') return true;
   if (text === 'f') return false;
-  throw new MalformedValue('a boolean is neither t nor f');
+  throw new MalformedAnswer('a boolean is neither t nor f');
 }
 
 /** The driver itself would give a bigint as text, and any text but the empty one counts as true. */
 function parseInteger(text: string): number {
   const number = Number(text);
-  if (!/^-?\d{1,16}$/.test(text) || !Number.isSafeInteger(number)) throw new MalformedValue('an integer is beyond what can be counted');
+  if (!/^-?\d{1,16}$/.test(text) || !Number.isSafeInteger(number)) throw new MalformedAnswer('an integer is beyond what can be counted');
   return number;
 }
 
@@ -49,6 +49,6 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    throw new MalformedValue('a JSON value is none');
+    throw new MalformedAnswer('a JSON value is none');
   }
 }

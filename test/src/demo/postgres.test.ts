@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { until } from '@portcullis/testing';
 import mqtt from 'mqtt';
 import { BrokerProcess } from '../support/broker-process.js';
+import { POSTGRES_TOOL } from '../support/postgres-tool.js';
 
 const DEMO = fileURLToPath(new URL('./postgres.js', import.meta.url));
-const TOOL = fileURLToPath(new URL('../../../plugins/postgres/bin/portcullis-postgres.js', import.meta.url));
 
 test('the demonstration of PostgreSQL shows what it says, and leaves nothing running', async () => {
   const demo = new BrokerProcess({ command: DEMO, args: [] });
@@ -34,7 +34,7 @@ test('the demonstration of PostgreSQL shows what it says, and leaves nothing run
     alice.once('disconnect', ({ reasonCode }) => resolve(reasonCode));
   });
   // Where the tool's own password is in the environment, as the demonstration says.
-  const disabled = spawnSync(process.execPath, [TOOL, 'user', 'disable', 'alice'], {
+  const disabled = spawnSync(process.execPath, [POSTGRES_TOOL, 'user', 'disable', 'alice'], {
     env: { ...process.env, PORTCULLIS_POSTGRES_URL: address },
     encoding: 'utf8',
   });
@@ -44,7 +44,10 @@ test('the demonstration of PostgreSQL shows what it says, and leaves nothing run
   await sensor.endAsync();
   demo.signal('SIGINT');
   assert.equal(await demo.exited(), 0, demo.output);
-  const again = spawnSync(process.execPath, [TOOL, 'user', 'list'], { env: { ...process.env, PORTCULLIS_POSTGRES_URL: address }, encoding: 'utf8' });
+  const again = spawnSync(process.execPath, [POSTGRES_TOOL, 'user', 'list'], {
+    env: { ...process.env, PORTCULLIS_POSTGRES_URL: address },
+    encoding: 'utf8',
+  });
   assert.match(again.stderr, /the connection was refused/);
   const [folder = ''] = /\S*portcullis-demo-\w+/.exec(demo.output) ?? [];
   assert.ok(folder === '' || !existsSync(folder));

@@ -1,28 +1,14 @@
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { hashPassword } from '@portcullis/sdk/passwords';
 import { startPostgres } from '@portcullis/test-servers';
 import pg from 'pg';
+import { POSTGRES_TOOL, postgresTool } from '../support/postgres-tool.js';
 import { demoClient, runDemo } from './demo.js';
 
 // `npm run demo:postgres`: users, groups and rules in a PostgreSQL that lives as long as the demonstration.
 
-const TOOL = fileURLToPath(new URL('../../../plugins/postgres/bin/portcullis-postgres.js', import.meta.url));
 const BROKER_ROLE = 'portcullis_broker';
-
-/** Makes the schema by the tool, as its users do. */
-function init(url: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [TOOL, 'init', '--grant-to', BROKER_ROLE], {
-      env: { ...process.env, PORTCULLIS_POSTGRES_URL: url },
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
-    child.once('error', reject);
-    child.once('close', (code) => (code === 0 ? resolve() : reject(new Error(`portcullis-postgres init ended with ${code}`))));
-  });
-}
 
 /** Any program may fill the tables; this one does it by SQL. */
 async function fill(url: string, rolePassword: string): Promise<void> {
@@ -30,7 +16,7 @@ async function fill(url: string, rolePassword: string): Promise<void> {
   await admin.connect();
   try {
     await admin.query(`create role ${BROKER_ROLE} login password '${rolePassword}'`);
-    await init(url);
+    await postgresTool(url, 'init', '--grant-to', BROKER_ROLE);
     await admin.query(`insert into portcullis.groups (name) values ('operators'), ('sensors')`);
     for (const [group, name] of [
       ['operators', 'alice'],
@@ -80,7 +66,7 @@ try {
     steps({ port }) {
       const { publish, subscribe } = demoClient();
       const as = (username: string) => ({ port: port('local'), username, password: `${username}-pw` });
-      const run = (...args: readonly string[]) => `node ${relative(process.cwd(), TOOL)} ${args.join(' ')}`;
+      const run = (...args: readonly string[]) => `node ${relative(process.cwd(), POSTGRES_TOOL)} ${args.join(' ')}`;
       return [
         {
           title: 'Log in as alice and leave it running; publish from a third terminal as a sensor.',

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Rule, SourceVersions } from '@portcullis/sdk';
+import type { Database, Decode } from './database.js';
+import type { State } from './decode-rows.js';
+import { Directory } from './directory.js';
+import { RealTimers } from './real-timers.js';
+import type { Settings } from './settings.js';
+import { type Statement, statementsOf } from './statements.js';
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+interface Question {
+  readonly statement: string;
+  readonly values: readonly string[];
+  answer(given: object): void;
+}
+
+/** A database whose answers the test gives, when it likes. */
+class Rig {
+  readonly asked: Question[] = [];
+  readonly templates = new Map<string, readonly Rule[]>();
+  readonly versions = new SourceVersions();
+  readonly directory: Directory;
+
+  constructor() {
+    this.versions.observe('e', 1);
+    const settings = { schema: 'portcullis', queries: null, leaseMs: 300_000, maxUsers: 10, maxGroups: 10 } as unknown as Settings;
+    const ask = <Answer extends State>({ name }: Statement, values: readonly string[], _decode: Decode<Answer>): Promise<Answer> =>
+      new Promise((resolve) => {
+        this.asked.push({ statement: name, values, answer: (given) => resolve({ version: 1, epoch: 'e', ...given } as Answer) });
+      });
+    this.directory = new Directory({
+      settings,
+      statements: statementsOf(settings),
+      database: { ask } as unknown as Database,
+      versions: this.versions,
+      timers: new RealTimers(),
+      policy: {
+        setTemplate: (name, rules) => void this.templates.set(name, rules),
+        removeTemplate: () => {},
+        forgetTemplate: () => true,
+        replaceTemplates: () => {},
+        invalidate: () => {},
+      },
+      groupFailed: () => {},
+    });
+  }
+
+  async answer(at: number, given: object): Promise<void> {
+    await turn();
+    this.asked[at]?.answer(given);
+    await turn();
+  }
+}
+
+const user = (passwordHash: string): object => ({ user: { passwordHash, isEnabled: true, groups: [], attributes: {} } });
+const rule = (pattern: string): Rule => ({ effect: 'allow', actions: ['publish'], pattern, from: pattern });
+
+test('what was read before a change is never used, whichever answer comes first', async () => {
+  const rig = new Rig();
+  const found = rig.directory.user(null, 'bob');
+  const rules = rig.directory.ownRules(null, 'bob');
+  const templates = rig.directory.templates(null, []);
+  await turn();
+  assert.deepEqual(
+    rig.asked.map(({ statement }) => statement).sort(),
+    ['everybodyRules', 'rules', 'user'],
+  );
+  rig.directory.userChanged(null, 'bob');
+  rig.directory.groupChanged(null, null);
+  for (const at of [0, 1, 2]) await rig.answer(at, rig.asked[at]?.statement === 'user' ? user('old') : { rules: [rule('old')] });
+  assert.deepEqual([...rig.templates.values()], []);
+  for (const at of [3, 4, 5]) {
+    const question = rig.asked[at];
+    await rig.answer(at, question?.statement === 'user' ? user('new') : { rules: [rule('new')] });
+  }
+  assert.equal((await found)?.value.passwordHash, 'new');
+  assert.equal((await rules).value.rules[0]?.pattern, 'new');
+  const [everybody] = (await templates).templates;
+  assert.equal(rig.templates.get(everybody ?? '')?.[0]?.pattern, 'new');
+  assert.equal((await rig.directory.user(null, 'bob'))?.value.passwordHash, 'new');
+  assert.equal(rig.asked.length, 6);
+});
+
+test('a tenant and a name that read alike together are kept apart', async () => {
+  const rig = new Rig();
+  const one = rig.directory.user('a', 'b-c');
+  await rig.answer(0, user('of a'));
+  assert.equal((await one)?.value.passwordHash, 'of a');
+  const other = rig.directory.user('a-b', 'c');
+  await rig.answer(1, { user: undefined });
+  assert.equal(await other, undefined);
+  assert.deepEqual(
+    rig.asked.map(({ values }) => values),
+    [
+      ['a', 'b-c'],
+      ['a-b', 'c'],
+    ],
+  );
+});
+
+test('a hundred questions about one user are one question to the database, and none about him afterwards', async () => {
+  const rig = new Rig();
+  const all = Array.from({ length: 100 }, () => rig.directory.user(null, 'bob'));
+  await rig.answer(0, user('hash'));
+  assert.equal((await Promise.all(all)).length, 100);
+  await rig.directory.user(null, 'bob');
+  assert.equal(rig.asked.length, 1);
+});
+
+test('a name that nobody can have is not asked about', async () => {
+  const rig = new Rig();
+  assert.equal(await rig.directory.user(null, 'x'.repeat(4097)), undefined);
+  assert.equal(rig.asked.length, 0);
+});
+
+test('a version that does not say how new it is counts as what was known before the question', async () => {
+  const rig = new Rig();
+  const before = rig.directory.version;
+  const found = rig.directory.user(null, 'bob');
+  await turn();
+  rig.versions.observe('e', 2);
+  await rig.answer(0, { ...user('hash'), version: null });
+  assert.equal((await found)?.value.version, before);
+  assert.equal(rig.directory.version, before + 1);
+});
+
+test('while changes are not heard of every question goes to the database', async () => {
+  const rig = new Rig();
+  rig.directory.heard(false);
+  for (let at = 0; at < 3; at += 1) {
+    const found = rig.directory.user(null, 'bob');
+    await rig.answer(at, user(`hash${at}`));
+    assert.equal((await found)?.value.passwordHash, `hash${at}`);
+  }
+  rig.directory.heard(true);
+  const found = rig.directory.user(null, 'bob');
+  await rig.answer(3, user('kept'));
+  await found;
+  await rig.directory.user(null, 'bob');
+  assert.equal(rig.asked.length, 4);
+});

@@ -1,0 +1,98 @@
+import { connect, type Socket } from 'node:net';
+import { connect5, connect311 } from '../support/packets.js';
+
+/** Who tries to log in, and whether he may. */
+export interface Candidate {
+  readonly username: string;
+  readonly password: string;
+  /** Whether letting him in would be right; asked when the answer has come, of what held when he began. */
+  mayEnter(): boolean;
+}
+
+/** How one login ended. */
+export interface Login {
+  readonly candidate: Candidate;
+  readonly mayEnter: boolean;
+  /** Code of the CONNACK; null for a connection that ended without one. */
+  readonly code: number | null;
+  readonly version: 4 | 5;
+  readonly begunAt: number;
+  readonly tookMs: number;
+}
+
+/** What a CONNACK may say to whom; anything else is counted as strange. */
+export const ACCEPTED = 0;
+const REFUSALS: Readonly<Record<4 | 5, readonly number[]>> = { 4: [3, 4], 5: [0x86, 0x88, 0x89] };
+/** Long after every deadline: whoever is not answered by then is not answered at all. */
+const GIVE_UP_MS = 20_000;
+
+/** Logins at a steady rate, whatever becomes of them, each on a connection of its own; 3.1.1 and 5.0 in turn. */
+export class LoginLoad {
+  readonly #port: number;
+  readonly #perSecond: number;
+  readonly #next: () => Candidate;
+  readonly #ended: (login: Login) => void;
+  readonly #sockets = new Set<Socket>();
+  #timer: NodeJS.Timeout | null = null;
+  #begun = 0;
+  #startedAt = 0;
+
+  constructor(port: number, perSecond: number, next: () => Candidate, ended: (login: Login) => void) {
+    this.#port = port;
+    this.#perSecond = perSecond;
+    this.#next = next;
+    this.#ended = ended;
+  }
+
+  start(): void {
+    this.#startedAt = performance.now();
+    this.#timer = setInterval(() => {
+      const due = Math.floor(((performance.now() - this.#startedAt) / 1000) * this.#perSecond);
+      while (this.#begun < due) this.#begin();
+    }, 10);
+  }
+
+  /** Begins no more, and waits for what has begun. */
+  async stop(): Promise<void> {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    await Promise.all([...this.#sockets].map((socket) => new Promise<void>((resolve) => socket.once('close', () => resolve()))));
+  }
+
+  #begin(): void {
+    const version = this.#begun % 2 === 0 ? 4 : 5;
+    this.#begun += 1;
+    const candidate = this.#next();
+    const mayEnter = candidate.mayEnter();
+    const fields = { clientId: `c${this.#begun}`, username: candidate.username, password: candidate.password };
+    const bytes = Buffer.from(version === 4 ? connect311(fields) : connect5(fields), 'hex');
+    const begunAt = performance.now();
+    const socket = connect(this.#port, '127.0.0.1');
+    this.#sockets.add(socket);
+    let received = Buffer.alloc(0);
+    let told = false;
+    const tell = (code: number | null): void => {
+      if (told) return;
+      told = true;
+      this.#ended({ candidate, mayEnter, code, version, begunAt, tookMs: performance.now() - begunAt });
+    };
+    socket.setTimeout(GIVE_UP_MS, () => socket.destroy());
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk) => {
+      received = Buffer.concat([received, chunk]);
+      // 20, remaining length (one byte in all answers that are due here), flags, code.
+      if (received.length < 4) return;
+      tell(received[0] === 0x20 ? (received[3] ?? null) : null);
+      socket.end(Buffer.from('e000', 'hex'));
+    });
+    socket.on('close', () => {
+      this.#sockets.delete(socket);
+      tell(null);
+    });
+    socket.write(bytes);
+  }
+}
+
+/** Whether a refusal is one of those that are due when a database cannot be asked, or a password is wrong. */
+export function isDueRefusal({ code, version }: Login): boolean {
+  return code !== null && REFUSALS[version].includes(code);
+}

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -8,22 +7,22 @@ import { type RedisServer, startRedis } from '@portcullis/test-servers';
 import { TestClient, WireClient } from '@portcullis/testing';
 import { BrokerProcess, runCommand } from '../support/broker-process.js';
 import { Authority, selfSigned } from '../support/certificates.js';
+import { documentedRights } from './redis-page.js';
 
 const TOOL = fileURLToPath(new URL('../../../plugins/redis/bin/portcullis-redis.js', import.meta.url));
 const SECRET = 'canary-of-the-broker';
 const ADMIN_SECRET = 'canary-of-the-admin';
 const PASSWORD = 'canary-of-alice';
-const PAGE = readFileSync(new URL('../../../docs/redis.md', import.meta.url), 'utf8');
-/** What the page says that the broker's user needs, and no more. */
-const BROKER_RIGHTS = (/^ACL SETUSER broker (.+)$/m.exec(PAGE)?.[1] ?? '').replace('>…', `>${SECRET}`);
-
 let authority: Authority;
 let server: RedisServer;
 
 before(async () => {
   authority = await Authority.create();
   const { cert, key } = await authority.issue();
-  server = await startRedis({ tls: { cert, key }, config: { user: [`broker ${BROKER_RIGHTS}`, `admin on >${ADMIN_SECRET} ~* &* +@all`] } });
+  server = await startRedis({
+    tls: { cert, key },
+    config: { user: [`broker ${documentedRights('broker', SECRET)}`, `admin on >${ADMIN_SECRET} ~* &* +@all`] },
+  });
 });
 
 after(() => server.dispose());

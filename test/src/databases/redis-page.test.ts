@@ -1,24 +1,22 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import plugin from '@portcullis/plugin-redis';
 import { startRedis } from '@portcullis/test-servers';
 import { startTestBroker } from '@portcullis/testing';
 import { Redis } from 'ioredis';
+import { documentedScript } from './redis-page.js';
 
-const PAGE = readFileSync(new URL('../../../docs/redis.md', import.meta.url), 'utf8');
 /** Of "correct horse", as mosquitto_passwd makes it. */
 const HASH = '$7$101$P3oFgCKlVM3D+4hf$2wALm6UtUvq+dHg5nC0lPyY8RL6AXds0OOAdQ7uysuxYARPK6EwCdpoZDX3ZDkNvAVO/G5RLPvsOcDy74q5IwQ==';
 const LOGIN = { username: 'ann@home', password: 'correct horse' };
 
 test('the script on the page writes what the broker reads, and is heard', async () => {
-  const script = /```lua\n([\s\S]+?)```/.exec(PAGE)?.[1] ?? '';
   const server = await startRedis();
   const client = new Redis(server.port, '127.0.0.1', { protocol: 2 });
   const write = async (fields: Readonly<Record<string, string>>): Promise<void> => {
     const keys = ['portcullis:{-}:user:ann%40home', 'portcullis:{-}:version', 'portcullis:{-}:epoch'];
     const message = ['{"v":', ',"kind":"user","tenant":"","name":"ann@home"}', 'history-1'];
-    await client.eval(script, keys.length, ...keys, ...message, ...Object.entries(fields).flat());
+    await client.eval(documentedScript(), keys.length, ...keys, ...message, ...Object.entries(fields).flat());
   };
   const user = { hash: HASH, enabled: '1', groups: '[]', attributes: '{}', rules: '[{"effect":"allow","actions":["publish"],"pattern":"zone/#"}]' };
   const chain = { authenticate: ['plugin'], authorize: ['plugin'] };

@@ -3,17 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startRedis } from '@portcullis/test-servers';
+import { documentedRights } from '../databases/redis-page.js';
 import { demoClient, runDemo } from './demo.js';
 
 // `npm run demo:redis`: users, groups and rules in a Redis that lives as long as the demonstration.
 
 const TOOL = fileURLToPath(new URL('../../../plugins/redis/bin/portcullis-redis.js', import.meta.url));
-
-/** What docs/redis.md says that the broker's user of Redis needs, and no more. */
-function brokerRights(password: string): string {
-  const commands = '+hgetall +hget +hlen +hstrlen +mget +multi +exec +info +ping +subscribe +select';
-  return `broker on >${password} resetkeys ~portcullis:* resetchannels &portcullis:changes -@all ${commands}`;
-}
 
 /** Runs the tool as its users do, with a password from a pipe. */
 function tool(url: string, args: readonly string[], password = ''): Promise<void> {
@@ -43,7 +38,9 @@ async function fill(url: string): Promise<void> {
 process.stdout.write('Starting Redis and making some users …\n');
 // The password of the broker's user is made anew and goes to the broker in a file, as it would from a secret of yours.
 const brokerPassword = randomBytes(18).toString('hex');
-const server = await startRedis({ config: { requirepass: randomBytes(18).toString('hex'), user: [brokerRights(brokerPassword)] } });
+const server = await startRedis({
+  config: { requirepass: randomBytes(18).toString('hex'), user: [`broker ${documentedRights('broker', brokerPassword)}`] },
+});
 try {
   await fill(server.url());
   process.exitCode = await runDemo({

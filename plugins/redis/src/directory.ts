@@ -127,9 +127,10 @@ export class Directory {
   #followed(tenant: string | null, state: TenantState): SourceVersions {
     let history = this.#tenants.get(tenant);
     if (history === undefined) {
+      // Of a tenant without any data nothing is kept: a stranger may be able to name one.
+      if (state.version === 0 && state.epoch === '') return firstOf(state);
       if (this.#tenants.size >= MAX_TENANTS) throw new Error(`more than ${MAX_TENANTS} tenants are in use`);
-      history = new SourceVersions();
-      history.observe(state.epoch, state.version);
+      history = firstOf(state);
       this.#tenants.set(tenant, history);
     }
     return history;
@@ -150,6 +151,12 @@ export class Directory {
     }
     memory.see(key, epoch, record.version);
   }
+}
+
+function firstOf({ epoch, version }: TenantState): SourceVersions {
+  const history = new SourceVersions();
+  history.observe(epoch, version);
+  return history;
 }
 
 function isTombstone(record: UserRecord | GroupRecord | Tombstone): record is Tombstone {

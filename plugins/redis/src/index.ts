@@ -131,7 +131,7 @@ export default definePlugin({
       const user = name === null ? undefined : await directory.user(tenant, name, signal);
       // Whom Redis does not know may have come in by another authority: what everybody may, and may not, holds for them, too.
       const groups = user?.value.enabled === true ? user.value.groups : [];
-      const { templates: names, leftMs } = await templates.use(tenant, [...groups, null], signal);
+      const { templates: names, leftMs } = await templates.use(tenant, [null, ...groups], signal);
       if (name === null || user === undefined) return give.policy({ version: NO_VERSION, templates: names, leaseSeconds: leftMs / MS_PER_SECOND });
       know(tenant, user.value, name);
       return give.policy({

@@ -2,6 +2,7 @@
 import { loadavg } from 'node:os';
 import { postgresBackend } from '../databases/backend.js';
 import { failings, type OutageReport, runOutages, TIMEOUT_MS } from '../databases/outages.js';
+import { redisBackend } from '../databases/redis-backend.js';
 
 const PASSWORD = 'right';
 const names = ['stops', 'freezes', 'logins', 'away'] as const;
@@ -36,7 +37,7 @@ function show(report: OutageReport): void {
 }
 
 let failed = 0;
-for (const make of [postgresBackend]) {
+for (const make of [postgresBackend, redisBackend]) {
   const backend = await make(PASSWORD, TIMEOUT_MS);
   try {
     print(

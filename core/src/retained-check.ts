@@ -1,6 +1,6 @@
 import type { ConnectionRoom } from './connection/index.js';
 import { type GateClient, isInternal, REFRESH_RETRY_MS, type Standing } from './gate/index.js';
-import { RetainedSources } from './router/index.js';
+import { type RetainedEntry, RetainedSources, withdrawMessage } from './router/index.js';
 import { type PublisherKeeper, type Session, tenantKey } from './session/index.js';
 
 /** Longest pause before code that could not answer is asked again, in milliseconds. */
@@ -162,7 +162,8 @@ class Checking {
     const client = this.#client;
     const { router, gate } = this.#room;
     const entry = router.domain(client.tenant).retained.get(topic);
-    if (entry === null || entry.message.publisherClientId !== client.info.id || entry.message.publisher !== client.username) return;
+    if (entry === null || entry.message.foreign || entry.message.publisherClientId !== client.info.id || entry.message.publisher !== client.username)
+      return;
     const { message } = entry;
     if (!client.standing.hooks.has('authorize')) {
       return this.#decide(topic, entry, !isInternal(topic) && client.rules('publish', topic, message.qos, true) === 1);
@@ -179,7 +180,7 @@ class Checking {
     });
   }
 
-  #decide(topic: string, entry: { doubted: boolean }, allowed: boolean): void {
+  #decide(topic: string, entry: RetainedEntry, allowed: boolean): void {
     const { router, registry, log } = this.#room;
     const { tenant, info, username, unconfirmed } = this.#client;
     // Rights that could not be confirmed serve their client alone, as long as the grace lasts.
@@ -190,7 +191,7 @@ class Checking {
     // Something newer may have been retained while code was asked.
     if (domain.retained.get(topic) !== entry) return;
     log.info({ topic, client: info.id, username }, 'retained message withdrawn: its publisher has lost the right');
-    router.withdraw(domain, topic);
+    withdrawMessage(this.#room, domain, entry.message);
   }
 
   #end(): void {

@@ -154,6 +154,7 @@ async function publish(parts: RunningParts, plugin: string, granted: readonly st
     expiresAt: messageExpirySeconds === undefined ? 0 : parts.gate.now() + messageExpirySeconds * 1000,
     publisherClientId: `plugin/${plugin}`,
     publisher: `plugin/${plugin}`,
+    foreign: true,
   });
   const { custody, router, gate } = parts;
   const approved = gate.approvePluginMessage(made);

@@ -38,7 +38,8 @@ export interface Concerned {
 /** Who a session's client is, and what it may do: the value that every question of the gate is about. Lives as long as its session. */
 export class GateClient {
   info: ClientInfo;
-  readonly identity: Identity;
+  /** A re-authentication may change it, but not whose it is. */
+  identity: Identity;
   /** Username, or null for an anonymous client. */
   readonly username: string | null;
   readonly tenant: string | null;

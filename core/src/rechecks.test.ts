@@ -40,18 +40,26 @@ function scene() {
 }
 
 test('Of two loads for a client that is away the later one counts, whichever is answered first.', () => {
-  const { rechecks, hooks, loads, may, away, stats } = scene();
-  const client = away('c1');
-  hooks.script.delete('loadPolicy');
-  rechecks.invalidate(everybody, 'rules', null);
-  const [first] = loads();
-  // An answer that is on its way already comes all the same.
-  if (first !== undefined) Object.defineProperty(first, 'cancelled', { get: () => false, set: () => {} });
-  rechecks.invalidate(everybody, 'rules', null);
-  loads()[1]?.answer(grant(3, '+new'));
-  first?.answer(grant(2, '+old'));
-  assert.deepEqual([may(client, 'new'), may(client, 'old'), loads().length], [true, false, 2]);
-  assert.deepEqual([stats.rechecksWaiting, stats.revocationsDone], [0, 2]);
+  for (const olderFirst of [false, true]) {
+    const { rechecks, hooks, loads, may, away, stats } = scene();
+    const client = away('c1');
+    hooks.script.delete('loadPolicy');
+    rechecks.invalidate(everybody, 'rules', null);
+    const [first] = loads();
+    let cancelled = false;
+    // An answer that is on its way already comes all the same.
+    const set = (): void => {
+      cancelled = true;
+    };
+    if (first !== undefined) Object.defineProperty(first, 'cancelled', { get: () => false, set });
+    rechecks.invalidate(everybody, 'rules', null);
+    assert.equal(cancelled, true);
+    if (olderFirst) first?.answer(grant(2, '+old'));
+    loads()[1]?.answer(grant(3, '+new'));
+    if (!olderFirst) first?.answer(grant(2, '+old'));
+    assert.deepEqual([may(client, 'new'), may(client, 'old'), loads().length], [true, false, 2]);
+    assert.deepEqual([stats.rechecksWaiting, stats.revocationsDone], [0, 2]);
+  }
 });
 
 test('A will waits for the load that is out, and for another one if the rights change once more before it is answered.', () => {

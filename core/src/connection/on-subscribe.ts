@@ -168,8 +168,7 @@ class Subscribing {
     const session = this.#session;
     const { client } = session;
     // What rules say is looked at again in any case.
-    const withheld = client.standing.hooks.has('authorize') && (client.binding !== binding || binding.version !== version);
-    this.#unconfirmed ||= withheld;
+    this.#unconfirmed ||= client.standing.hooks.has('authorize') && (client.binding !== binding || binding.version !== version);
     const { filter, noLocal, retainAsPublished, retainHandling } = requested;
     const { subscription, isNew } = session.subscribe(filter, {
       qos: verdict.qos,
@@ -178,7 +177,6 @@ class Subscribing {
       retainHandling,
       id: this.#packet.subscriptionId,
       byCode: verdict.byCode,
-      withheld,
     });
     if (room.gate.hears('subscribed')) {
       const { clientId, tenant } = session;

@@ -25,7 +25,7 @@ export class Subscription {
   /** Whether code, not rules, allowed it. */
   byCode: boolean;
   /** Whether code, asked again, no longer allows it, or could not say. */
-  withheld: boolean;
+  withheld = false;
   /** Length of the mountpoint behind which a wildcard begins; 0 where none does. */
   readonly #hides: number;
   /** Whether it is among those that messages are routed by. */
@@ -43,7 +43,6 @@ export class Subscription {
     this.retainHandling = options.retainHandling;
     this.id = options.id;
     this.byCode = options.byCode;
-    this.withheld = options.withheld ?? false;
     const { mountpoint } = subscriber.client;
     this.#hides = mountpoint !== '' && /^[+#]/.test(filter.slice(mountpoint.length)) ? mountpoint.length : 0;
   }
@@ -84,7 +83,7 @@ export class Subscription {
     this.retainHandling = options.retainHandling;
     this.id = options.id;
     this.byCode = options.byCode;
-    this.withheld = options.withheld ?? false;
+    this.withheld = false;
   }
 }
 
@@ -95,6 +94,4 @@ export interface SubscriptionOptions {
   readonly retainHandling: 0 | 1 | 2;
   readonly id: number;
   readonly byCode: boolean;
-  /** Whether code is to be asked once more before anything is delivered. */
-  readonly withheld?: boolean;
 }

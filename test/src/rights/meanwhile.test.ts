@@ -15,7 +15,7 @@ describe('rights that change in the middle of something', () => {
   before(async () => {
     stage = await Stage.start({
       actors: {
-        mind: { taps: ['authenticate', 'loadPolicy', 'authenticateEnhanced'], methods: ['M'] },
+        mind: { taps: ['authenticate', 'loadPolicy', 'authenticateEnhanced', 'messageDropped'], methods: ['M'] },
         judge: {
           taps: ['authorize'],
           index: usualIndex({ decides: { authorize: ['allow', 'deny', 'skip'] }, capabilities: ['policy', 'sessions'] }),
@@ -66,6 +66,30 @@ describe('rights that change in the middle of something', () => {
       await client.silence();
       client.close();
       sender.close();
+    });
+
+  for (const [changes, says, reason] of [
+    [1, 'asked of code again for a will', 'not-authorized'],
+    [4, 'not chased for ever: the will is not published', 'fault'],
+  ] as const)
+    it(`are ${says}, whose client is gone while they change ${changes === 1 ? 'once' : 'again and again'}`, async () => {
+      const id = `c${next}`;
+      const heir = await stage.login('5.0', { clientId: `heir${next}` });
+      heir.send(subscribe({ packetId: 1, filters: [['will', 0]], properties: '' }));
+      await heir.expect('90 04 00 01 00 00');
+      const client = await stage.login('5.0', { clientId: id, will: { topic: 'will', payload: 'w' } }, 'code');
+      await stage.script('judge', { 'authorize will': ['hold', ['allow']] });
+      await stage.forget();
+      client.reset();
+      for (let i = 1; i <= changes; i += 1) {
+        await stage.heard('judge', 'authorize', (request: { topic: string }) => request.topic === 'will');
+        await stage.forget();
+        await stage.call('mind', 'policy.invalidate', { clientId: id });
+        await stage.script('judge', { 'authorize will': changes === 1 ? ['deny', 'not-authorized'] : ['hold', ['allow']] });
+      }
+      await stage.heard('mind', 'messageDropped', (news: { reason: string }) => news.reason === reason);
+      await heir.silence();
+      heir.close();
     });
 
   async function authenticated(id: string, groups: readonly string[]): Promise<WireClient> {

@@ -144,9 +144,9 @@ export class AwayRights {
   #end(client: GateClient, load: Load): void {
     this.#loads.delete(client);
     load.pending = null;
-    const stands = client.owed === null && !client.barred;
-    load.will?.(stands);
-    if (!stands) {
+    load.will?.(client.owed === null && !client.barred);
+    // What somebody has left who is refused by now is judged by its rights like anybody's.
+    if (client.owed !== null) {
       this.#doubt(client);
       return load.over();
     }
@@ -172,7 +172,7 @@ export class AwayRights {
     this.#retryMs = Math.min(MOST_RETRY_MS, this.#retryMs * 2);
     const unsure = [...this.#unsure];
     this.#unsure.clear();
-    for (const client of unsure) if (client.owed !== null && !client.barred) this.later(client);
+    for (const client of unsure) if (client.owed !== null) this.later(client);
   }
 
   /** Whether something still depends on the rights of this client: its session, if nobody has come back to it, a retained message, its will. */

@@ -204,3 +204,17 @@ test('A publisher that is served by what it had, within the grace of its chain, 
   peer.send(DISCONNECT);
   assert.equal(retained('kept'), 0);
 });
+
+test('Retained messages of a client that is barred stay, as long as its rights do.', () => {
+  const { rechecks, connect, clientOf, hooks, retained } = scene();
+  const peer = connect(5);
+  peer.send(connectHex(5, 'c1', LASTING), publishHex(5, 'kept', 'x', { retain: true }));
+  clientOf('c1').barred = true;
+  peer.send(DISCONNECT);
+  hooks.script.set('loadPolicy', grant(2, '+kept'));
+  rechecks.invalidate(everybody, 'rules', null);
+  assert.equal(retained('kept'), 1);
+  hooks.script.set('loadPolicy', grant(3, '+else'));
+  rechecks.invalidate(everybody, 'rules', null);
+  assert.equal(retained('kept'), 0);
+});

@@ -96,7 +96,7 @@ export class RetainedCheck implements PublisherKeeper {
 
   /** A load that was out has ended with the connection. */
   #owed(client: GateClient): void {
-    if (client.owed === null || client.barred) return;
+    if (client.owed === null) return;
     if (client.unconfirmed) this.doubt(client);
     this.#owing(client);
   }

@@ -7,9 +7,12 @@ import { ALLOW, clientOf, DENY, FAULT, gateRig, rules, SKIP, standingOf } from '
 import { LeaseKeeper } from './leases.js';
 import type { GateChain } from './options.js';
 
-function scene(given: { leaseSeconds?: number; policyLeaseSeconds?: number; chain?: Partial<GateChain>; refresh?: boolean } = {}) {
+function scene(
+  given: { leaseSeconds?: number; policyLeaseSeconds?: number; chain?: Partial<GateChain>; refresh?: boolean; random?: () => number } = {},
+) {
   const rig = gateRig({ ...(given.chain === undefined ? {} : { chain: given.chain }) });
   const { standing, clock, gate } = rig;
+  if (given.random !== undefined) Object.assign(gate.options, { random: given.random });
   standing.hooks.script.delete('loadPolicy');
   if (given.refresh !== false) standing.hooks.tapped.add('users refreshIdentity');
   const client = clientOf(rules('+old'), standing, { leaseSeconds: given.leaseSeconds ?? null, identifiedAt: clock.now() });
@@ -66,6 +69,27 @@ test('At the end of its lease an identity is confirmed by the plugin that allowe
   clock.advance(10_100);
   assert.equal(asked.length, 3);
   assert.deepEqual(ended, []);
+});
+
+test('Leases of clients that came together are renewed one by one, up to a fifth before their end; where nobody can renew it, one has its whole time.', () => {
+  for (const [random, atSeconds] of [
+    [0, 100],
+    [0.5, 90],
+    [0.999, 80.02],
+  ] as const) {
+    for (const given of [{ leaseSeconds: 100 }, { policyLeaseSeconds: 100 }]) {
+      const { clock, asked } = scene({ ...given, random: () => random });
+      clock.advance(atSeconds * 1000 - 100);
+      assert.equal(asked.length, 0, `${random}`);
+      clock.advance(200);
+      assert.equal(asked.length, 1, `${random}`);
+    }
+    const { clock, ended } = scene({ leaseSeconds: 100, refresh: false, random: () => random });
+    clock.advance(99_900);
+    assert.deepEqual(ended, []);
+    clock.advance(200);
+    assert.deepEqual(ended, [0x87]);
+  }
 });
 
 test('An identity that is denied ends the connection with the code of the reason.', () => {

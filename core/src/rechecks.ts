@@ -1,5 +1,6 @@
+import { AwayRights } from './away-rights.js';
 import type { ConnectionRoom } from './connection/index.js';
-import { type GateClient, loadPolicy, type Standing, type Tenancy } from './gate/index.js';
+import type { Concerned, GateClient, Standing, Tenancy } from './gate/index.js';
 import { RetainedCheck } from './retained-check.js';
 import { RightsLine } from './rights-line.js';
 import type { Domain } from './router/index.js';
@@ -10,7 +11,9 @@ interface Round {
   /** What `gate.invalidations` was when it began. */
   readonly number: number;
   readonly since: number;
-  readonly concerns: (client: GateClient) => boolean;
+  readonly concerns: (client: Concerned) => boolean;
+  /** Notes what a client is owed by it; null where all that it changes is in force already. */
+  readonly owe: ((client: GateClient) => void) | null;
   /** Clients that were reached and are not judged yet, and whether all have been reached. */
   open: number;
   reachedAll: boolean;
@@ -20,11 +23,15 @@ interface Round {
 const CONCERNED = 4;
 const BETWEEN_LOOKS = 16;
 
+/** Rules that are there for all, and are in force: nobody is owed anything. */
+const NOTHING_OWED = null;
+
 /** Takes changes of rights to the sessions that they concern, connected or not, in slices. */
 export class Rechecks {
   readonly #room: ConnectionRoom;
   readonly #line: RightsLine;
   readonly #retained: RetainedCheck;
+  readonly away: AwayRights;
   readonly #rounds = new Set<Round>();
   /** Plugins whose rules have changed since the walk that is under way began; null when none is. */
   #changedMeanwhile: Set<string> | null = null;
@@ -32,8 +39,10 @@ export class Rechecks {
   constructor(room: ConnectionRoom) {
     this.#room = room;
     this.#line = new RightsLine(room);
-    this.#retained = new RetainedCheck(room);
+    this.#retained = new RetainedCheck(room, (client) => this.away.later(client));
+    this.away = new AwayRights(room, this.#retained, this.#line);
     room.registry.publishers = this.#retained;
+    room.gate.announcedFor = (tenant, clientId) => room.registry.find(tenant, clientId)?.client.announced ?? null;
     room.gate.isSuperseded = (client, invalidations) => {
       for (const { number, concerns } of this.#rounds) if (number > invalidations && concerns(client)) return true;
       return false;
@@ -48,7 +57,7 @@ export class Rechecks {
 
   /** A plugin that was down is there: code may have become part of what has to be asked. */
   tapsChanged(): void {
-    const round = this.#begin(() => true);
+    const round = this.#begin(() => true, NOTHING_OWED);
     this.#walk(
       round,
       (session) => this.#judge(round, session, 'code'),
@@ -57,19 +66,22 @@ export class Rechecks {
   }
 
   /** The rights of these clients are loaded anew; an answer with a lower version than the one announced is not taken. */
-  invalidate(concerns: (client: GateClient) => boolean, plugin: string, version: number | null): void {
+  invalidate(concerns: (client: Concerned) => boolean, plugin: string, version: number | null): void {
     const { gate } = this.#room;
     gate.invalidations += 1;
-    const round = this.#begin(concerns);
+    for (const admission of gate.admissions.all()) admission.invalidated(concerns, plugin, version);
+    const round = this.#begin(concerns, (client) => {
+      if (version !== null) client.announce(plugin, version);
+      client.owed ??= client.standing;
+    });
     let clients = 0;
     const each = (session: Session): void => {
-      const { client } = session;
-      if (version !== null) client.announce(plugin, version);
+      round.owe?.(session.client);
       if (session.connected) clients += 1;
-      this.#reload(round, session, null);
+      this.#reload(round, session);
     };
     this.#walk(round, each, () => {
-      this.#reloadPublishers(round, plugin, version);
+      this.#reloadPublishers(round);
       if (plugin !== '' && gate.hears('policyChanged')) gate.tell('policyChanged', { plugin, version, clients });
     });
   }
@@ -113,7 +125,18 @@ export class Rechecks {
     };
     const lost = new Set(this.#lostTenants(before));
     this.#clear(lost);
-    const round = this.#begin(() => true);
+    const owe = (client: GateClient): void => {
+      const standing = standingOf(client);
+      if (standing === client.standing) return;
+      const isLost = standing === undefined || (client.tenant !== null && gate.tenancy.hasLost(client.tenant, before));
+      // Whoever comes back is asked for credentials. What is done in its name meanwhile has nobody who stands for it.
+      if (isLost || !standing.chain.authenticate.includes(client.authority)) client.barred = true;
+      if (standing === undefined) return;
+      client.owed = standing;
+      // What the plugins of the configuration before have announced says nothing about what those of this one will.
+      if (standing.engine !== client.standing.engine) client.announced = null;
+    };
+    const round = this.#begin(() => true, owe);
     const each = (session: Session): void => {
       if (lost.has(session.domain)) return this.#endTenantless(session);
       const { client, leases } = session;
@@ -125,42 +148,34 @@ export class Rechecks {
         session.outlet?.end(0x98, 'its chain is no longer in the configuration, or its tenant not admitted there any more');
       } else if (leases !== null && !leases.isVouchedFor(standing)) leases.renew(standing);
       else {
-        // Whoever comes back is asked for credentials. What is done in its name meanwhile has nobody who stands for it.
-        if (leases === null && !standing.chain.authenticate.includes(client.authority)) client.barred = true;
-        this.#reload(round, session, standing);
+        owe(client);
+        this.#reload(round, session);
       }
     };
     this.#walk(round, each, () => {
       // What they have retained until they were reached.
       this.#clear(this.#lostTenants(before).filter((domain) => lost.has(domain)));
       this.#retained.forgetAllBut(standingOf);
-      this.#reloadPublishers(round, '', null);
+      this.#reloadPublishers(round);
     });
   }
 
   /**
-   * Makes sure of the rights of a client that is no longer connected, before something is published in its name: those that were still to be
-   * loaded when it left, or could not be, are loaded now. Tells whether they stand.
+   * Makes sure of a client that is gone, before something is published in its name; tells whether it stands. `away.judged` is to be called when that
+   * is decided.
    */
   confirm(client: GateClient, done: (stands: boolean) => void): void {
-    const { gate } = this.#room;
-    const standing = client.owed ?? (client.rightsEndAt <= gate.now() ? client.standing : null);
-    if (client.barred || standing === null) return done(!client.barred);
-    loadPolicy(standing, client, 'lease', client.knownVersions, gate.now() + standing.chain.deadlineMs, (result) => {
-      if (result.kind === 'policy') {
-        client.stand(standing, result.binding, result.sources);
-        client.owed = null;
-      }
-      done(result.kind === 'policy' && !client.barred);
-    });
+    // It has left before a change that is on its way has reached it: no walk will find it any more.
+    for (const { reachedAll, concerns, owe } of this.#rounds) if (!reachedAll && owe !== null && concerns(client)) owe(client);
+    this.away.confirm(client, done);
   }
 
   #rules(plugins: ReadonlySet<string>): void {
     const { gate } = this.#room;
     const meanwhile = new Set<string>();
     this.#changedMeanwhile = meanwhile;
-    const concerns = ({ sources }: GateClient): boolean => sources.some((source) => plugins.has(source));
-    const round = this.#begin(concerns);
+    const concerns = ({ sources }: Concerned): boolean => sources.some((source) => plugins.has(source));
+    const round = this.#begin(concerns, NOTHING_OWED);
     const connected = new Map<string, number>();
     const each = (session: Session): void => {
       if (session.connected) for (const source of session.client.sources) connected.set(source, (connected.get(source) ?? 0) + 1);
@@ -176,10 +191,11 @@ export class Rechecks {
     });
   }
 
-  #begin(concerns: Round['concerns']): Round {
+  #begin(concerns: Round['concerns'], owe: Round['owe']): Round {
     const { gate } = this.#room;
-    const round: Round = { number: gate.invalidations, since: gate.now(), concerns, open: 0, reachedAll: false };
+    const round: Round = { number: gate.invalidations, since: gate.now(), concerns, owe, open: 0, reachedAll: false };
     this.#rounds.add(round);
+    if (owe !== null) this.away.changed(concerns, owe);
     return round;
   }
 
@@ -228,21 +244,19 @@ export class Rechecks {
   }
 
   /** Loads the rights of a session in its turn: those of the chain that it stands under, or of another. */
-  #reload(round: Round, session: Session, standing: Standing | null): void {
+  #reload(round: Round, session: Session): void {
     const { client } = session;
-    client.owed = standing ?? client.owed ?? client.standing;
     const load = (done: () => void): void => {
-      // Another client has come to the session: its rights were loaded on its way in, and if that was too early, once more.
-      if (session.client !== client) return done();
-      const { leases } = session;
+      // Another client may have come to the session: its rights were loaded on its way in.
+      const leases = session.client === client ? session.leases : null;
+      if (leases === null) return this.away.reload(client, done);
       const judged = (): void => {
         this.#retained.check(client);
         done();
       };
       const owed = client.owed ?? client.standing;
       const begun = this.#guarded(session, () => {
-        if (leases === null) this.#reloadOffline(session, owed, standing === null ? 'invalidated' : 'reload', judged);
-        else if (owed === client.standing) leases.invalidate(judged);
+        if (owed === client.standing) leases.invalidate(judged);
         else leases.renew(owed, judged);
       });
       if (!begun) done();
@@ -250,46 +264,12 @@ export class Rechecks {
     this.#line.add(client, load, this.#open(round));
   }
 
-  #reloadOffline(session: Session, standing: Standing, reason: 'invalidated' | 'reload', done: () => void): void {
-    const { client } = session;
-    const { gate } = this.#room;
-    const { invalidations } = gate;
-    loadPolicy(standing, client, reason, client.knownVersions, gate.now() + standing.chain.deadlineMs, (result) => {
-      // Back meanwhile, or gone, or invalidated once more: then its rights are loaded by another way.
-      if (session.client !== client || session.leases !== null || gate.isSuperseded(client, invalidations)) {
-        if (result.kind === 'policy') result.binding.release();
-        return done();
-      }
-      // Nobody is connected who could be told. What was queued is judged again when the client comes back.
-      if (result.kind !== 'policy') return done();
-      client.stand(standing, result.binding, result.sources);
-      client.owed = null;
-      client.knownVersions = result.versions;
-      session.recheck('code', done);
-    });
-  }
-
   /** Of those who are gone, and whose messages are still retained, the rights are loaded anew as well. */
-  #reloadPublishers(round: Round, plugin: string, version: number | null): void {
-    const { gate } = this.#room;
+  #reloadPublishers(round: Round): void {
     for (const client of this.#retained.publishers()) {
       if (!round.concerns(client)) continue;
-      if (version !== null) client.announce(plugin, version);
-      const load = (done: () => void): void => {
-        const standing = client.owed ?? client.standing;
-        const reason = standing === client.standing ? 'invalidated' : 'reload';
-        loadPolicy(standing, client, reason, client.knownVersions, gate.now() + standing.chain.deadlineMs, (result) => {
-          if (result.kind === 'policy' && this.#retained.remembers(client)) {
-            client.stand(standing, result.binding, result.sources);
-            client.owed = null;
-            client.knownVersions = result.versions;
-            this.#retained.check(client);
-          } else if (result.kind === 'policy') result.binding.release();
-          else this.#retained.doubt(client);
-          done();
-        });
-      };
-      this.#line.add(client, load, this.#open(round));
+      round.owe?.(client);
+      this.away.later(client, this.#open(round));
     }
   }
 

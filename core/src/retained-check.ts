@@ -1,6 +1,6 @@
 import type { ConnectionRoom } from './connection/index.js';
 import { type GateClient, isInternal, REFRESH_RETRY_MS, type Standing } from './gate/index.js';
-import { RetainedSources } from './router/index.js';
+import { type RetainedEntry, RetainedSources, withdrawMessage } from './router/index.js';
 import { type PublisherKeeper, type Session, tenantKey } from './session/index.js';
 
 /** Longest pause before code that could not answer is asked again, in milliseconds. */
@@ -16,9 +16,12 @@ export class RetainedCheck implements PublisherKeeper {
   /** By tenant and publisher. */
   readonly #gone = new Map<string, GateClient>();
   readonly #checking = new Map<GateClient, Checking>();
+  readonly #owing: (client: GateClient) => void;
 
-  constructor(room: ConnectionRoom) {
+  /** `owing` hears of publishers that are gone while their rights were still to be loaded. */
+  constructor(room: ConnectionRoom, owing: (client: GateClient) => void) {
     this.#room = room;
+    this.#owing = owing;
   }
 
   publishers(): GateClient[] {
@@ -51,7 +54,14 @@ export class RetainedCheck implements PublisherKeeper {
       const forgotten = this.#gone.get(at);
       if (forgotten !== undefined) this.#forget(at, forgotten);
     };
+    this.#owed(client);
     return true;
+  }
+
+  /** A client is gone, and its session waits for it. */
+  away(client: GateClient): void {
+    const { retained } = this.#room.router.domain(client.tenant);
+    if (retained.sources.topicsOf(sourceKey(client)).size > 0) this.#owed(client);
   }
 
   /** Another configuration is in force: those who stand under rules that are gone can no longer be asked about. */
@@ -73,13 +83,22 @@ export class RetainedCheck implements PublisherKeeper {
     checking.run();
   }
 
-  /** The rights of a publisher could not be loaded: its messages are not handed out until they are. */
-  doubt(client: GateClient): void {
+  /** The rights of a publisher could not be loaded: its messages are not handed out until they are. False when it has none. */
+  doubt(client: GateClient): boolean {
     const { retained } = this.#room.router.domain(client.tenant);
-    for (const topic of retained.sources.topicsOf(sourceKey(client))) {
+    const topics = retained.sources.topicsOf(sourceKey(client));
+    for (const topic of topics) {
       const entry = retained.get(topic);
       if (entry !== null) entry.doubted = true;
     }
+    return topics.size > 0;
+  }
+
+  /** A load that was out has ended with the connection. */
+  #owed(client: GateClient): void {
+    if (client.owed === null) return;
+    if (client.unconfirmed) this.doubt(client);
+    this.#owing(client);
   }
 
   #forget(key: string, client: GateClient): void {
@@ -143,7 +162,8 @@ class Checking {
     const client = this.#client;
     const { router, gate } = this.#room;
     const entry = router.domain(client.tenant).retained.get(topic);
-    if (entry === null || entry.message.publisherClientId !== client.info.id || entry.message.publisher !== client.username) return;
+    if (entry === null || entry.message.foreign || entry.message.publisherClientId !== client.info.id || entry.message.publisher !== client.username)
+      return;
     const { message } = entry;
     if (!client.standing.hooks.has('authorize')) {
       return this.#decide(topic, entry, !isInternal(topic) && client.rules('publish', topic, message.qos, true) === 1);
@@ -160,16 +180,18 @@ class Checking {
     });
   }
 
-  #decide(topic: string, entry: { doubted: boolean }, allowed: boolean): void {
-    const { router, log } = this.#room;
-    entry.doubted = false;
+  #decide(topic: string, entry: RetainedEntry, allowed: boolean): void {
+    const { router, registry, log } = this.#room;
+    const { tenant, info, username, unconfirmed } = this.#client;
+    // Rights that could not be confirmed serve their client alone, as long as the grace lasts.
+    const session = registry.find(tenant, info.id);
+    entry.doubted = unconfirmed && !(session?.client === this.#client && session.connected);
     if (allowed) return;
-    const { tenant, info, username } = this.#client;
     const domain = router.domain(tenant);
     // Something newer may have been retained while code was asked.
     if (domain.retained.get(topic) !== entry) return;
     log.info({ topic, client: info.id, username }, 'retained message withdrawn: its publisher has lost the right');
-    router.withdraw(domain, topic);
+    withdrawMessage(this.#room, domain, entry.message);
   }
 
   #end(): void {

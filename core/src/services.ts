@@ -1,7 +1,7 @@
 import type { ClientSelector, ClientSummary, PluginMessage, PolicySelector, RetainedInfo, RetainedStore, Rule, SessionStore } from '@portcullis/sdk';
 import { isTopicFilter, isTopicName, matches } from '@portcullis/sdk';
 import { encodePublishProperties, publishPropertiesFault } from './codec/index.js';
-import { type Gate, type GateClient, Message, refusalCode } from './gate/index.js';
+import { type Concerned, type Gate, Message, refusalCode } from './gate/index.js';
 import type { HostServices, TemplateChange } from './hooks/index.js';
 import { CompiledRules, type PolicyEngine } from './policy/index.js';
 import { publishMessage, type Router } from './router/index.js';
@@ -24,7 +24,7 @@ export interface ServicesOptions {
   readonly publishTo: ReadonlyMap<string, readonly string[]>;
   parts(): RunningParts | null;
   /** Loads the rights of these sessions anew. */
-  reload(concerns: (client: GateClient) => boolean, plugin: string, version: number | null): void;
+  reload(concerns: (client: Concerned) => boolean, plugin: string, version: number | null): void;
   provideStores(plugin: string, stores: { sessions?: SessionStore; retained?: RetainedStore }): void;
 }
 
@@ -74,7 +74,11 @@ export function makeServices(options: ServicesOptions): HostServices {
     withdrawGrants: (plugin, templates) => engine.withdrawGrants(plugin, templates),
     invalidate(plugin, selector: PolicySelector, version) {
       if (options.parts() === null) return;
-      const isOurs = ({ sources, standing }: GateClient): boolean => sources.includes(plugin) || standing.chain.authorize.includes(plugin);
+      // Of this generation alone: of one that is being tried, and may yet be given up, nobody has rights.
+      const isOurs = ({ owed, standing }: Concerned): boolean => {
+        const { engine: own, chain } = owed ?? standing;
+        return own === engine && chain.authorize.includes(plugin);
+      };
       options.reload((client) => isOurs(client) && (selector === 'all' || isClientMeant(client, selector)), plugin, version ?? null);
     },
     // The engine belongs to one generation and goes with it; until every client stands under the next, the old rules stay in force.
@@ -98,7 +102,7 @@ function isMeant(session: Session, selector: ClientSelector): boolean {
   return isSelected(selector, session.clientId, session.client.username, session.tenant, session.connected);
 }
 
-function isClientMeant({ info, username, tenant }: GateClient, selector: ClientSelector): boolean {
+function isClientMeant({ info, username, tenant }: Concerned, selector: ClientSelector): boolean {
   return isSelected(selector, info.id, username, tenant, true);
 }
 
@@ -151,6 +155,7 @@ async function publish(parts: RunningParts, plugin: string, granted: readonly st
     expiresAt: messageExpirySeconds === undefined ? 0 : parts.gate.now() + messageExpirySeconds * 1000,
     publisherClientId: `plugin/${plugin}`,
     publisher: `plugin/${plugin}`,
+    foreign: true,
   });
   const { custody, router, gate } = parts;
   const approved = gate.approvePluginMessage(made);

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { ReasonCode } from '@portcullis/sdk';
 import { type AuthPacket, encodeAuth } from '../codec/index.js';
 import { ERRORS } from '../errors.js';
@@ -75,6 +76,11 @@ function take(connection: Connection, method: string, outcome: Outcome, deadline
       client.identifiedAt = room.gate.now();
       client.leaseSeconds = outcome.grant?.leaseSeconds ?? null;
       connection.leases?.identityConfirmed();
+      // The same user, with other groups or attributes: what it may do is for its sources to say anew.
+      if (!isDeepStrictEqual(identity, client.identity)) {
+        client.identity = identity;
+        connection.leases?.invalidate();
+      }
       room.gate.decided('authenticateEnhanced', outcome.plugin, 'allow', 0, client, 'refresh', null, null);
       send(connection, encodeAuth(ReasonCode.Success, method, outcome.data));
       return;

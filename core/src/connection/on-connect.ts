@@ -112,7 +112,7 @@ function open(connection: Connection, packet: ConnectPacket, result: AdmissionRe
   );
   session.leases = connection.leases;
   if (standing.generation !== client.standing.generation) connection.leases.renew(standing);
-  else if (result.outdated || client.outdated) connection.leases.invalidate();
+  else if (client.outdated) connection.leases.invalidate();
   if (connection.phase === Phase.CLOSED) return;
   const connack = encodeConnack(version, present, 0, properties);
   // [MQTT-3.2.0-1] CONNACK first: what the session holds follows it.

@@ -1,7 +1,7 @@
 import { parseSharedFilter, ReasonCode } from '@portcullis/sdk';
 import { encodeSuback, type RequestedFilter, type SubscribePacket } from '../codec/index.js';
 import { ERRORS } from '../errors.js';
-import { refusalCode, type SubscribeVerdict } from '../gate/index.js';
+import { type GateClient, refusalCode, type SubscribeVerdict } from '../gate/index.js';
 import type { Session } from '../session/index.js';
 import { NO_MARK } from '../store/index.js';
 import type { Connection } from './connection.js';
@@ -24,6 +24,9 @@ const FILTERS_BETWEEN_LOOKS = 16;
 interface Granted {
   readonly requested: RequestedFilter;
   readonly verdict: SubscribeVerdict & { readonly outcome: 'grant' };
+  /** The rights by which it was judged, and their version. */
+  readonly binding: GateClient['binding'];
+  readonly version: number;
 }
 
 class Subscribing {
@@ -37,6 +40,8 @@ class Subscribing {
   #addedLength = 0;
   #running = false;
   #waiting = false;
+  /** Whether code allowed one of them by rights that have changed since: the packet may have waited for others. */
+  #unconfirmed = false;
 
   constructor(connection: Connection, session: Session, packet: SubscribePacket) {
     this.#connection = connection;
@@ -115,7 +120,8 @@ class Subscribing {
         this.#added.add(requested.filter);
         this.#addedLength += requested.filter.length;
       }
-      this.#granted.push({ requested, verdict });
+      const { binding } = this.#session.client;
+      this.#granted.push({ requested, verdict, binding, version: binding.version });
       this.#codes.push(verdict.qos);
     } else this.#codes.push(verdict.outcome === 'deny' ? refusalCode(verdict.reason, 'suback') : ReasonCode.UnspecifiedError);
   }
@@ -147,6 +153,7 @@ class Subscribing {
     };
     inSlices(connection, this.#granted, make, () => {
       if (!this.#current) return;
+      if (this.#unconfirmed) this.#session.recheck('code');
       connection.acknowledgements.send(mark, suback, () => {
         for (const replay of replays) replay();
         this.#session.pump();
@@ -156,9 +163,12 @@ class Subscribing {
   }
 
   /** Makes one subscription; returns what sends its retained messages, if any are due. */
-  #subscribe({ requested, verdict }: Granted): (() => void) | null {
+  #subscribe({ requested, verdict, binding, version }: Granted): (() => void) | null {
     const { room } = this.#connection;
     const session = this.#session;
+    const { client } = session;
+    // What rules say is looked at again in any case.
+    this.#unconfirmed ||= client.standing.hooks.has('authorize') && (client.binding !== binding || binding.version !== version);
     const { filter, noLocal, retainAsPublished, retainHandling } = requested;
     const { subscription, isNew } = session.subscribe(filter, {
       qos: verdict.qos,
@@ -169,7 +179,7 @@ class Subscribing {
       byCode: verdict.byCode,
     });
     if (room.gate.hears('subscribed')) {
-      const { clientId, tenant, client } = session;
+      const { clientId, tenant } = session;
       room.gate.tell('subscribed', { clientId, tenant, owner: client.username, filter, qos: verdict.qos });
     }
     // [MQTT-3.3.1-9] to [MQTT-3.3.1-11]; a shared subscription gets none.

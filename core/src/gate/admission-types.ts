@@ -42,8 +42,6 @@ export type AdmissionResult =
       readonly authData: Buffer | null;
       /** By which its tenant and its mountpoint were found. */
       readonly tenancy: Tenancy;
-      /** Whether rights were invalidated since these were loaded. */
-      readonly outdated: boolean;
     }
   | { readonly kind: 'refused' /** Reason code of MQTT 5.0 for the CONNACK. */; readonly reasonCode: number }
   | { readonly kind: 'challenge'; readonly data: Buffer };

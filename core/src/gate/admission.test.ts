@@ -60,8 +60,8 @@ const set =
 
 test('A client that every step lets pass is accepted, with its identity, rights and will.', () => {
   const { results, stats } = scene({ request: { will: WILL } });
-  const { client, will, assignedClientId, outdated } = accepted(results);
-  assert.deepEqual([client.username, client.authority, client.info.id, assignedClientId, outdated], ['ann', 'users', 'c1', null, false]);
+  const { client, will, assignedClientId } = accepted(results);
+  assert.deepEqual([client.username, client.authority, client.info.id, assignedClientId], ['ann', 'users', 'c1', null]);
   assert.equal(client.binding.check('publish', 'a', 0, false, -1), Answer.ALLOW);
   assert.deepEqual([will?.topic, will?.qos, will?.retain, will?.publisher], ['will', 1, true, 'ann']);
   assert.deepEqual([stats.connectsAccepted, stats.connectsRefused], [1, 0]);
@@ -372,13 +372,6 @@ test('A challenge that is left unanswered refuses; a client that is gone answers
   gone.admission?.challengeTimedOut();
   assert.equal(gone.results.length, 1);
   assert.equal(gone.hooks.asked.filter(({ hook }) => hook === 'enhanced SCRAM').length, 1);
-});
-
-test('Rights that were invalidated while the CONNECT was on its way are known to be outdated.', () => {
-  const { results, hooks, gate } = scene({ script: (fake) => fake.script.delete('loadPolicy') });
-  gate.invalidations += 1;
-  hooks.asked.at(-1)?.answer(POLICY);
-  assert.equal(accepted(results).outdated, true);
 });
 
 test('An unknown chain refuses as unavailable.', () => {

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import type { ClientInfo, ConnectPatch, Identity, IdentityGrant, NormalizeConnectRequest, TenantGrant } from '@portcullis/sdk';
+import type { ClientInfo, IdentityGrant, NormalizeConnectRequest, TenantGrant } from '@portcullis/sdk';
 import { isTopicName, ReasonCode } from '@portcullis/sdk';
 import type { AskOptions, Outcome, Pending } from '../hooks/index.js';
-import { type AdmissionResult, type ConnectRequest, changedInfo, clientInfo, isTooLong, isUtf8Text, isWhole } from './admission-types.js';
-import { GateClient, NONE_KNOWN, type Standing } from './client.js';
+import { type AdmissionResult, type ConnectRequest, changedInfo, clientInfo, isTooLong } from './admission-types.js';
+import { ArrivingRights } from './arriving-rights.js';
+import type { Concerned, GateClient, Standing } from './client.js';
 import { FAULT_CODE, OVERLOAD_CODE, refusalCode } from './codes.js';
+import { patchedConnect } from './connect-patch.js';
 import type { Gate } from './gate.js';
 import { Message } from './message.js';
-import { loadPolicy } from './policy-loader.js';
 import type { Tenancy } from './tenancy.js';
 
 const TENANT = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
@@ -35,8 +36,8 @@ export class Admission {
   #assignedClientId: string | null = null;
   #step = 0;
   #authData: Buffer | null = null;
-  #invalidationsSeen = 0;
-  #identity: Identity | null = null;
+  /** Made when its identity is known. */
+  #rights: ArrivingRights | null = null;
   #pending: Pending | null = null;
   #over = false;
 
@@ -115,12 +116,17 @@ export class Admission {
 
   /** Ends it if the identity that it has found is meant. Whoever has none yet is judged by what its authority knows by then. */
   dismiss(isMeant: (clientId: string, username: string | null, tenant: string | null) => boolean, reasonCode: number): boolean {
-    const identity = this.#identity;
-    if (identity === null || !isMeant(this.#info.id, identity.anonymous === true ? null : identity.username, this.#tenant)) return false;
+    const rights = this.#rights;
+    if (rights === null || !isMeant(this.#info.id, rights.username, this.#tenant)) return false;
     this.#pending?.cancel();
     this.#pending = null;
     this.#refuse('connect', null, refusalCode(reasonCode, 'connack'), 'deny', 'disconnected by a plugin');
     return true;
+  }
+
+  /** Rights have changed at their source. Whoever has no identity yet is given what its source knows by then. */
+  invalidated(concerns: (client: Concerned) => boolean, plugin: string, version: number | null): void {
+    this.#rights?.invalidated(concerns, plugin, version);
   }
 
   /** The client's answer to a challenge (AUTH 0x18). */
@@ -145,7 +151,9 @@ export class Admission {
   #normalize(): void {
     if (this.#standing.global.has('normalizeConnect')) {
       const request: NormalizeConnectRequest = { client: this.#info, username: this.#username, tenant: this.#tenant, tls: this.#request.tls };
-      const result = this.#standing.global.waterfall('normalizeConnect', request, (current, patch) => this.#patched(current, patch));
+      const result = this.#standing.global.waterfall('normalizeConnect', request, (current, patch) =>
+        patchedConnect(current, patch, this.#gate.limits.maxUsernameBytes, this.#gate.sessionRules.maxExpirySeconds),
+      );
       if ('kind' in result) return this.#fault('normalizeConnect', result.plugin, result.overload, result.detail);
       this.#info = result.request.client;
       this.#username = result.request.username;
@@ -160,24 +168,6 @@ export class Admission {
       this.#info = changedInfo(this.#info, { id: this.#assignedClientId });
     }
     this.#admitClient();
-  }
-
-  #patched(current: NormalizeConnectRequest, patch: ConnectPatch): NormalizeConnectRequest | null {
-    const { clientId, username, keepAliveSeconds, sessionExpirySeconds } = patch;
-    if (clientId !== undefined && !(isUtf8Text(clientId) && clientId !== '')) return null;
-    if (username !== undefined && (!isUtf8Text(username) || isTooLong(username, this.#gate.limits.maxUsernameBytes))) return null;
-    if (keepAliveSeconds !== undefined && !isWhole(keepAliveSeconds, 65_535)) return null;
-    if (sessionExpirySeconds !== undefined && !isWhole(sessionExpirySeconds, 0xffffffff)) return null;
-    const { client } = current;
-    return {
-      ...current,
-      username: username ?? current.username,
-      client: changedInfo(client, {
-        id: clientId ?? client.id,
-        keepAliveSeconds: keepAliveSeconds ?? client.keepAliveSeconds,
-        sessionExpirySeconds: Math.min(sessionExpirySeconds ?? client.sessionExpirySeconds, this.#gate.sessionRules.maxExpirySeconds),
-      }),
-    };
   }
 
   #admitClient(): void {
@@ -268,46 +258,32 @@ export class Admission {
         return this.#refuse('connect', null, ReasonCode.ClientIdentifierNotValid, 'deny', 'anonymous clients have no username to go by');
       this.#info = changedInfo(this.#info, { id: username });
     }
-    this.#identity = grant.identity;
-    if (!this.#standing.hooks.has('admitIdentity')) return this.#loadPolicy(authority, grant);
+    const subject = { info: this.#info, identity: grant.identity, tenant: this.#tenant, tls: this.#request.tls };
+    const { mountpoint = '' } = this.#request;
+    const rights = new ArrivingRights(this.#gate, this.#standing, subject, authority, grant, mountpoint, this.#deadlineAt);
+    this.#rights = rights;
+    if (!this.#standing.hooks.has('admitIdentity')) return this.#loadPolicy(rights);
     const request = { client: this.#info, identity: grant.identity, tenant: this.#tenant, tls: this.#request.tls };
     this.#ask((options) =>
       this.#standing.hooks.ask('admitIdentity', request, options, (outcome) =>
-        this.#guarded('admitIdentity', outcome, () => this.#loadPolicy(authority, grant)),
+        this.#guarded('admitIdentity', outcome, () => this.#loadPolicy(rights)),
       ),
     );
   }
 
-  #loadPolicy(authority: string, grant: IdentityGrant): void {
-    const subject = { info: this.#info, identity: grant.identity, tenant: this.#tenant, tls: this.#request.tls };
-    this.#invalidationsSeen = this.#gate.invalidations;
-    this.#ask((options) =>
-      loadPolicy(this.#standing, subject, 'connect', NONE_KNOWN, options.deadlineAt, (result) => {
+  #loadPolicy(rights: ArrivingRights): void {
+    this.#ask(() =>
+      rights.load((arrived) => {
         this.#pending = null;
         if (this.#over) return;
         // R5: no session without a policy.
-        if (result.kind === 'fault') return this.#fault('loadPolicy', result.plugin, result.overload, result.detail);
-        const client = new GateClient({
-          info: subject.info,
-          identity: subject.identity,
-          tenant: subject.tenant,
-          mountpoint: this.#request.mountpoint ?? '',
-          tls: subject.tls,
-          authority,
-          leaseSeconds: grant.leaseSeconds ?? null,
-          identifiedAt: this.#gate.now(),
-          standing: this.#standing,
-          binding: result.binding,
-          sources: result.sources,
-        });
-        client.knownVersions = result.versions;
-        client.policyLeaseSeconds = result.leaseSeconds;
-        this.#judgeWill(client);
+        if (arrived.kind === 'fault') return this.#fault('loadPolicy', arrived.plugin, arrived.overload, arrived.detail);
+        this.#judgeWill(rights, arrived.client);
       }),
     );
   }
 
-  #judgeWill(client: GateClient): void {
+  #judgeWill(rights: ArrivingRights, client: GateClient): void {
     const fields = this.#request.will;
     if (fields === null) return this.#accept(client, null);
     if (!isTopicName(fields.topic))
@@ -327,6 +303,11 @@ export class Admission {
       this.#gate.authorizeMessage(client, will, true, options.deadlineAt, (judgement) => {
         this.#pending = null;
         if (this.#over) return;
+        // They have changed while code was asked.
+        if (rights.superseded) {
+          client.binding.release();
+          return this.#loadPolicy(rights);
+        }
         if (judgement.outcome === 'allow') return this.#accept(client, will);
         if (judgement.outcome === 'fault') return this.#fault('authorize', judgement.plugin, false, judgement.detail, client);
         this.#refuse('authorize', judgement.plugin, refusalCode(judgement.reason, 'connack'), 'deny', 'the will is not allowed', client);
@@ -344,7 +325,6 @@ export class Admission {
       assignedClientId: this.#assignedClientId,
       authData: this.#authData,
       tenancy: this.#tenancy,
-      outdated: this.#invalidationsSeen !== this.#gate.invalidations,
     });
   }
 

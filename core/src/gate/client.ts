@@ -3,6 +3,7 @@ import type { ChainHooks, GlobalHooks } from '../hooks/index.js';
 import type { Binding, PolicyEngine } from '../policy/index.js';
 import { Answer } from '../policy/index.js';
 import type { GateChain } from './options.js';
+import type { LoadedPolicy } from './policy-loader.js';
 import type { TopicEntry } from './topic-table.js';
 import { publishClass, VerdictCache, VerdictClass } from './verdicts.js';
 
@@ -24,10 +25,21 @@ export interface Standing {
   readonly engine: PolicyEngine;
 }
 
+/** Whom a change of rights may concern: a client, or one that is on its way to be. */
+export interface Concerned {
+  readonly info: ClientInfo;
+  readonly username: string | null;
+  readonly tenant: string | null;
+  readonly standing: Standing;
+  readonly owed: Standing | null;
+  readonly sources: readonly string[];
+}
+
 /** Who a session's client is, and what it may do: the value that every question of the gate is about. Lives as long as its session. */
 export class GateClient {
   info: ClientInfo;
-  readonly identity: Identity;
+  /** A re-authentication may change it, but not whose it is. */
+  identity: Identity;
   /** Username, or null for an anonymous client. */
   readonly username: string | null;
   readonly tenant: string | null;
@@ -50,6 +62,8 @@ export class GateClient {
   announced: Map<string, number> | null = null;
   /** Where its rights have yet to be loaded from; null while those that it has stand. What is published later, its will, waits for them. */
   owed: Standing | null = null;
+  /** Whether they could not be loaded when they had to be: it is served by the old ones as long as the chain's grace lasts, and nobody else is. */
+  unconfirmed = false;
   /** Whether it was refused for good: its identity no longer stands, or its chain is gone. Nothing is published in its name any more. */
   barred = false;
   /** Whether a publish needs more than rules: code, guards, rewriting or somebody who listens to decisions. */
@@ -102,6 +116,16 @@ export class GateClient {
     this.publishAsks =
       hooks.has('authorize') || hooks.has('guardPublish') || hooks.has('guardRetain') || global.has('rewritePublish') || global.has('decisionMade');
     this.receiveAsks = hooks.has('authorize') || hooks.has('guardDelivery');
+  }
+
+  /** Puts the client under rights that were loaded for it; `now` is in monotonic milliseconds. */
+  adopt(standing: Standing, { binding, sources, versions, leaseSeconds }: LoadedPolicy, now: number): void {
+    this.stand(standing, binding, sources);
+    this.owed = null;
+    this.unconfirmed = false;
+    this.knownVersions = versions;
+    this.policyLeaseSeconds = leaseSeconds;
+    this.rightsEndAt = leaseSeconds === null ? Number.POSITIVE_INFINITY : now + leaseSeconds * 1000;
   }
 
   /** Whether the rules alone let this client publish to the topic. */

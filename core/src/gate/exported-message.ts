@@ -24,6 +24,7 @@ export function exportedMessage(
     expiresAt: message.expiresAt,
     publisherClientId: `tenant/${from}`,
     publisher: `tenant/${from}`,
+    foreign: true,
   });
   return { message: exported, retain: exported.retain } as ApprovedMessage;
 }

@@ -48,10 +48,12 @@ export class Gate {
   #standsSince = 0;
   /** CONNECTs that are on their way. */
   readonly admissions = new Roster<Admission>();
-  /** Grows when rights are invalidated: a CONNECT whose rights were loaded before then has to load them again. */
+  /** Grows when rights are invalidated. */
   invalidations = 0;
   /** Whether rights of a client whose load began after so many invalidations were invalidated by a later one that is yet to reach it. */
   isSuperseded: (client: GateClient, invalidations: number) => boolean = () => false;
+  /** The versions that sources have announced for the client of a session that there is. */
+  announcedFor: (tenant: string | null, clientId: string) => ReadonlyMap<string, number> | null = () => null;
 
   constructor(options: GateOptions) {
     this.options = options;

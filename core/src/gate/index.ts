@@ -2,7 +2,7 @@ export type { Admission } from './admission.js';
 export { type AdmissionResult, type ConnectRequest, clientInfo, isUtf8Text } from './admission-types.js';
 export type { AuthorizedRun, RunDraft } from './authorized-run.js';
 export { MAX_RUN } from './authorized-run.js';
-export { Check, GateClient, isInternal, type Standing } from './client.js';
+export { Check, type Concerned, GateClient, isInternal, type Standing } from './client.js';
 export { connectReturnCode, FAULT_CODE, refusalCode } from './codes.js';
 export type { DeliveryReason, DeliveryVerdict } from './delivery-gate.js';
 export { type ExplainedQuestion, Explainer, type GateExplanation } from './explainer.js';

@@ -15,11 +15,13 @@ interface Given {
   readonly refresh?: boolean;
   /** How long the client's certificate still lasts, in milliseconds. */
   readonly certificateMs?: number;
+  readonly random?: () => number;
 }
 
 function scene(given: Given = {}) {
   const rig = gateRig({ ...(given.chain === undefined ? {} : { chain: given.chain }) });
   const { standing, clock, gate } = rig;
+  if (given.random !== undefined) Object.assign(gate.options, { random: given.random });
   standing.hooks.script.delete('loadPolicy');
   if (given.refresh !== false) standing.hooks.tapped.add('users refreshIdentity');
   const certificate = given.certificateMs === undefined ? null : { ...certificateWith({}), validTo: clock.wall() + given.certificateMs };
@@ -91,6 +93,27 @@ test('Whoever came with a certificate goes when it is over, whatever the lease.'
     clock.advance(200);
     assert.deepEqual([ended, client.barred], [[0x87], true]);
     clock.advance(20_000_000);
+    assert.deepEqual(ended, [0x87]);
+  }
+});
+
+test('Leases of clients that came together are renewed one by one, up to a fifth before their end; where nobody can renew it, one has its whole time.', () => {
+  for (const [random, atSeconds] of [
+    [0, 100],
+    [0.5, 90],
+    [0.999, 80.02],
+  ] as const) {
+    for (const given of [{ leaseSeconds: 100 }, { policyLeaseSeconds: 100 }]) {
+      const { clock, asked } = scene({ ...given, random: () => random });
+      clock.advance(atSeconds * 1000 - 100);
+      assert.equal(asked.length, 0, `${random}`);
+      clock.advance(200);
+      assert.equal(asked.length, 1, `${random}`);
+    }
+    const { clock, ended } = scene({ leaseSeconds: 100, refresh: false, random: () => random });
+    clock.advance(99_900);
+    assert.deepEqual(ended, []);
+    clock.advance(200);
     assert.deepEqual(ended, [0x87]);
   }
 });

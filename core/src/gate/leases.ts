@@ -223,6 +223,7 @@ export class LeaseKeeper {
       if (result.kind === 'fault') {
         this.#gate.decided('loadPolicy', result.plugin, 'fault', 0x89, client, 'refresh', null, null, result.detail);
         this.#stale(true);
+        client.unconfirmed = true;
         // What a replica has not heard of yet, or has no room for, is no failure of the source: it is asked again for as long as one answer may take.
         const patience = result.outdated || result.overload ? standing.chain.deadlineMs : 0;
         const since = this.#policyStaleSince ?? this.#gate.now();
@@ -231,10 +232,7 @@ export class LeaseKeeper {
       }
       this.#stale(false);
       this.#standing = null;
-      client.stand(standing, result.binding, result.sources);
-      client.owed = null;
-      client.knownVersions = result.versions;
-      client.policyLeaseSeconds = result.leaseSeconds;
+      client.adopt(standing, result, this.#gate.now());
       this.#armPolicy();
       this.#changed(() => {
         if (load === this.#load) this.#over();

@@ -17,6 +17,8 @@ export class Message {
   readonly publisherClientId: string;
   /** Username of the publisher; null for an anonymous one. */
   readonly publisher: string | null;
+  /** Whether it is a plugin's, or another tenant's: then no client is its publisher, though one may have the same names. */
+  readonly foreign: boolean;
   /** What the message costs in memory, about. */
   readonly bytes: number;
   /** Finished packets of QoS 0 by protocol form and RETAIN; the connection room fills them, so that a fan-out encodes once. */
@@ -34,6 +36,7 @@ export class Message {
     this.expiresAt = fields.expiresAt;
     this.publisherClientId = fields.publisherClientId;
     this.publisher = fields.publisher;
+    this.foreign = fields.foreign ?? false;
     this.bytes = 200 + fields.topicBytes.length + fields.payload.length + (fields.properties?.length ?? 0);
   }
 
@@ -62,4 +65,4 @@ export class Message {
 export type MessageFields = Pick<
   Message,
   'topic' | 'topicBytes' | 'payload' | 'qos' | 'retain' | 'properties' | 'expiresAt' | 'publisherClientId' | 'publisher'
->;
+> & { readonly foreign?: boolean };

@@ -1,5 +1,5 @@
 export type { Preparation } from './preparation.js';
-export { publishMessage } from './publish-message.js';
+export { publishMessage, withdrawMessage } from './publish-message.js';
 export { Pace, Quota } from './quota.js';
 export { RetainedSources } from './retained-sources.js';
 export type { RetainedEntry } from './retained-tree.js';

@@ -1,5 +1,5 @@
 import { matches } from '@portcullis/sdk';
-import { type ApprovedMessage, exportedMessage, type Gate } from '../gate/index.js';
+import { type ApprovedMessage, exportedMessage, type Gate, type Message } from '../gate/index.js';
 import type { Stats } from '../stats.js';
 import type { Domain, Router } from './router.js';
 
@@ -43,5 +43,20 @@ function exportMessage(room: Room, from: Domain, approved: ApprovedMessage): voi
     }
     stats.messagesExported += 1;
     enter(room, router.domain(way.to), exported, null);
+  }
+}
+
+/**
+ * Forgets a retained message whose publisher has lost the right to it, and what of it is retained in the tenants that it was brought to: unless
+ * something else has been retained there since.
+ */
+export function withdrawMessage({ router }: Pick<Room, 'router'>, domain: Domain, { topic, payload }: Message): void {
+  router.withdraw(domain, topic);
+  for (const { to, topics, under, retain } of domain.exports ?? []) {
+    if (!retain || !topics.some((filter) => matches(filter, topic))) continue;
+    const there = router.known(to);
+    const exported = under === '' ? topic : `${under}/${topic}`;
+    // The very same bytes: they went with it.
+    if (there?.retained.get(exported)?.message.payload === payload) router.withdraw(there, exported);
   }
 }

@@ -57,8 +57,9 @@ export class RetainedTree {
     if (node.entry === null) this.count += 1;
     else {
       this.bytes -= node.entry.message.bytes;
-      const { publisherClientId, publisher } = node.entry.message;
-      if (publisherClientId !== message.publisherClientId || publisher !== message.publisher) this.sources.remove(node.entry.message);
+      const { publisherClientId, publisher, foreign } = node.entry.message;
+      const isSame = publisherClientId === message.publisherClientId && publisher === message.publisher && foreign === message.foreign;
+      if (!isSame) this.sources.remove(node.entry.message);
     }
     this.sources.add(message);
     this.bytes += message.bytes;

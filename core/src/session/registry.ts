@@ -57,6 +57,8 @@ export interface PublisherKeeper {
   arrived(session: Session): void;
   /** A client is gone for good. True when its rights are still needed; `willFollows`: a will of its may be retained yet. */
   left(client: GateClient, willFollows?: boolean): boolean;
+  /** A client is gone, and its session waits for it. */
+  away(client: GateClient): void;
 }
 
 /** All sessions: who owns which client identifier, takeover, expiry and wills. */
@@ -155,6 +157,7 @@ export class SessionRegistry {
       this.end(session);
       return;
     }
+    this.publishers?.away(session.client);
     const at = this.#room.wheel.clock.wall();
     this.#room.custody.session({ kind: 'closed', session: session.key, expirySeconds: session.expirySeconds, at });
     if (session.expirySeconds !== 0xffffffff) {
@@ -215,7 +218,7 @@ export class SessionRegistry {
     held.will = will;
     const before = session.client;
     // What sources announced while nobody was connected holds for whoever is now.
-    client.announced = before.announced;
+    for (const [plugin, version] of before.announced ?? []) client.announce(plugin, version);
     session.client = client;
     this.#count(before, -1, 0);
     this.#count(client, 1, 1);

@@ -328,7 +328,7 @@ export class Session implements Subscriber {
     if (next === 'not yet') return true;
     const { subscription, message, live } = next;
     // [MQTT-3.8.3-3] Kept or not, its own message does not come back.
-    if (subscription.noLocal && message.publisherClientId === this.clientId) return true;
+    if (subscription.noLocal && message.publisherClientId === this.clientId && !message.foreign) return true;
     const qos = message.qos < subscription.qos ? message.qos : subscription.qos;
     // It came, or waits, as what was published since; at QoS 0 it may have been dropped, and what is newest is worth a second copy.
     if (live && qos > 0) return true;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   type AdmitClientRequest,
   type AdmitIdentityRequest,
@@ -146,9 +147,14 @@ function bucketFor(buckets: Buckets, key: string, rate: Rate | undefined, cost: 
   return holds(bucket, cost, rate, now) ? bucket : 'empty';
 }
 
+/** Names may be of 64 KiB, and a hundred thousand of them are remembered: longer keys are kept as a digest. */
+const LONGEST_KEY = 128;
+
 /** U+0000 is in no name of MQTT; no two different triples give the same key. */
 function keyOf(first: string, tenant: string | null, last: string): string {
-  return `${first}\0${tenant ?? ''}\0${last}`;
+  const key = `${first}\0${tenant ?? ''}\0${last}`;
+  // Behind U+0000 no tenant begins with a digit.
+  return key.length <= LONGEST_KEY ? key : `\x000${createHash('sha256').update(key).digest('base64')}`;
 }
 
 /** None is not the same as an empty one. */

@@ -39,6 +39,7 @@ const TOP_FILES = new Set([
   'explain-tenant',
   'generation',
   'index',
+  'away-rights',
   'rechecks',
   'retained-check',
   'retirement',

@@ -6,8 +6,8 @@ import { type FileContents, type JudgedMaterial, type Judgement, TlsJudge, type 
 
 /** Largest certificate or key file, in bytes: the certificates of every public authority together are a quarter of it. */
 const MAX_BYTES = 1024 * 1024;
-/** Largest file of revocation lists, in bytes: some hundred thousand revoked certificates. */
-const MAX_LIST_BYTES = 8 * 1024 * 1024;
+/** Largest file of revocation lists, in bytes: about a hundred thousand revoked certificates. */
+const MAX_LIST_BYTES = 4 * 1024 * 1024;
 
 type Content = FileContents extends ReadonlyMap<string, infer C> ? C : never;
 

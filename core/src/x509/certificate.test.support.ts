@@ -40,7 +40,7 @@ export function nameOf(...places: readonly (Attribute | readonly Attribute[])[])
 
 export const utf8 = (oid: Buffer, value: string): Attribute => [oid, Tag.UTF8_STRING, value];
 
-const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+export const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const ALGORITHM = der(Tag.SEQUENCE, OID.ecdsaWithSha256);
 
 export interface Contents {

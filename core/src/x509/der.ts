@@ -120,7 +120,9 @@ export function objectIdentifier(content: Buffer): string {
 /** A serial number, or any other whole number: hexadecimal, as its bytes stand there without the zeros in front. */
 export function integerHex(content: Buffer): string {
   if (content.length === 0) throw new DerError('a number without bytes');
-  return content.toString('hex').replace(/^(?:00)+(?=..)/, '');
+  let zeros = 0;
+  while (zeros < content.length - 1 && content[zeros] === 0) zeros += 1;
+  return content.toString('hex', zeros);
 }
 
 const UTC = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;

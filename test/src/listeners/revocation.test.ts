@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { type BrokerProcess, runCommand } from '../support/broker-process.js';
 import { Authority, type Pair, serialOf } from '../support/certificates.js';
-import { connect5, connect311 } from '../support/packets.js';
+import { connect5, connect311, subscribe } from '../support/packets.js';
 import { WireClient } from '../support/wire-client.js';
 import { ACCEPTED, attempt, LOGIN, startWith, tlsLogin, tlsOptions } from './scene.js';
 
@@ -160,6 +160,27 @@ describe('certificates that are revoked while the broker runs', () => {
       await lists();
     });
   }
+
+  it('have no will: nothing is published in the name of a client whose key others may have', async () => {
+    const [pair, witness] = [await client(root, 'victim'), await client(root, 'witness')];
+    const watcher = await login5(by(witness), 'watcher');
+    watcher.send(subscribe({ filters: [['t/will', 0]], properties: '' }));
+    assert.match(await watcher.readPacket(), /^90 /);
+    const victim = await WireClient.over(connectTls(tlsOptions(broker.port('tls'), by(pair))), 'secureConnect');
+    victim.send(connect311({ ...LOGIN, clientId: 'will', will: { topic: 't/will', payload: 'gone' } }));
+    await victim.expect(ACCEPTED);
+    await lists([pair.cert]);
+    await ended(victim);
+    await watcher.silence();
+    // Who loses the connection otherwise has one.
+    const other = await WireClient.over(connectTls(tlsOptions(broker.port('tls'), by(witness))), 'secureConnect');
+    other.send(connect311({ ...LOGIN, clientId: 'will2', will: { topic: 't/will', payload: 'gone' } }));
+    await other.expect(ACCEPTED);
+    other.close();
+    assert.match(await watcher.readPacket(), /^30 /);
+    watcher.close();
+    await lists();
+  });
 
   it('take those with them that they have issued', async () => {
     const pair = await client(lower, 'below');

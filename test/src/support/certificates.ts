@@ -23,6 +23,8 @@ export interface Pair {
 export interface CertificateFields {
   /** Fields of the subject in order; one may stand several times. */
   readonly subject?: readonly (readonly [name: string, value: string])[];
+  /** Instead of `subject`: with types of text of their own, and several fields at one place. */
+  readonly rawSubject?: x509.JsonNameParams;
   readonly names?: x509.JsonGeneralNames;
   readonly kind?: KeyKind;
   /** Days from now; the certificate is valid from a day before the earlier one. */
@@ -128,12 +130,12 @@ export function encrypted(key: string, passphrase: string): string {
   return createPrivateKey(key).export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase }).toString();
 }
 
-function content({ subject = [['CN', 'localhost']], names = LOCAL_NAMES, days = 1, startsInDays, usage = 'any' }: CertificateFields) {
+function content({ subject = [['CN', 'localhost']], rawSubject, names = LOCAL_NAMES, days = 1, startsInDays, usage = 'any' }: CertificateFields) {
   const usages = { server: [SERVER_AUTH], client: [CLIENT_AUTH], any: [SERVER_AUTH, CLIENT_AUTH] }[usage];
   return {
     serialNumber: serial(),
     // As text of one type: of a bare string the library takes `#` and backslashes for its own notation.
-    subject: new x509.Name(subject.map(([name, value]) => ({ [name]: [{ utf8String: value }] }))),
+    subject: new x509.Name(rawSubject ?? subject.map(([name, value]) => ({ [name]: [{ utf8String: value }] }))),
     notBefore: new Date(Date.now() + (startsInDays ?? Math.min(days, 0) - 1) * DAY_MS),
     notAfter: new Date(Date.now() + days * DAY_MS),
     extensions: [

@@ -46,6 +46,7 @@ function rig(given: Parameters<typeof connectionRig>[0] = {}, more: Partial<Conn
     revocation: script,
     names: new Map(),
     unknownName: 'default',
+    resumes: true,
     digest: '',
     warnings: [],
   };

@@ -24,7 +24,16 @@ async function material(): Promise<TlsMaterial> {
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({ name: 'CN=localhost', keys, signingAlgorithm: algorithm });
   const key = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
   const context = { cert: certificate.toString('pem'), key: `-----BEGIN PRIVATE KEY-----\n${key}\n-----END PRIVATE KEY-----\n` };
-  return { clientCertificate: 'none', context, revocation: null, names: new Map(), unknownName: 'default', digest: context.cert, warnings: [] };
+  return {
+    clientCertificate: 'none',
+    context,
+    revocation: null,
+    names: new Map(),
+    unknownName: 'default',
+    resumes: true,
+    digest: context.cert,
+    warnings: [],
+  };
 }
 
 test('A ticket is good for a resumed session until the keys change, once an hour.', { timeout: 20_000 }, async (t) => {

@@ -140,7 +140,8 @@ export class ListenerOptionsCheck {
       if (pair === null) return null;
       pairs.set(name, pair);
     }
-    return { ...own, names: pairs, unknownName, clientCertificate, minVersion, maxVersion, ciphers: ciphers ?? null };
+    const nameMatters = this.#document.json.node([...at.slice(0, -1), 'tenant', 'sni']) !== null;
+    return { ...own, names: pairs, unknownName, nameMatters, clientCertificate, minVersion, maxVersion, ciphers: ciphers ?? null };
   }
 
   /** Files of one certificate, with those of another where it has none of its own; null when they have not the right types. */

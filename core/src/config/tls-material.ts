@@ -20,6 +20,8 @@ export interface TlsSettings extends PairSettings {
   /** What clients meet that ask for one of these server names; `*.` stands for one label. */
   readonly names: ReadonlyMap<string, PairSettings>;
   readonly unknownName: 'default' | 'refuse';
+  /** Whether the server name makes a difference elsewhere, too: tenants are known by it. */
+  readonly nameMatters: boolean;
   readonly clientCertificate: 'none' | 'optional' | 'required';
   readonly minVersion: TlsVersion;
   readonly maxVersion: TlsVersion;
@@ -48,6 +50,7 @@ export interface JudgedMaterial extends JudgedPair {
   readonly clientCertificate: TlsSettings['clientCertificate'];
   readonly names: ReadonlyMap<string, JudgedPair>;
   readonly unknownName: TlsSettings['unknownName'];
+  readonly resumes: boolean;
   readonly digest: string;
   readonly warnings: readonly string[];
 }
@@ -282,7 +285,8 @@ export class TlsJudge {
   }
 
   #material(own: JudgedPair, names: ReadonlyMap<string, JudgedPair>): JudgedMaterial | null {
-    const { clientCertificate, unknownName } = this.#settings;
+    const { clientCertificate, unknownName, nameMatters } = this.#settings;
+    const resumes = names.size === 0 && !nameMatters;
     for (const [name, { context }] of [['', own] as const, ...names]) {
       try {
         createSecureContext(context);
@@ -294,9 +298,9 @@ export class TlsJudge {
     const warnings = this.#warnings.map(({ message, hint }) => (hint === null ? message : `${message}; ${hint}`));
     const contexts = [...names].map(([name, { context }]) => [name, context]);
     const digest = createHash('sha256')
-      .update(JSON.stringify([clientCertificate, unknownName, own.context, contexts]))
+      .update(JSON.stringify([clientCertificate, unknownName, resumes, own.context, contexts]))
       .digest('hex');
-    return { ...own, clientCertificate, names, unknownName, digest, warnings };
+    return { ...own, clientCertificate, names, unknownName, resumes, digest, warnings };
   }
 }
 

@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
+import { systemClock } from '../clock.js';
 import { connectHex, connectionRig, type Peer } from '../connection/connection.test.support.js';
+import type { ConnectionRoom } from '../connection/index.js';
 import { certificateWith } from '../gate/certificate.test.support.js';
+import { Turns } from '../turns.js';
 import { type CertificateId, type CertificateStanding, Revocation } from '../x509/index.js';
 import { CertificateHolders } from './certificate-holders.js';
 import type { TlsMaterial } from './tls-material.js';
@@ -34,7 +37,7 @@ class FakeSocket extends EventEmitter {
   }
 }
 
-function rig(given: Parameters<typeof connectionRig>[0] = {}) {
+function rig(given: Parameters<typeof connectionRig>[0] = {}, more: Partial<ConnectionRoom> = {}) {
   const connections = connectionRig(given);
   const script = new Script();
   const material: TlsMaterial = {
@@ -43,10 +46,11 @@ function rig(given: Parameters<typeof connectionRig>[0] = {}) {
     revocation: script,
     names: new Map(),
     unknownName: 'default',
+    resumes: true,
     digest: '',
     warnings: [],
   };
-  const room = { connections: connections.room, opened: () => () => {} };
+  const room = { connections: { ...connections.room, ...more }, opened: () => () => {} };
   const holders = new CertificateHolders(
     room,
     () => 'tls',
@@ -182,4 +186,23 @@ test('What has ended by itself is forgotten.', () => {
   script.standings.set('bad', 'revoked');
   holders.judge();
   assert.equal(stats.closedCertificate, 0);
+});
+
+test('Ten thousand connections are judged in slices, and others are served in between.', async () => {
+  const many = 10_000;
+  const limits = { maxConnectionsPerUser: many * 2, maxSessions: many * 2 };
+  const { script, holders, login, stats } = rig(
+    { limits, sessionRules: { perPrincipal: many * 2 } },
+    { urgent: new Turns(systemClock, assert.ifError, 10) },
+  );
+  for (let index = 0; index < many; index += 1) login(index % 2 === 0 ? 'bad' : 'good', 5, `c${index}`);
+  script.standings.set('bad', 'revoked');
+  holders.judge();
+  let turns = 0;
+  while (stats.closedCertificate < many / 2) {
+    await new Promise((resolve) => setImmediate(resolve));
+    turns += 1;
+  }
+  assert.ok(turns > 10, `it took ${turns} turns`);
+  assert.equal(stats.clientsConnected, many / 2);
 });

@@ -9,7 +9,7 @@ import type { TlsServer } from './tls-server.js';
 /** How long a ticket key is used; tickets themselves are good for 300 seconds. */
 const TICKET_KEY_MS = 3_600_000;
 /** How often revocation lists are looked at: what they take away must be gone within a second. */
-const LIST_LOOK_MS = 200;
+const LIST_LOOK_MS = 100;
 
 /** Keeps the certificates of a listener fresh: puts changed files in force, whole or not at all, and changes the ticket keys now and then. */
 export class Certificates {

@@ -16,6 +16,11 @@ export interface TlsMaterial extends TlsPair {
   readonly names: ReadonlyMap<string, TlsPair>;
   /** Whether clients that ask for another name, or for none, get the pair itself. */
   readonly unknownName: 'default' | 'refuse';
+  /**
+   * Whether sessions are resumed. Not where the server name makes a difference: OpenSSL resumes a session by whatever name is asked for then, though
+   * the certificate in it was verified by the authorities of another, takes no heed of the name in TLS 1.3, and does not tell it in 1.2.
+   */
+  readonly resumes: boolean;
   /** The same for two that are alike, without telling what they hold. */
   readonly digest: string;
   /** What is odd about them and no reason to refuse them. */

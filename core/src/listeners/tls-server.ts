@@ -86,9 +86,7 @@ export class TlsServer {
   #make(material: TlsMaterial): Server {
     const { protocol, handshakeTimeoutMs } = this.#options;
     const { clientCertificate, context, names } = material;
-    // OpenSSL resumes a session by whatever name is asked for then, though the certificate in it was verified by the authorities of another: it
-    // takes no heed of the name in TLS 1.3, and does not tell it in 1.2. So where names differ, no session is resumed.
-    const tickets = names.size > 0 ? constants.SSL_OP_NO_TICKET : 0;
+    const tickets = material.resumes ? 0 : constants.SSL_OP_NO_TICKET;
     const server = createServer({
       ...context,
       honorCipherOrder: true,

@@ -10,7 +10,7 @@ export const MAX_USERNAME_BYTES = 4096;
 export const MAX_GROUPS = 256;
 
 /** Why a certificate gives no identity. */
-export type Unfit = 'missing' | 'ambiguous' | 'unreadable' | 'too-long' | 'too-many-groups' | 'expired';
+export type Unfit = 'missing' | 'ambiguous' | 'unreadable' | 'too-long' | 'too-many-groups';
 
 /** A certificate gives exactly one identity, or a reason why it gives none, and which part of it is to blame. */
 export type Identified = { readonly identity: NamedIdentity } | { readonly unfit: Unfit; readonly source: Source };

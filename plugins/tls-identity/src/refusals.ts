@@ -1,8 +1,8 @@
 import type { ClientCertificate, PluginLog, PluginMetrics } from '@portcullis/sdk';
 import type { Source, Unfit } from './identify.js';
 
-/** What the certificate had nothing to do with, besides what makes one unfit. */
-export type Refusal = Unfit | 'no-certificate' | 'other-username' | 'other-identity';
+/** Why a client is refused: its certificate is unfit, or it is fit and something else is not. */
+export type Refusal = Unfit | 'no-certificate' | 'expired' | 'other-username' | 'other-identity';
 
 /** Least time between two log lines about one kind of refusal, in milliseconds. */
 const QUIET_MS = 10_000;

@@ -70,6 +70,11 @@ describe('certificates by the server name that a client asks for', () => {
       {
         tls: { url, tls: { ...tls, clientCertificate: 'optional' } },
         strict: { url, tls: { ...tls, clientCertificate: 'required', unknownName: 'refuse' } },
+        plainTenants: {
+          url,
+          tls: { cert: 'default.crt', key: 'default.key', ca: 'acme.pem', clientCertificate: 'required' },
+          tenant: { sni: { 'acme.example': 'acme' } },
+        },
         tenants: { url, tls: { ...tls, clientCertificate: 'required' }, tenant: { sni: { 'acme.example': 'acme', 'beta.example': 'beta' } } },
       },
       files,
@@ -110,25 +115,32 @@ describe('certificates by the server name that a client asks for', () => {
     });
 
     it(`do not resume a session, under another name or the same, over ${version}`, async () => {
-      const socket = connectTls(tlsOptions(broker.port('tenants'), asking('acme.example', acmeClient, only)));
-      let session: Buffer | null = null;
-      socket.on('session', (given: Buffer) => {
-        session = given;
-      });
-      const wire = await WireClient.over(socket, 'secureConnect');
-      wire.send(connect311(LOGIN));
-      await wire.expect(ACCEPTED);
-      session ??= (socket.getSession() as Buffer | undefined) ?? null;
-      wire.close();
-      const again = session === null ? {} : { session };
-      assert.equal(await answer('tenants', asking('beta.example', acmeClient, { ...only, ...again })), '');
-      const second = connectTls(tlsOptions(broker.port('tenants'), asking('acme.example', acmeClient, { ...only, ...again })));
-      const resumed = await WireClient.over(second, 'secureConnect');
-      assert.equal(second.isSessionReused(), false);
-      resumed.send(connect311(LOGIN));
-      await resumed.expect(ACCEPTED);
-      resumed.close();
+      await resumesNothing('plainTenants', acmeClient, only);
+      const session = await resumesNothing('tenants', acmeClient, only);
+      if (session !== null) assert.equal(await answer('tenants', asking('beta.example', acmeClient, { ...only, session })), '');
     });
+  }
+
+  /** Logs in twice, the second time with the session of the first if there was one, which it gives. */
+  async function resumesNothing(listener: string, pair: Pair, only: ConnectionOptions): Promise<Buffer | null> {
+    const socket = connectTls(tlsOptions(broker.port(listener), asking('acme.example', pair, only)));
+    let session: Buffer | null = null;
+    socket.on('session', (given: Buffer) => {
+      session = given;
+    });
+    const wire = await WireClient.over(socket, 'secureConnect');
+    wire.send(connect311(LOGIN));
+    await wire.expect(ACCEPTED);
+    session ??= (socket.getSession() as Buffer | undefined) ?? null;
+    wire.close();
+    const again = session === null ? {} : { session };
+    const second = connectTls(tlsOptions(broker.port(listener), asking('acme.example', pair, { ...only, ...again })));
+    const resumed = await WireClient.over(second, 'secureConnect');
+    assert.equal(second.isSessionReused(), false);
+    resumed.send(connect311(LOGIN));
+    await resumed.expect(ACCEPTED);
+    resumed.close();
+    return session;
   }
 
   it('refuse who asks for no name of theirs, whatever it is, and nothing is left of it', async () => {

@@ -6,12 +6,14 @@ import { outcome } from '../listeners/scene.js';
 import { passwordLine, runCommand } from '../support/broker-process.js';
 import type { Pair } from '../support/certificates.js';
 import { connect311 } from '../support/packets.js';
-import { fromHex } from '../support/wire-client.js';
+import { fromHex, type WireClient } from '../support/wire-client.js';
 import { CARRIERS, PLUGIN, Scene, VERSIONS } from './scene.js';
 
 const ALICE = { username: 'alice', password: 'secret' };
 /** Certificates here last so many seconds: enough to log in with all of them. */
-const SECONDS = 6;
+const SECONDS = 8;
+const LIMIT_MS = 15_000;
+const POLL_MS = 25;
 const TLS_VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const;
 const DAY_SECONDS = 86_400;
 
@@ -45,6 +47,7 @@ describe('how long an identity from a certificate lasts', () => {
         async ([listener, version]) => [version, await scene.login(listener, version, brief, listener.startsWith('and') ? ALICE : {})] as const,
       ),
     );
+    await allEnded(clients.map(([, client]) => client));
     for (const [version, client] of clients) {
       if (version === '5.0') await client.expect('e0 01 87');
       await client.expectClosed();
@@ -59,6 +62,14 @@ describe('how long an identity from a certificate lasts', () => {
     await stays.silence();
     stays.close();
   });
+
+  async function allEnded(clients: readonly WireClient[]): Promise<void> {
+    const deadline = performance.now() + LIMIT_MS;
+    while (clients.some(({ ending }) => ending === null)) {
+      assert.ok(performance.now() < deadline, `connections outlive their certificate: ${clients.filter(({ ending }) => ending === null).length}`);
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
 
   it('is judged anew when the options have changed: who would be somebody else has to go', async () => {
     const same = await scene.device(['CN', 'same']);

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
+import { spawn } from 'node:child_process';
+import { connect, createServer } from 'node:net';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { passwordHashFormat, verifyPassword } from '@portcullis/sdk/passwords';
 import { Bench, runTool } from './tool.test.support.js';
 import { USAGE } from './usage.js';
@@ -254,11 +256,38 @@ test('tools that make the schema at once make one', async (t) => {
   ]);
 });
 
+test('the command takes a password from a pipe that stays open, and says how it ended', async (t) => {
+  const bench = await Bench.open(t);
+  const command = fileURLToPath(new URL('../../bin/portcullis-postgres.js', import.meta.url));
+  const run = (input: string, ...args: readonly string[]) =>
+    new Promise<[code: number | null, out: string, error: string]>((resolve, reject) => {
+      const child = spawn(process.execPath, [command, ...args], { env: { ...process.env, PORTCULLIS_POSTGRES_URL: bench.url } });
+      let out = '';
+      let error = '';
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        out += text;
+      });
+      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+        error += text;
+      });
+      child.once('error', reject);
+      child.once('close', (code) => {
+        child.stdin.destroy();
+        resolve([code, out, error]);
+      });
+      child.stdin.on('error', () => undefined);
+      child.stdin.write(input);
+    });
+  assert.deepEqual(await run('from a pipe\nfrom a pipe\n', 'user', 'add', 'ann'), [0, 'added user ann\n', '']);
+  assert.equal(await verifies(bench, 'ann', 'from a pipe'), true);
+  assert.deepEqual(await run('one\ntwo\n', 'user', 'passwd', 'ann'), [1, '', 'portcullis-postgres: the passwords do not match\n']);
+  assert.deepEqual(await run('', 'frob'), [2, '', 'portcullis-postgres: there is no command "frob"; --help shows all commands\n']);
+});
+
 test('a password reaches neither output nor the server', async (t) => {
   const bench = await Bench.open(t);
   const sent: Buffer[] = [];
   const { hostname, port, pathname } = new URL(bench.url);
-  const { connect } = await import('node:net');
   const proxy = createServer((socket) => {
     const server = connect(Number(port), hostname);
     socket.on('data', (bytes) => sent.push(bytes));

@@ -19,7 +19,7 @@ export interface WatchOptions {
   readonly objects: Objects;
   readonly lookups: Lookups;
   readonly templates: GroupTemplates;
-  readonly judge: () => Judge;
+  readonly judge: Judge;
   readonly memory: Memory;
 }
 
@@ -124,7 +124,7 @@ export class Watch {
     }
     if (kind === 'user') {
       directory.dropUser(tenant, name);
-      this.#options.judge().look(tenant, name);
+      this.#options.judge.look(tenant, name);
     } else if (kind === 'epoch') this.suspect(tenant);
     else templates.changed(tenant, kind === 'group' ? name : null);
   }
@@ -214,7 +214,7 @@ export class Watch {
       const versions = await objects.userVersions(tenant, some);
       for (const [index, username] of some.entries()) {
         const known = memory.known(directory.userKey(tenant, username));
-        if (known === undefined || known.epoch !== state.epoch || known.version !== versions[index]) this.#options.judge().look(tenant, username);
+        if (known === undefined || known.epoch !== state.epoch || known.version !== versions[index]) this.#options.judge.look(tenant, username);
       }
     }
   }

@@ -1,5 +1,6 @@
 /** What a variable of a pattern stands for. */
 export interface PatternVariable {
+  /** Which of the client's values. */
   readonly kind: 'username' | 'clientId' | 'tenant' | 'commonName' | 'attribute';
   /** Name of the attribute; '' for the other kinds. */
   readonly name: string;
@@ -22,7 +23,7 @@ export interface Pattern {
 /** What is wrong with a pattern, as a clause without a subject (`has # before its end`). */
 export class PatternFault extends Error {
   override readonly name = 'PatternFault';
-  /** Where in the text, in UTF-16 code units from 0. */
+  /** Place in the text, in UTF-16 code units from 0. */
   readonly at: number;
 
   constructor(message: string, at = 0) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
-import { doorPlugin } from './letting-in.test.support.js';
 import plugin from './index.js';
+import { doorPlugin } from './letting-in.test.support.js';
 import { CONNACK, ending, enter, login, PASSWORD, Scene, VERSIONS } from './scene.test.support.js';
 
 const SUCCESS = 0;
@@ -23,7 +23,16 @@ describe('the answers of the plugin postgres', async () => {
     });
 
     test(`refuse whoever has no hash, an empty, an unknown or an absurd one (${version})`, async () => {
-      const hashes = [null, '', '$9$x', 'plain', PASSWORD, '*', '$7$2147483648$AAAAAAAAAAAAAAAA$AAAA', '$argon2id$v=19$m=4294967295,t=1,p=1$AAAA$AAAA'];
+      const hashes = [
+        null,
+        '',
+        '$9$x',
+        'plain',
+        PASSWORD,
+        '*',
+        '$7$2147483648$AAAAAAAAAAAAAAAA$AAAA',
+        '$argon2id$v=19$m=4294967295,t=1,p=1$AAAA$AAAA',
+      ];
       for (const [index, hash] of hashes.entries()) {
         const name = `unsound${index} ${version}`;
         await scene.user(name, { hash });
@@ -41,7 +50,24 @@ describe('the answers of the plugin postgres', async () => {
   }
 
   test('find names by every byte of them: what means something to SQL means nothing here', async () => {
-    const names = ["' or '1'='1", 'x%', '_', '\\', 'a"b', '$1', '{a,b}', 'NULL', 'constructor', '__proto__', 'ALICE', 'alice ', 'ａlice', 'a/b', '+', '#'];
+    const names = [
+      "' or '1'='1",
+      'x%',
+      '_',
+      '\\',
+      'a"b',
+      '$1',
+      '{a,b}',
+      'NULL',
+      'constructor',
+      '__proto__',
+      'ALICE',
+      'alice ',
+      'ａlice',
+      'a/b',
+      '+',
+      '#',
+    ];
     for (const name of names) assert.match(await login(broker, '5.0', name), CONNACK.badCredentials['5.0'], name);
     for (const name of names) await scene.user(name);
     for (const name of names) assert.match(await login(broker, '5.0', name), CONNACK.accepted['5.0'], name);
@@ -50,7 +76,10 @@ describe('the answers of the plugin postgres', async () => {
 
   test('keep tenants and names apart, whatever they read like together', async () => {
     const chains = { default: { guards: [], authenticate: ['plugin'], authorize: ['plugin'] } };
-    const listeners = { a: { url: 'mqtt://127.0.0.1:0', chain: 'default', tenant: 'a' }, 'a-b': { url: 'mqtt://127.0.0.1:0', chain: 'default', tenant: 'a-b' } };
+    const listeners = {
+      a: { url: 'mqtt://127.0.0.1:0', chain: 'default', tenant: 'a' },
+      'a-b': { url: 'mqtt://127.0.0.1:0', chain: 'default', tenant: 'a-b' },
+    };
     const tenants = { a: {}, 'a-b': {} };
     const split = await scene.broker({ document: { listeners, chains, tenants } });
     await scene.user('b-c', { tenant: 'a' });

@@ -59,6 +59,9 @@ export function connectError(server: string, error: unknown): Error {
   if (state === '08P01' && /startup parameter/.test(text)) {
     return new InvalidPluginConfig(`${text}; a connection pooler stands between: give the address of the server itself`);
   }
+  if (error instanceof Error && /password must be a (?:non-empty )?string/.test(error.message)) {
+    return new InvalidPluginConfig(`${server}: the server asks for a password; give "password"`);
+  }
   if (error instanceof Error && /does not support SSL/.test(error.message)) {
     return new InvalidPluginConfig(`${text}; let it, or say "tls": { "mode": "disable" } if nobody can listen in between`);
   }

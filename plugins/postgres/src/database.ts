@@ -2,7 +2,7 @@ import { BackendUnavailable, type PluginLog, type SourceVersions } from '@portcu
 import type pg from 'pg';
 import type { ConnectOptions, Role } from './connect.js';
 import { connectToAny } from './connect.js';
-import { questionError } from './database-errors.js';
+import { errorText, questionError } from './database-errors.js';
 import type { State } from './decode-rows.js';
 import { describeServer, type Server } from './hosts.js';
 import { type Asked, Link, LinkLost } from './link.js';
@@ -162,12 +162,17 @@ export class Database {
     const { settings, statements, timers, log, signal } = this.#options;
     const connectOptions: ConnectOptions = { settings, timers, pipeline: true, signal };
     const places = servers.map(describeServer).join(', ');
+    let lastWhy = '';
     return new Link({
       timers,
       statementTimeoutMs: settings.statementTimeoutMs,
       statements: [statements.user, statements.rules, statements.groupRules, statements.everybodyRules].filter((statement) => statement !== null),
       connect: () => connectToAny(servers, role, connectOptions),
-      tried: () => {
+      tried: (error) => {
+        const why = error === null ? '' : errorText(error);
+        // Once for each cause: it is tried again and again.
+        if (why !== '' && why !== lastWhy && !signal.aborted) log.warn({ servers: places, role, why }, 'cannot connect to the database yet');
+        lastWhy = why;
         for (const resolve of this.#waiting) resolve();
         this.#waiting.clear();
       },

@@ -63,10 +63,7 @@ test('what was read before a change is never used, whichever answer comes first'
   const rules = rig.directory.ownRules(null, 'bob');
   const templates = rig.directory.templates(null, []);
   await turn();
-  assert.deepEqual(
-    rig.asked.map(({ statement }) => statement).sort(),
-    ['everybodyRules', 'rules', 'user'],
-  );
+  assert.deepEqual(rig.asked.map(({ statement }) => statement).sort(), ['everybodyRules', 'rules', 'user']);
   rig.directory.userChanged(null, 'bob');
   rig.directory.groupChanged(null, null);
   for (const at of [0, 1, 2]) await rig.answer(at, rig.asked[at]?.statement === 'user' ? user('old') : { rules: [rule('old')] });

@@ -83,6 +83,25 @@ describe('a question of the plugin postgres', async () => {
     });
   }
 
+  for (const version of VERSIONS) {
+    test(`that finds too many others under way is refused as busy at once (${version})`, async () => {
+      const busy = version === '5.0' ? '20 03 00 89 00' : '20 02 00 03';
+      const broker = await scene.broker({
+        config: scene.config({ statementTimeoutMs: 3000 }),
+        entries: { plugin: { timeoutMs: 5000, maxConcurrent: 2, maxQueue: 10 } },
+      });
+      await scene.sql('begin');
+      await scene.sql('lock table portcullis.users in access exclusive mode');
+      const answers: string[] = [];
+      const logins = Array.from({ length: 50 }, async (_, i) => void answers.push(await login(broker, version, `crowd${i}`)));
+      await broker.until('those that are too many to be refused', () => answers.length === 38);
+      assert.deepEqual(new Set(answers), new Set([busy]));
+      await scene.sql('rollback');
+      await Promise.all(logins);
+      for (const answer of answers.slice(38)) assert.match(answer, CONNACK.badCredentials[version]);
+    });
+  }
+
   test('that is slow does not hold up those that are put behind it', async () => {
     await scene.sql(
       `create function patience(text) returns text language plpgsql stable as $$ begin if $1 = 'slow' then perform pg_sleep(10); end if; return $1; end $$`,
@@ -117,7 +136,10 @@ describe('a question of the plugin postgres', async () => {
     ],
   ] as const) {
     test(`${what} is a fault of that one answer: the others are let in, and the breaker stays closed`, async () => {
-      const broker = await scene.broker({ config: scene.config({ statementTimeoutMs: 3000 }), entries: { plugin: { timeoutMs: 4000, breaker: { faults: 2, windowMs: 10_000, openMs: 60_000 } } } });
+      const broker = await scene.broker({
+        config: scene.config({ statementTimeoutMs: 3000 }),
+        entries: { plugin: { timeoutMs: 4000, breaker: { faults: 2, windowMs: 10_000, openMs: 60_000 } } },
+      });
       await scene.sql('delete from portcullis.users where username = $1', 'poison');
       await scene.user('poison');
       await scene.sql(break_);

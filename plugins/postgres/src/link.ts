@@ -30,8 +30,8 @@ export interface LinkOptions {
   readonly statements: readonly Statement[];
   connect(): Promise<pg.Client>;
   changed(isUp: boolean, why: string): void;
-  /** A try to connect has ended, one way or the other. */
-  tried(): void;
+  /** A try to connect again has ended; null when it has succeeded. */
+  tried(error: unknown): void;
 }
 
 interface Open {
@@ -182,12 +182,14 @@ export class Link {
   #again(): void {
     if (this.#isStopped) return;
     this.#options.timers.after(retryDelayMs(this.#failures), () => {
-      this.#connect()
-        .catch(() => {
+      this.#connect().then(
+        () => this.#options.tried(null),
+        (error: unknown) => {
           this.#failures += 1;
+          this.#options.tried(error);
           this.#again();
-        })
-        .finally(() => this.#options.tried());
+        },
+      );
     });
   }
 }

@@ -75,7 +75,7 @@ export class Listener {
     });
     try {
       await notify(channel, 'probe');
-      if (await heard) return;
+      if (await heard) return void (await this.#ask(client, `unlisten "${channel}"`));
       if (client !== this.#client) throw new BackendUnavailable('the connection that listens was lost');
     } finally {
       cancel();

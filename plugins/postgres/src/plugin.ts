@@ -46,6 +46,8 @@ export const plugin: PluginDefinition<typeof CONFIG> = definePlugin({
       throw error;
     }
     tapAnswers(context, parts);
+    // In a thread that was replaced the templates of those who are connected have yet to be made.
+    if (parts.vouched.hasForgotten) context.policy.invalidate('all');
     context.onReload(() => parts.updates.take([{ kind: 'all' }]));
   },
 });

@@ -38,7 +38,10 @@ describe('a change by SQL', async () => {
         const { client: other } = await user(version);
         await change(name);
         await expelled(client, version);
-        assert.match(await login(broker, version, name), what === 'describes otherwise' ? CONNACK.accepted[version] : CONNACK.badCredentials[version]);
+        assert.match(
+          await login(broker, version, name),
+          what === 'describes otherwise' ? CONNACK.accepted[version] : CONNACK.badCredentials[version],
+        );
         await other.expectSilence();
         other.close();
       });

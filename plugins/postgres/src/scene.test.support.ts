@@ -79,7 +79,9 @@ export class Scene {
   }
 
   async sql(text: string, ...values: unknown[]): Promise<Record<string, unknown>[]> {
-    const answer = await (values.length === 0 ? this.#sql.query<Record<string, unknown>>(text) : this.#sql.query<Record<string, unknown>>(text, values));
+    const answer = await (values.length === 0
+      ? this.#sql.query<Record<string, unknown>>(text)
+      : this.#sql.query<Record<string, unknown>>(text, values));
     return answer.rows;
   }
 

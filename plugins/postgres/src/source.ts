@@ -101,7 +101,7 @@ export class OwnSource implements Source {
     const isUnderstood = changes.length === pending.length;
     const observation = this.#state === null ? await this.#countUp(client, pending.length) : await this.#observe(client, this.#state);
     // Of what was missed nobody speaks; without a version one cannot even know whether there was any.
-    const mayHaveMissed = this.#state === null ? isNew && this.#hasLooked : observation === 'newer' && changes.length === 0;
+    const mayHaveMissed = this.#state === null ? isNew && this.#hasLooked : observation === 'newer' && (isNew || changes.length === 0);
     this.#hasLooked = true;
     if (observation === 'reset' || mayHaveMissed || !isUnderstood) tell(ALL);
     else if (changes.length > 0) tell(changes);

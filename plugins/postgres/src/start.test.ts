@@ -28,11 +28,14 @@ describe('the start of the plugin postgres', async () => {
   await scene.sql('create table people (username text, hash text, enabled text, number int, flags bigint, groups text, labels text[])');
   await scene.sql('create table rights (who text, effect text, actions text[], pattern text, max_qos text, retain int)');
   await scene.sql(`grant select on people, rights to ${scene.role}`);
-  const own = (queries: object, more: object = {}): Record<string, unknown> => scene.config({ queries: { ...OWN, ...queries }, push: false, ...more });
+  const own = (queries: object, more: object = {}): Record<string, unknown> =>
+    scene.config({ queries: { ...OWN, ...queries }, push: false, ...more });
 
   test('takes statements that are as they must be', async () => {
     await scene.broker({ config: own({}) });
-    await scene.broker({ config: own({ user: `${OWN.user};  `, groupRules: 'select effect, actions, pattern from rights where $1 || $2 = who -- $3' }) });
+    await scene.broker({
+      config: own({ user: `${OWN.user};  `, groupRules: 'select effect, actions, pattern from rights where $1 || $2 = who -- $3' }),
+    });
   });
 
   const wrong: [what: string, queries: Record<string, string>, says: RegExp][] = [
@@ -73,13 +76,33 @@ describe('the start of the plugin postgres', async () => {
       { user: `select username, hash as password_hash from people where $1 = '$2'` },
       /queries\.user: a placeholder within quotes is text .*'\$2'/,
     ],
-    ['a parameter that is missing', { user: 'select username, hash as password_hash from people where username = $1' }, /takes the parameter \$1 where the parameters \$1 to \$2/],
+    [
+      'a parameter that is missing',
+      { user: 'select username, hash as password_hash from people where username = $1' },
+      /takes the parameter \$1 where the parameters \$1 to \$2/,
+    ],
     ['a parameter that is not used', { user: 'select username, hash as password_hash from people where username = $2' }, /\$1::text = \$1/],
-    ['a parameter too many', { user: 'select username, hash as password_hash from people where $1 = $2 and hash = $3' }, /takes the parameters \$1 to \$3/],
-    ['a parameter that is no text', { user: 'select username, hash as password_hash from people where $1 = $1::text and number = $2' }, /parameter \$2 is compared with something that is no text/],
+    [
+      'a parameter too many',
+      { user: 'select username, hash as password_hash from people where $1 = $2 and hash = $3' },
+      /takes the parameters \$1 to \$3/,
+    ],
+    [
+      'a parameter that is no text',
+      { user: 'select username, hash as password_hash from people where $1 = $1::text and number = $2' },
+      /parameter \$2 is compared with something that is no text/,
+    ],
     ['several statements', { user: `${OWN.user}; select 1` }, /queries\.user: syntax error/],
-    ['a way out of its brackets', { user: `${OWN.user}) q; drop table people; select * from (select 1` }, /queries\.user: cannot insert multiple commands/],
-    ['a statement that writes', { user: 'delete from people where $1 = $2 returning username, hash as password_hash' }, /queries\.user: syntax error/],
+    [
+      'a way out of its brackets',
+      { user: `${OWN.user}) q; drop table people; select * from (select 1` },
+      /queries\.user: cannot insert multiple commands/,
+    ],
+    [
+      'a statement that writes',
+      { user: 'delete from people where $1 = $2 returning username, hash as password_hash' },
+      /queries\.user: syntax error/,
+    ],
     ['a table that is not there', { user: 'select username, hash as password_hash from nobody where $1 = $2' }, /relation "nobody" does not exist/],
     ['a table that may not be read', { user: 'select username, password_hash from portcullis.migrations where $1 = $2' }, /queries\.user: /],
   ];
@@ -90,13 +113,21 @@ describe('the start of the plugin postgres', async () => {
   }
 
   const options: [what: string, config: () => Record<string, unknown>, says: RegExp, options?: Partial<TestBrokerOptions>][] = [
-    ['a statement that may take as long as its question', () => scene.config({ statementTimeoutMs: 2000 }), /statementTimeoutMs \(2000\) must be less than timeoutMs of the entry \(2000\)/],
+    [
+      'a statement that may take as long as its question',
+      () => scene.config({ statementTimeoutMs: 2000 }),
+      /statementTimeoutMs \(2000\) must be less than timeoutMs of the entry \(2000\)/,
+    ],
     ['a long lease without push', () => scene.config({ push: false, leaseSeconds: 61 }), /without push .* 60 or less/],
     ['own tables of which nobody says how they change', () => scene.config({ queries: OWN }), /"notifications"/],
     ['notifications for the schema', () => scene.config({ notifications: { channel: 'x' } }), /the schema has its own/],
     ['notifications that nobody hears', () => own({}, { notifications: { channel: 'x' } }), /hears no notifications/],
     ['replicas without push', () => scene.config({ push: false, replicas: ['127.0.0.1:1'] }), /replicas need push/],
-    ['replicas of tables without versions', () => own({}, { push: true, notifications: { channel: 'x' }, replicas: ['127.0.0.1:1'] }), /queries\.version/],
+    [
+      'replicas of tables without versions',
+      () => own({}, { push: true, notifications: { channel: 'x' }, replicas: ['127.0.0.1:1'] }),
+      /queries\.version/,
+    ],
     ['the name of a schema that could be anything', () => scene.config({ schema: 'a"b' }), /schema: "a\\"b" is not/],
     ['a host that is none', () => scene.config({ host: 'http://db' }), /host: "http:\/\/db" is neither/],
     ['a certificate without its key', () => scene.config({ tls: { cert: 'c.pem' } }), /"cert" and "key" go together/, { files: { 'c.pem': 'x' } }],

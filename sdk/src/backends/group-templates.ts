@@ -1,6 +1,7 @@
 import { BackendUnavailable } from '../errors.js';
 import type { Rule } from '../rules.js';
 import type { PluginTimers, PolicyService } from '../services.js';
+import { AtOnce } from './at-once.js';
 import { unlessAborted } from './leased-cache.js';
 
 /** How a {@link GroupTemplates} reads, what bounds it, and what tests replace. */
@@ -59,6 +60,7 @@ export class GroupTemplates {
   readonly #options: GroupTemplatesOptions;
   readonly #now: () => number;
   readonly #groups = new Map<string, Group>();
+  readonly #reads = new AtOnce(READ_AT_ONCE);
   #keeps = true;
 
   constructor(options: GroupTemplatesOptions) {
@@ -97,11 +99,7 @@ export class GroupTemplates {
   async allChanged(): Promise<void> {
     const groups = [...this.#groups.values()];
     for (const group of groups) outdate(group);
-    const next = groups[Symbol.iterator]();
-    const reader = async (): Promise<void> => {
-      for (const group of next) if (group.validUntil === OUTDATED) await this.#readAgain(group);
-    };
-    await Promise.all(Array.from({ length: READ_AT_ONCE }, reader));
+    await Promise.all(groups.map((group) => this.#readAgain(group)));
   }
 
   /** From now on each use reads: for as long as nobody would say that a group has changed. */
@@ -151,7 +149,7 @@ export class GroupTemplates {
     for (let reads = 0; reads < MAX_READS; reads += 1) {
       const { changes } = group;
       const begunAt = this.#now();
-      const rules = await load(group.tenant, group.name);
+      const rules = await this.#reads.run(() => load(group.tenant, group.name));
       if (changes !== group.changes) continue;
       policy.setTemplate(group.template, rules);
       group.readAt = begunAt;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { ClientSummary } from '../services.js';
 import { VouchedUsers, type VouchedUsersOptions } from './vouched-users.js';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -8,6 +9,7 @@ let entries = 0;
 /** A directory and a broker that do what the test says. */
 class Rig {
   time = 0;
+  connected: ClientSummary[] = [];
   readonly ended: string[] = [];
   readonly failures: string[] = [];
   readonly delays: (() => void)[] = [];
@@ -19,6 +21,7 @@ class Rig {
     this.users = new VouchedUsers({
       entry: `entry${++entries}`,
       sessions: {
+        find: () => this.connected,
         disconnect: ({ tenant, username }, code) => {
           this.ended.push(`${tenant}/${username} ${code?.toString(16)}`);
           return 1;
@@ -110,6 +113,24 @@ test('of one that had to be forgotten any change ends the connections', async ()
   assert.deepEqual(rig.ended, ['null/a 87']);
   assert.equal(rig.users.isVouched(null, 'a', rig.users.markOf('hash')), false);
   assert.equal(rig.users.isVouched(null, 'd', rig.users.markOf('hash')), true);
+  // After a lease nobody is left who was not vouched for again.
+  rig.time = 61_000;
+  rig.users.changed(null, 'a');
+  await turn();
+  assert.deepEqual([rig.ended.length, rig.users.hasForgotten], [1, false]);
+});
+
+test('clients that were there before it remembers anything count as forgotten, for a lease', async () => {
+  const rig = new Rig({
+    sessions: { find: () => [{ clientId: 'c' } as ClientSummary], disconnect: ({ username }) => rig.ended.push(`${username}`) },
+  });
+  assert.equal(rig.users.hasForgotten, true);
+  rig.directory.set('null/bob', 'hash');
+  rig.users.changed(null, 'bob');
+  await turn();
+  assert.deepEqual(rig.ended, ['bob']);
+  rig.time = 61_000;
+  assert.equal(rig.users.hasForgotten, false);
 });
 
 test('who was not vouched for again in time makes room and is not missed', async () => {
@@ -135,6 +156,30 @@ test('when all may have changed, all that may be connected are judged, and ended
   assert.ok(before < 50);
   for (let i = 0; i < 5; i += 1) await rig.runDelays();
   assert.equal(new Set(rig.ended).size, 50);
+});
+
+test('very many changes are read a few at a time, and nobody is put in line twice', async () => {
+  let running = 0;
+  let most = 0;
+  const rig: Rig = new Rig({
+    maxUsers: 1000,
+    read: async () => {
+      rig.reads += 1;
+      most = Math.max(most, ++running);
+      await turn();
+      running -= 1;
+      return rig.users.markOf('hash');
+    },
+  });
+  for (let i = 0; i < 100; i += 1) rig.login(`u${i}`);
+  for (let round = 0; round < 3; round += 1) for (let i = 0; i < 100; i += 1) rig.users.changed(null, `u${i}`);
+  const end = performance.now() + 5000;
+  while (running > 0 || rig.reads < 100) {
+    assert.ok(performance.now() < end);
+    await turn();
+  }
+  // Those that were being read when they changed again are read again.
+  assert.deepEqual([most, rig.reads <= 108, rig.ended], [8, true, []]);
 });
 
 test('another instance of the same entry knows what the one before has vouched for, until the last is gone', () => {

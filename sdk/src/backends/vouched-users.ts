@@ -1,11 +1,12 @@
 import type { PluginTimers, SessionsService } from '../services.js';
+import { AtOnce } from './at-once.js';
 import { KeyedDigest } from './keyed-digest.js';
 
 /** How a {@link VouchedUsers} reads, what bounds it, and what tests replace. */
 export interface VouchedUsersOptions {
   /** Name of the plugin's entry: what was vouched for outlives a generation of the configuration, whose clients stay connected. */
   readonly entry: string;
-  readonly sessions: Pick<SessionsService, 'disconnect'>;
+  readonly sessions: Pick<SessionsService, 'disconnect' | 'find'>;
   readonly timers: Pick<PluginTimers, 'after'>;
   /** The mark of a user as he is now, made by `markOf`; null for one who may not be here. Ends by itself, in time. */
   read(tenant: string | null, username: string): Promise<string | null>;
@@ -31,7 +32,8 @@ interface Memory {
   readonly digest: KeyedDigest;
   /** The one that was vouched for longest ago comes first. */
   readonly users: Map<string, Vouched>;
-  hasForgotten: boolean;
+  /** Until when there may be clients connected of whom nothing is remembered. */
+  forgottenUntil: number;
   holders: number;
 }
 
@@ -55,16 +57,21 @@ export class VouchedUsers {
   readonly #now: () => number;
   readonly #memory: Memory;
   readonly #leaving: { readonly tenant: string | null; readonly username: string }[] = [];
+  readonly #judging = new AtOnce(READ_AT_ONCE);
+  readonly #waiting = new Set<string>();
   #isEnding = false;
   #isReleased = false;
 
   constructor(options: VouchedUsersOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
-    const memory = memories.get(options.entry) ?? { digest: new KeyedDigest(), users: new Map(), hasForgotten: false, holders: 0 };
-    memory.holders += 1;
-    memories.set(options.entry, memory);
-    this.#memory = memory;
+    this.#memory = memories.get(options.entry) ?? this.#begin();
+    this.#memory.holders += 1;
+  }
+
+  /** Whether clients may be connected of whom nothing is remembered: a change of their users ends their connections, whatever it is. */
+  get hasForgotten(): boolean {
+    return this.#now() < this.#memory.forgottenUntil;
   }
 
   /** How many users are remembered. */
@@ -88,16 +95,16 @@ export class VouchedUsers {
   /** To be called before a login is allowed, or confirmed: a change that is told from then on ends it. */
   vouch(tenant: string | null, username: string, mark: string): void {
     const { users, digest } = this.#memory;
-    const { maxUsers, leaseMs } = this.#options;
+    const { maxUsers } = this.#options;
     const key = digest.of(tenant, username);
     users.delete(key);
     for (const [oldest, { until }] of users) {
       const isOver = until <= this.#now();
       if (!isOver && users.size < maxUsers) break;
-      if (!isOver) this.#memory.hasForgotten = true;
+      if (!isOver) this.#memory.forgottenUntil = this.#leaseEnd();
       users.delete(oldest);
     }
-    users.set(key, { tenant, username, mark, until: this.#now() + leaseMs + SPARE_MS });
+    users.set(key, { tenant, username, mark, until: this.#leaseEnd() });
   }
 
   /** Whether a user was vouched for with this mark: else his password is not the one that he has logged in with. */
@@ -107,16 +114,37 @@ export class VouchedUsers {
 
   /** A user has changed: if he may be connected, he is read and judged. */
   changed(tenant: string | null, username: string): void {
-    if (this.#memory.users.has(this.#memory.digest.of(tenant, username)) || this.#memory.hasForgotten) void this.#judge(tenant, username);
+    if (this.#memory.users.has(this.#memory.digest.of(tenant, username)) || this.hasForgotten) void this.#inTurn(tenant, username);
   }
 
-  /** All may have changed: each is read and judged, a few at a time. Resolves when that is done; never rejects. */
+  /** All may have changed: each is read and judged. Resolves when that is done; never rejects. */
   async allChanged(): Promise<void> {
-    const next = [...this.#memory.users.values()][Symbol.iterator]();
-    const reader = async (): Promise<void> => {
-      for (const { tenant, username, until } of next) if (until > this.#now()) await this.#judge(tenant, username);
-    };
-    await Promise.all(Array.from({ length: READ_AT_ONCE }, reader));
+    const present = [...this.#memory.users.values()].filter(({ until }) => until > this.#now());
+    await Promise.all(present.map(({ tenant, username }) => this.#inTurn(tenant, username)));
+  }
+
+  /** The thread of a plugin may have been replaced: what was vouched for before is still connected. */
+  #begin(): Memory {
+    const { entry, sessions } = this.#options;
+    const forgottenUntil = sessions.find({ connected: true }).length === 0 ? 0 : this.#leaseEnd();
+    const memory: Memory = { digest: new KeyedDigest(), users: new Map(), forgottenUntil, holders: 0 };
+    memories.set(entry, memory);
+    return memory;
+  }
+
+  #leaseEnd(): number {
+    return this.#now() + this.#options.leaseMs + SPARE_MS;
+  }
+
+  /** A few at a time; who waits for it already is not put in line again. */
+  async #inTurn(tenant: string | null, username: string): Promise<void> {
+    const key = this.#memory.digest.of(tenant, username);
+    if (this.#waiting.has(key)) return;
+    this.#waiting.add(key);
+    await this.#judging.run(() => {
+      this.#waiting.delete(key);
+      return this.#judge(tenant, username);
+    });
   }
 
   async #judge(tenant: string | null, username: string): Promise<void> {

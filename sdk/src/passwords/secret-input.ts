@@ -19,6 +19,7 @@ export class PipedSecrets {
     this.#input = input[Symbol.asyncIterator]();
   }
 
+  /** The next line without its end; null when there is none. */
   async next(): Promise<Buffer | null> {
     while (!this.#ended && !this.#rest.includes(NEWLINE) && this.#rest.length <= MAX_INPUT_BYTES) {
       const { value, done } = await this.#input.next();

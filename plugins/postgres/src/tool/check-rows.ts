@@ -1,8 +1,9 @@
 import { MAX_GROUPS, ruleProblem } from '@portcullis/sdk';
 import { isPasswordHash, passwordHashFormat } from '@portcullis/sdk/passwords';
+import { MAX_RULES } from '../statements.js';
 import type { Findings } from './check.js';
 import type { Row, Session } from './session.js';
-import { shown } from './tool-error.js';
+import { named } from './who.js';
 
 const PAGE_ROWS = 1000;
 /** So many of one kind are told of; the rest are counted. */
@@ -32,7 +33,7 @@ async function checkUsers(session: Session, findings: Findings): Promise<void> {
     `select u.id, u.tenant, u.username, u.password_hash as hash, (select count(*)::int from ${session.s}.memberships m where m.user_id = u.id) as groups
      from ${session.s}.users u where u.id > $1 order by u.id limit ${PAGE_ROWS}`,
     ({ tenant, username, hash, groups }) => {
-      const who = `user ${shown(String(username))}${tenant === '' ? '' : ` of tenant ${String(tenant)}`}`;
+      const who = named('user', String(username), String(tenant));
       if (hash === null || hash === '') bare += 1;
       else if (!isPasswordHash(String(hash))) bad.add(`${who} can never log in: ${hashProblem(String(hash))}`);
       if (typeof groups === 'number' && groups > MAX_GROUPS) bad.add(`${who} is in ${groups} groups; ${MAX_GROUPS} are the most`);
@@ -57,7 +58,19 @@ async function checkRules(session: Session, findings: Findings): Promise<void> {
       if (problem !== null) bad.add(`rule ${id} refuses everybody whom it concerns: ${problem}`);
     },
   );
+  const { s } = session;
+  const { rows } = await session.query(
+    `select r.tenant, u.username, g.name, count(*)::int as count
+     from ${s}.rules r left join ${s}.users u on u.id = r.user_id left join ${s}.groups g on g.id = r.group_id
+     group by r.tenant, r.user_id, r.group_id, u.username, g.name having count(*) > ${MAX_RULES} order by 4 desc`,
+  );
+  for (const row of rows) bad.add(`${ownerOf(row)} has ${row.count} rules; ${MAX_RULES} are the most`);
   bad.finish(`${count} rules`);
+}
+
+function ownerOf({ tenant, username, name }: Row): string {
+  if (typeof username === 'string') return named('user', username, String(tenant));
+  return typeof name === 'string' ? named('group', name, String(tenant)) : `everybody${tenant === '' ? '' : ` of tenant ${String(tenant)}`}`;
 }
 
 /** Reads a table from its beginning to its end, some rows at a time, and counts them. */

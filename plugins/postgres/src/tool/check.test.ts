@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Bench } from './tool.test.support.js';
+import { pooler } from './pooler.test.support.js';
+import { Bench, runTool } from './tool.test.support.js';
 
 const lines = async (bench: Bench, ...more: string[]) => {
   const { status, out, error } = await bench.run(['check', ...more]);
@@ -109,6 +110,32 @@ test('a lost row of state, and a log that is newer than the version, are named',
   assert.ok((await lines(bench)).lines.some((line) => /^FAIL {2}the log holds changes that are newer than the version/.test(line)));
   await bench.db.query('delete from portcullis.state');
   assert.ok((await lines(bench)).lines.some((line) => /^FAIL {2}portcullis\.state has no row/.test(line)));
+});
+
+test('a pooler that loses notifications, or gives each transaction another connection, is found', async (t) => {
+  const bench = await Bench.open(t);
+  for (const [habit, line] of [
+    ['swallows notifications', /^FAIL {2}a notification did not arrive within 3000 ms: connect past the pooler/],
+    ['changes connections', /^FAIL {2}each transaction comes to another connection of the server: connect past the pooler/],
+  ] as const) {
+    const url = new URL(bench.url);
+    url.port = String(await pooler(t, Number(url.port), habit));
+    const { status, out } = await runTool(['check'], { env: { PORTCULLIS_POSTGRES_URL: url.href } });
+    assert.equal(status, 1, out);
+    assert.equal(out.split('\n').filter((said) => line.test(said)).length, 1, out);
+    assert.match(out, /^1 failed$/m);
+  }
+});
+
+test('an owner of more rules than the broker takes is named', async (t) => {
+  const bench = await Bench.open(t);
+  await bench.done('group add red');
+  await bench.db.query(
+    `insert into portcullis.rules (group_id, effect, actions, pattern) select 1, 'allow', '{publish}', 'a/' || n from generate_series(1, 10001) n`,
+  );
+  const { status, lines: said } = await lines(bench);
+  assert.equal(status, 1);
+  assert.ok(said.includes('FAIL  group red has 10001 rules; 10000 are the most'), said.join('\n'));
 });
 
 test('after a restore brokers are told to forget', async (t) => {

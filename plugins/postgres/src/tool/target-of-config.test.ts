@@ -29,9 +29,9 @@ test("the tool uses the plugin's own entry, with its references, schema and host
     user: 'broker',
     password: { $file: 'pw' },
     schema: 'mine',
-    tls: { ca: 'ca.pem', servername: 'db' },
+    tls: { ca: 'ca.pem' },
   });
-  const ssl = { rejectUnauthorized: true, ca: 'CA', servername: 'db' };
+  const ssl = { rejectUnauthorized: true, ca: 'CA' };
   const login = { database: 'd', user: 'broker', password: 'secret', ssl };
   assert.deepEqual(targetsOfConfig(file, null, {}), [
     { config: { host: 'db1', port: 5433, ...login }, host: 'db1', where: 'db1:5433/d', schema: 'mine' },

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import type { ConnectionOptions } from 'node:tls';
+import { type ConnectionOptions, checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { describeServer, parseServer, type Server } from '../hosts.js';
 import { type Environment, isLocalHost, readPem, type Target } from './target.js';
 import { ToolError } from './tool-error.js';
@@ -88,6 +88,7 @@ function textOf(value: unknown, what: string, folder: string, env: Environment):
 
 function tlsOf(given: unknown, server: Server, file: string, folder: string): ConnectionOptions | false {
   const tls = fieldsOf(given ?? {}, `${file}: "tls"`);
+  const { servername } = tls;
   if (tls.mode === 'disable') return false;
   if (given === undefined && isLocalHost(server.host)) return false;
   const pem = (key: string) => {
@@ -99,6 +100,9 @@ function tlsOf(given: unknown, server: Server, file: string, folder: string): Co
     ...pem('ca'),
     ...pem('cert'),
     ...pem('key'),
-    ...(typeof tls.servername === 'string' && { servername: tls.servername }),
+    // The driver puts the host into the place of "servername" where it is a name, so the name to be verified is said here.
+    ...(typeof servername === 'string' && {
+      checkServerIdentity: (_host: string, certificate: PeerCertificate) => checkServerIdentity(servername, certificate),
+    }),
   };
 }

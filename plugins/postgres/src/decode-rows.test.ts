@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { decodeRules, decodeState, decodeUser } from './decode-rows.js';
+import type { Settings } from './settings.js';
+import { MAX_RULES, type Statement, statementsOf } from './statements.js';
+
+const STATEMENTS = statementsOf({ schema: 'portcullis', queries: null } as unknown as Settings);
+const RULES = STATEMENTS.rules as Statement;
+const STATE = STATEMENTS.state as Statement;
+const TYPES: Readonly<Record<string, number>> = { text: 25, boolean: 16, integer: 20, 'text[]': 1009, json: 3802, uuid: 2950 };
+
+/** An answer with these columns, of the types that the statement awaits. */
+function answer(statement: Statement, ...rows: Readonly<Record<string, unknown>>[]): Parameters<typeof decodeUser>[1] {
+  const fields = statement.columns.map(({ name, types }) => ({ name, dataTypeID: TYPES[types[0] ?? ''] ?? 0 }));
+  return { fields: fields as never, rows: rows.map((row) => fields.map(({ name }) => row[name] ?? null)) };
+}
+
+const STAMP = { version: 7, epoch: 'e', asked_tenant: 't', asked_name: 'bob' };
+const BOB = { ...STAMP, username: 'bob', password_hash: 'hash', enabled: true, groups: ['a'], attributes: { site: 'x' } };
+const RULE = { ...STAMP, id: 1, effect: 'allow', actions: ['publish'], pattern: 'a/#' };
+
+test('a user is read with the version that he was read at', () => {
+  const { user, version, epoch } = decodeUser(STATEMENTS.user, answer(STATEMENTS.user, BOB), 't', 'bob');
+  assert.deepEqual(
+    [version, epoch, user?.passwordHash, user?.isEnabled, user?.groups, { ...user?.attributes }],
+    [7, 'e', 'hash', true, ['a'], { site: 'x' }],
+  );
+});
+
+test('that there is no user is an answer, and says how new it is', () => {
+  assert.deepEqual(decodeUser(STATEMENTS.user, answer(STATEMENTS.user, STAMP), 't', 'bob'), { user: undefined, version: 7, epoch: 'e' });
+});
+
+test('an answer to another question is none to this one', () => {
+  for (const other of [{ asked_name: 'eve' }, { asked_tenant: '' }, { asked_name: null }, { asked_tenant: null }]) {
+    assert.throws(() => decodeUser(STATEMENTS.user, answer(STATEMENTS.user, { ...BOB, ...other }), 't', 'bob'), /another question/);
+    assert.throws(() => decodeRules(RULES, answer(RULES, { ...RULE, ...other }), 't', 'bob'), /another question/);
+  }
+});
+
+test('somebody of another name is not the one who was asked for', () => {
+  assert.equal(decodeUser(STATEMENTS.user, answer(STATEMENTS.user, { ...BOB, username: 'Bob' }), 't', 'bob').user, undefined);
+});
+
+test('what is not exactly a user is a fault', () => {
+  const wrong: object[] = [
+    { username: null },
+    { username: 7 },
+    { password_hash: 7 },
+    { enabled: null },
+    { enabled: 'f' },
+    { enabled: 0 },
+    { groups: 'a' },
+    { groups: [null] },
+    { attributes: 'x' },
+    { version: null },
+    { version: '7' },
+    { version: -1 },
+    { epoch: null },
+  ];
+  for (const field of wrong) {
+    assert.throws(() => decodeUser(STATEMENTS.user, answer(STATEMENTS.user, { ...BOB, ...field }), 't', 'bob'), Error, JSON.stringify(field));
+  }
+  assert.throws(() => decodeUser(STATEMENTS.user, answer(STATEMENTS.user, BOB, BOB), 't', 'bob'), /two rows/);
+  assert.throws(() => decodeUser(STATEMENTS.user, answer(STATEMENTS.user), 't', 'bob'), /has lost its row/);
+});
+
+test('a column that is missing, doubled or of another type than at the start is a fault, and so is half a row', () => {
+  const good = answer(STATEMENTS.user, BOB);
+  const at = good.fields.findIndex(({ name }) => name === 'enabled');
+  const fieldsWith = (field: object | null): typeof good.fields =>
+    good.fields.flatMap((given, i) => (i !== at ? [given] : field === null ? [] : [{ ...given, ...field }]));
+  const decode = (fields: typeof good.fields, rows = good.rows): unknown => decodeUser(STATEMENTS.user, { fields, rows }, 't', 'bob');
+  assert.throws(() => decode(fieldsWith({ dataTypeID: 25 })), /"enabled" is of another type/);
+  assert.throws(() => decode(fieldsWith({ name: 'username', dataTypeID: 25 })), /"username" twice|no column "enabled"/);
+  assert.throws(() => decode(fieldsWith(null)), /no column "enabled"/);
+  assert.throws(
+    () =>
+      decode(
+        good.fields,
+        good.rows.map((row) => row.slice(0, 3)),
+      ),
+    /not complete/,
+  );
+});
+
+test('rules are all read or none, and no more than there may be', () => {
+  assert.deepEqual(decodeRules(RULES, answer(RULES, STAMP), 't', 'bob'), { rules: [], version: 7, epoch: 'e' });
+  const { rules } = decodeRules(RULES, answer(RULES, RULE, { ...RULE, id: 2, max_qos: 1 }), 't', 'bob');
+  assert.deepEqual(
+    rules.map(({ from, maxQos }) => [from, maxQos]),
+    [
+      ['rules#1', undefined],
+      ['rules#2', 1],
+    ],
+  );
+  assert.throws(() => decodeRules(RULES, answer(RULES, RULE, { ...RULE, id: 2, effect: null }), 't', 'bob'), /^Error: rules#2: "effect"/);
+  assert.throws(() => decodeRules(RULES, answer(RULES, RULE, STAMP), 't', 'bob'), /"effect"/);
+  const many = new Array<typeof RULE>(MAX_RULES + 1).fill(RULE);
+  assert.equal(decodeRules(RULES, answer(RULES, ...many.slice(1)), 't', 'bob').rules.length, MAX_RULES);
+  assert.throws(() => decodeRules(RULES, answer(RULES, ...many), 't', 'bob'), /more than 10000 rules/);
+});
+
+test('the version of all data stands in exactly one row', () => {
+  assert.deepEqual(decodeState(STATE, answer(STATE, { version: 7, epoch: 'e' })), { version: 7, epoch: 'e' });
+  assert.throws(() => decodeState(STATE, answer(STATE)), /exactly one row/);
+  assert.throws(() => decodeState(STATE, answer(STATE, STAMP, STAMP)), /exactly one row/);
+});

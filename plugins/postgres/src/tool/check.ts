@@ -101,6 +101,21 @@ async function checkTriggers(session: Session, findings: Findings): Promise<void
     findings.fail(`the trigger ${name} ${what}: changes would not reach live clients`);
   }
   await checkSubscribed(session, findings);
+  await checkHiding(session, findings);
+}
+
+/** A deny that the broker's role cannot see would be none. */
+async function checkHiding(session: Session, findings: Findings): Promise<void> {
+  const { rows } = await session.query(
+    `select c.relname as table from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = $1 and c.relname = any ($2) and c.relrowsecurity order by 1`,
+    [session.schema, [...READ_TABLES]],
+  );
+  for (const { table } of rows) {
+    findings.fail(
+      `the table ${table} has row-level security: what a role cannot see is not there for it, and a deny that is not there forbids nothing`,
+    );
+  }
 }
 
 async function checkSubscribed(session: Session, findings: Findings): Promise<void> {

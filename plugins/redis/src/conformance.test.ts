@@ -22,7 +22,7 @@ describe('the plugin redis', async () => {
   });
 
   const cases = conformanceCases(plugin, {
-    config: { port: server.port, commandTimeoutMs: 90, heartbeatMs: 100 },
+    config: { port: server.port },
     validCredentials: [
       { username: 'alice', password: PASSWORD },
       { username: 'bob', password: OTHER_PASSWORD },
@@ -50,7 +50,7 @@ describe('the plugin redis', async () => {
     ],
     backend: {
       target: { port: server.port },
-      config: ({ host, port }) => ({ host, port, commandTimeoutMs: 90, heartbeatMs: 100 }),
+      config: ({ host, port }) => ({ host, port, commandTimeoutMs: 200, heartbeatMs: 100 }),
       healsWithinMs: 5000,
     },
   });

@@ -8,7 +8,7 @@ import { MalformedObject } from './redis-errors.js';
 const NOT_AUTHORIZED = 0x87;
 /** DISCONNECT "server busy": the user cannot be confirmed, and may come again. */
 const UNCONFIRMED = 0x89;
-/** Users that wait to be looked at; when there are more, everybody of the source is looked at instead. */
+/** Users that wait to be looked at; when there are more, all of the tenant are held against their versions once more. */
 const MAX_WAITING = 10_000;
 const AT_ONCE = 16;
 
@@ -21,8 +21,8 @@ export interface JudgeOptions {
   readonly context: Pick<PluginContext, 'sessions' | 'policy' | 'log' | 'metrics' | 'signal'>;
   readonly directory: Directory;
   readonly memory: Memory;
-  /** Somebody could not be looked at, or too many wait: everybody of this tenant (undefined: of all) has to be looked at again. */
-  readonly unsure: (tenant: string | null | undefined) => void;
+  /** Somebody could not be looked at, or too many wait: whoever of this tenant has another version has to be looked at again. */
+  readonly unsure: (tenant: string | null) => void;
 }
 
 /**
@@ -47,8 +47,7 @@ export class Judge {
   look(tenant: string | null, username: string): void {
     const key = this.#options.directory.userKey(tenant, username);
     if (this.#waiting.size >= MAX_WAITING && !this.#waiting.has(key)) {
-      this.#waiting.clear();
-      this.#options.unsure(undefined);
+      this.#options.unsure(tenant);
       return;
     }
     this.#waiting.set(key, { tenant, username });

@@ -19,7 +19,7 @@ export interface WatchOptions {
   readonly objects: Objects;
   readonly lookups: Lookups;
   readonly templates: GroupTemplates;
-  readonly judge: () => Judge;
+  readonly judge: Judge;
   readonly memory: Memory;
 }
 
@@ -37,6 +37,8 @@ export class Watch {
   readonly #ahead = new Map<string | null, number>();
   #isFresh = false;
   #allUnsure = true;
+  /** Whether somebody wants it looked at now. */
+  #isAsked = false;
   #working: Promise<void> | null = null;
   #channel: Channel | null = null;
   #nextTenant = 0;
@@ -69,9 +71,9 @@ export class Watch {
     this.#options.context.log.warn({ problem }, 'changes in Redis are not heard of: nothing is used from memory until they are');
   }
 
-  unsure(tenant: string | null | undefined): void {
-    if (tenant === undefined) this.#allUnsure = true;
-    else this.#unsure.add(tenant);
+  /** At the next beat this tenant is looked at anew. */
+  unsure(tenant: string | null): void {
+    this.#unsure.add(tenant);
   }
 
   /** The same, and at once instead of at the next beat. */
@@ -124,7 +126,7 @@ export class Watch {
     }
     if (kind === 'user') {
       directory.dropUser(tenant, name);
-      this.#options.judge().look(tenant, name);
+      this.#options.judge.look(tenant, name);
     } else if (kind === 'epoch') this.suspect(tenant);
     else templates.changed(tenant, kind === 'group' ? name : null);
   }
@@ -158,8 +160,9 @@ export class Watch {
     } else this.#ahead.set(tenant, version);
   }
 
-  /** One at a time; what comes meanwhile is done in the same go. */
+  /** One at a time; what is asked for meanwhile is done after it. */
   #work(): Promise<void> {
+    this.#isAsked = true;
     this.#working ??= this.#workOff().finally(() => {
       this.#working = null;
     });
@@ -167,24 +170,30 @@ export class Watch {
   }
 
   async #workOff(): Promise<void> {
-    // What this turn says about other tenants and users belongs to the same go.
+    // What this turn says about other tenants belongs to the same go.
     await null;
-    while (this.#allUnsure || this.#unsure.size > 0) {
-      const isAll = this.#allUnsure;
-      const tenants = isAll ? this.#allTenants() : [...this.#unsure];
-      this.#allUnsure = false;
-      this.#unsure.clear();
-      try {
-        for (const tenant of tenants) await this.#refresh(tenant);
-        await this.#options.templates.allChanged();
-        if (isAll && !this.#allUnsure && this.#channel?.isListening === true) this.#setFresh(true);
-      } catch (error) {
-        // The next beat tries again.
-        if (isAll) this.#allUnsure = true;
-        else for (const tenant of tenants) this.#unsure.add(tenant);
-        this.#options.context.log.debug({ problem: textOf(error) }, 'versions cannot be read again yet');
-        return;
-      }
+    // Who is unsure only, without asking, waits for the next beat: a queue that is full is not to be filled again and again.
+    while (this.#isAsked) {
+      this.#isAsked = false;
+      await this.#lookAtAllUnsure();
+    }
+  }
+
+  async #lookAtAllUnsure(): Promise<void> {
+    const isAll = this.#allUnsure;
+    if (!isAll && this.#unsure.size === 0) return;
+    const tenants = isAll ? this.#allTenants() : [...this.#unsure];
+    this.#allUnsure = false;
+    this.#unsure.clear();
+    try {
+      for (const tenant of tenants) await this.#refresh(tenant);
+      await this.#options.templates.allChanged();
+      if (isAll && !this.#allUnsure && this.#channel?.isListening === true) this.#setFresh(true);
+    } catch (error) {
+      // The next beat tries again.
+      if (isAll) this.#allUnsure = true;
+      else for (const tenant of tenants) this.#unsure.add(tenant);
+      this.#options.context.log.debug({ problem: textOf(error) }, 'versions cannot be read again yet');
     }
   }
 
@@ -214,7 +223,7 @@ export class Watch {
       const versions = await objects.userVersions(tenant, some);
       for (const [index, username] of some.entries()) {
         const known = memory.known(directory.userKey(tenant, username));
-        if (known === undefined || known.epoch !== state.epoch || known.version !== versions[index]) this.#options.judge().look(tenant, username);
+        if (known === undefined || known.epoch !== state.epoch || known.version !== versions[index]) this.#options.judge.look(tenant, username);
       }
     }
   }

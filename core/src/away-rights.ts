@@ -131,8 +131,11 @@ export class AwayRights {
       if (!isCurrent() || load.stale || !this.#isNeeded(client)) {
         if (loaded) result.binding.release();
         if (!isCurrent()) return;
-        if (load.stale && this.#isNeeded(client)) return this.#ask(client, load);
-        return this.#end(client, load);
+        if (!load.stale || !this.#isNeeded(client)) return this.#end(client, load);
+        // Not in this turn: a source may say that its rights have changed each time that it is asked for them.
+        return this.#room.urgent.later(() => {
+          if (isCurrent()) this.#ask(client, load);
+        });
       }
       if (loaded) client.adopt(standing, result, gate.now());
       else client.unconfirmed = true;

@@ -7,6 +7,7 @@ import { Rechecks } from './rechecks.js';
 
 const LASTING = { clean: false, properties: '110000003c' };
 const grant = (version: number, ...own: string[]) => [{ plugin: 'rules', grant: { version, rules: rules(...own) } }];
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const everybody = (): boolean => true;
 
 function scene() {
@@ -33,7 +34,7 @@ function scene() {
   const pass = async (seconds: number): Promise<void> => {
     for (let i = 0; i < seconds; i += 1) {
       rig.clock.advance(1000);
-      await new Promise((resolve) => setImmediate(resolve));
+      await turn();
     }
   };
   return { ...rig, rechecks, hooks, loads, clientOf, may, away, retained, pass };
@@ -62,7 +63,7 @@ test('Of two loads for a client that is away the later one counts, whichever is 
   }
 });
 
-test('A will waits for the load that is out, and for another one if the rights change once more before it is answered.', () => {
+test('A will waits for the load that is out, and for another one if the rights change once more before it is answered.', async () => {
   const { rechecks, hooks, loads, may, away } = scene();
   const client = away('c1');
   hooks.script.delete('loadPolicy');
@@ -72,6 +73,8 @@ test('A will waits for the load that is out, and for another one if the rights c
   assert.equal(loads().length, 1);
   rechecks.away.changed(everybody, () => {});
   loads()[0]?.answer(grant(1, '+old'));
+  assert.deepEqual([told, loads().length], [[], 1]);
+  await turn();
   assert.deepEqual([told, loads().length], [[], 2]);
   loads()[1]?.answer(grant(2, '+new'));
   assert.deepEqual([told, may(client, 'new'), may(client, 'old'), client.knownVersions.get('rules')], [[true], true, false, 2]);
@@ -125,7 +128,7 @@ test('A client that leaves before a change has reached it is judged by the chang
   assert.equal(client.announced?.get('rules'), 2);
 });
 
-test('A client whose authority is gone with the configuration before has no will, also when its rights were just being confirmed.', () => {
+test('A client whose authority is gone with the configuration before has no will, also when its rights were just being confirmed.', async () => {
   const { rechecks, hooks, loads, away, gate } = scene();
   const client = away('c1');
   hooks.script.delete('loadPolicy');
@@ -137,6 +140,7 @@ test('A client whose authority is gone with the configuration before has no will
   next.hooks.script.set('loadPolicy', grant(1, '+#'));
   rechecks.newGeneration(new Map([['local', 'default']]), new Tenancy());
   loads()[0]?.answer(grant(1, '+#'));
+  await turn();
   assert.deepEqual(told, [false]);
 });
 
@@ -217,4 +221,25 @@ test('Retained messages of a client that is barred stay, as long as its rights d
   hooks.script.set('loadPolicy', grant(3, '+else'));
   rechecks.invalidate(everybody, 'rules', null);
   assert.equal(retained('kept'), 0);
+});
+
+test('A source that says each time that its rights have changed does not hold up everybody else.', async () => {
+  const { rechecks, away, hooks, loads } = scene();
+  const client = away('c1');
+  client.owed = client.standing;
+  let asked = 0;
+  const { loadPolicy } = hooks;
+  hooks.loadPolicy = (...question) => {
+    asked += 1;
+    if (asked < 1000) rechecks.away.changed(everybody, () => {});
+    return loadPolicy.apply(hooks, question);
+  };
+  const told: boolean[] = [];
+  rechecks.confirm(client, (stands) => told.push(stands));
+  for (let i = 0; i < 20; i += 1) await turn();
+  assert.deepEqual([told, asked < 100], [[], true]);
+  asked = 1000;
+  await turn();
+  await turn();
+  assert.deepEqual([told, loads().length < 100], [[true], true]);
 });

@@ -134,7 +134,7 @@ export interface ConnectHooks {
    * client after it, and for an AUTH that begins a re-authentication of a client that is connected.
    *
    * Continue: AUTH 0x18 with the data; the client must answer. Allow: CONNACK (in a re-authentication AUTH 0x00) with the data; a re-authentication
-   * as somebody else ends with DISCONNECT 0x87. Deny: CONNACK (in a re-authentication DISCONNECT) with the code of the reason.
+   * as somebody else ends with DISCONNECT 0x87, one with other groups or attributes has `loadPolicy` asked for these. Deny: CONNACK (in a re-authentication DISCONNECT) with the code of the reason.
    *
    * Nobody answers: CONNACK 0x8C where nobody owns the method. Another method in a re-authentication: DISCONNECT 0x82.
    *
@@ -153,9 +153,9 @@ export interface ConnectHooks {
    *
    * Asked of the plugin that allowed the identity, `leaseSeconds` after it did or up to a fifth earlier, so that clients that came together are not
    * asked about together, and when a changed `plugins.json` has been put in force; a reload with the file as it was asks nobody (`onReload`). The
-   * client is connected and goes on meanwhile.
+   * client is connected and goes on meanwhile. Asked also when the client has gone, if its lease has ended by the time at which its will is due.
    *
-   * Allow: the client stays for another lease. Deny: DISCONNECT with the code of the reason (3.x: the connection closes); a will of the client is
+   * Allow: the client stays for another lease, or its will is published. Deny: DISCONNECT with the code of the reason (3.x: the connection closes); a will of the client is
    * not published.
    *
    * Nobody answers, because the plugin does not tap the hook: the lease is the greatest age of the connection, which then ends with DISCONNECT 0x87
@@ -164,7 +164,7 @@ export interface ConnectHooks {
    * Units: `leaseSeconds` and `ageSeconds` in seconds; `timeoutMs`, `deadlineMs` and `staleGraceMs` in milliseconds.
    *
    * Errors: a throw, a rejection, no decision or silence for `timeoutMs` is a fault: asked again every half second until the chain's `staleGraceMs`
-   * is over, which is 0 unless configured; then DISCONNECT 0x89 (3.x: the connection closes).
+   * is over, which is 0 unless configured; then DISCONNECT 0x89 (3.x: the connection closes). A will is not published.
    *
    * Spec: 5.0 section 3.14.2.1, 5.4.2; 3.1.1 section 5.4.2.
    */

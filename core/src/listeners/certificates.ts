@@ -33,7 +33,7 @@ export class Certificates {
     this.#source = source;
     this.#wheel = wheel;
     this.#log = log;
-    this.#watch = new FileWatch(wheel, source.files, (settled) => this.#read(false, settled));
+    this.#watch = new FileWatch(wheel, othersOf(source), (settled) => this.#read(false, settled));
     this.#listWatch = new FileWatch(wheel, source.lists, (settled) => this.#read(false, settled), LIST_LOOK_MS);
     wheel.schedule(this.#ticketTimer, TICKET_KEY_MS);
   }
@@ -41,7 +41,7 @@ export class Certificates {
   /** Takes certificates and settings of another configuration, which has judged them. */
   adopt(source: TlsSource): void {
     this.#source = source;
-    this.#watch.watch(source.files);
+    this.#watch.watch(othersOf(source));
     this.#listWatch.watch(source.lists);
     if (this.#server.use(source.material)) this.#holders?.judge();
   }
@@ -88,4 +88,9 @@ export class Certificates {
     this.#server.rotateTickets();
     this.#wheel.schedule(this.#ticketTimer, TICKET_KEY_MS);
   }
+}
+
+/** Files that nobody else looks at. */
+function othersOf({ files, lists }: TlsSource): readonly string[] {
+  return files.filter((file) => !lists.includes(file));
 }

@@ -6,7 +6,9 @@ import { unlessAborted } from './leased-cache.js';
 
 /** How a {@link GroupTemplates} reads, what bounds it, and what tests replace. */
 export interface GroupTemplatesOptions {
+  /** Where the templates are set. */
   readonly policy: Pick<PolicyService, 'setTemplate' | 'forgetTemplate'>;
+  /** For what is tried again. */
   readonly timers: Pick<PluginTimers, 'after'>;
   /**
    * Reads all rules of a group, in order; none for a group that is not there. With null those that everybody of the tenant has. Ends by itself, in time.
@@ -16,7 +18,7 @@ export interface GroupTemplatesOptions {
   failed(tenant: string | null, group: string | null, error: unknown): void;
   /** Longest time that rules stand without being read again, in milliseconds. */
   readonly leaseMs: number;
-  /** Most groups that are kept. */
+  /** At most so many groups are kept. */
   readonly maxGroups: number;
   /** Milliseconds that only grow; `performance.now` unless told. */
   readonly now?: () => number;

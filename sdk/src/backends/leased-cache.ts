@@ -4,7 +4,7 @@ import { BackendUnavailable } from '../errors.js';
 export interface LeasedCacheOptions {
   /** Longest time that a value stands, in milliseconds; each gets this or up to a fifth less, so that what came together does not end together. */
   readonly leaseMs: number;
-  /** Most values that are kept; the one that was loaded first makes room. */
+  /** At most so many values are kept; the one that was loaded first makes room. */
   readonly maxEntries: number;
   /** Milliseconds that only grow; `performance.now` unless told. */
   readonly now?: () => number;
@@ -14,6 +14,7 @@ export interface LeasedCacheOptions {
 
 /** A value, and how long it stands. */
 export interface Leased<Value> {
+  /** What was loaded. */
   readonly value: Value;
   /** Milliseconds that are left of its lease, more than 0. What is built on the value must not stand longer. */
   readonly leftMs: number;

@@ -6,7 +6,9 @@ import { KeyedDigest } from './keyed-digest.js';
 export interface VouchedUsersOptions {
   /** Name of the plugin's entry: what was vouched for outlives a generation of the configuration, whose clients stay connected. */
   readonly entry: string;
+  /** Ends the connections. */
   readonly sessions: Pick<SessionsService, 'disconnect' | 'find'>;
+  /** For what is tried again, and for what is done a little in a turn. */
   readonly timers: Pick<PluginTimers, 'after'>;
   /** The mark of a user as he is now, made by `markOf`; null for one who may not be here. Ends by itself, in time. */
   read(tenant: string | null, username: string): Promise<string | null>;
@@ -14,7 +16,7 @@ export interface VouchedUsersOptions {
   failed(error: unknown): void;
   /** Lease of the identities, in milliseconds: who was not vouched for again in that time is not connected. */
   readonly leaseMs: number;
-  /** Most users that are remembered. Of one that had to be forgotten, any change ends the connections. */
+  /** At most so many users are remembered. Of one that had to be forgotten, any change ends the connections. */
   readonly maxUsers: number;
   /** Milliseconds that only grow; `performance.now` unless told. */
   readonly now?: () => number;

@@ -126,6 +126,7 @@ export class Database {
       const follow = ({ rows }: Asked, on: Link): void => {
         rows.then(
           (answer) => {
+            open = 0;
             cancelHedge();
             resolve({ rows: answer, link: on });
           },
@@ -150,10 +151,18 @@ export class Database {
           // It was lost in this moment; the first answer, or its failure, is what there is.
         }
       };
-      const hedge = (): void => {
-        if (!asked.isFirst()) again();
+      let cancelHedge = (): void => {};
+      const watch = (): void => {
+        cancelHedge = this.#options.timers.after(HEDGE_MS, () => {
+          // What has come while this process was busy is read first: it may be the answer.
+          setImmediate(() => {
+            if (open === 0 || isAskedAgain) return;
+            if (asked.isHeldUp(HEDGE_MS)) again();
+            else watch();
+          });
+        });
       };
-      const cancelHedge = this.#options.timers.after(HEDGE_MS, hedge);
+      watch();
       follow(asked, link);
     });
   }

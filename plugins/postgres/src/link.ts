@@ -19,8 +19,8 @@ export class LinkLost extends BackendUnavailable {}
 /** A question that was put. */
 export interface Asked {
   readonly rows: Promise<pg.QueryArrayResult<unknown[]>>;
-  /** Whether the server works on it, as far as one can know: nothing that was put before it is open. */
-  isFirst(): boolean;
+  /** Whether the server works on another one that was put before it, and has for so many milliseconds. */
+  isHeldUp(milliseconds: number): boolean;
 }
 
 export interface LinkOptions {
@@ -44,6 +44,8 @@ export class Link {
   #client: pg.Client | null = null;
   #open: Open[] = [];
   #receivedBytes = 0;
+  /** Since when the server works on the first of them. */
+  #firstSince = 0;
   #cancelTimer: () => void = () => {};
   #failures = 0;
   #isStopped = false;
@@ -123,7 +125,10 @@ export class Link {
         },
       );
     });
-    return { rows, isFirst: () => this.#open[0] === open };
+    return {
+      rows,
+      isHeldUp: (milliseconds) => client === this.#client && this.#open[0] !== open && performance.now() - this.#firstSince >= milliseconds,
+    };
   }
 
   #answered(own: Open): void {
@@ -138,6 +143,7 @@ export class Link {
   /** The server gives a statement up by itself; one that does not is dead, frozen, or out of reach. */
   #watchFirst(): void {
     const { timers, statementTimeoutMs } = this.#options;
+    this.#firstSince = performance.now();
     this.#cancelTimer = timers.after(statementTimeoutMs + PATIENCE_MS, () => this.lose(`no answer for ${statementTimeoutMs + PATIENCE_MS} ms`));
   }
 

@@ -22,9 +22,9 @@ async function brokerThatSays(t: TestContext, to311: string | null, to50: string
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-async function logins(t: TestContext, to311: string | null, to50: string | null): Promise<Login[]> {
+async function logins(t: TestContext, to311: string | null, to50: string | null, isBeingRevoked = false): Promise<Login[]> {
   const ended: Login[] = [];
-  const candidate = { username: 'wrong', password: 'x', mayEnter: () => false };
+  const candidate = { username: 'wrong', password: 'x', mayEnter: () => false, isBeingRevoked };
   const load = new LoginLoad(
     await brokerThatSays(t, to311, to50),
     500,
@@ -62,6 +62,11 @@ test('a connection that is closed without an answer, and a code that is not due,
   for (const login of await logins(t, null, null)) assert.deepEqual([login.code, isDueRefusal(login)], [null, false]);
   for (const login of await logins(t, '20020005', '2003008700')) assert.equal(isDueRefusal(login), false);
   for (const login of await logins(t, '20020088', '2003000300')) assert.equal(isDueRefusal(login), false);
+});
+
+test('who is revoked while he logs in may be refused as not authorized', async (t) => {
+  for (const login of await logins(t, '20020005', '2003008700', true)) assert.equal(isDueRefusal(login), true);
+  for (const login of await logins(t, '20020001', '2003008700'.replace('87', '85'), true)) assert.equal(isDueRefusal(login), false);
 });
 
 test('a campaign fails for every single thing that must not be', () => {

@@ -7,6 +7,8 @@ export interface Candidate {
   readonly password: string;
   /** Whether letting him in would be right; asked when the answer has come, of what held when he began. */
   mayEnter(): boolean;
+  /** Whether he may lose his rights while he logs in. */
+  readonly isBeingRevoked: boolean;
 }
 
 /** How one login ended. */
@@ -23,6 +25,8 @@ export interface Login {
 /** What a CONNACK may say to whom; anything else is counted as strange. */
 export const ACCEPTED = 0;
 const REFUSALS: Readonly<Record<4 | 5, readonly number[]>> = { 4: [3, 4], 5: [0x86, 0x88, 0x89] };
+/** Who loses his rights between the password and the rights is not authorized. */
+const LOST_MEANWHILE: Readonly<Record<4 | 5, number>> = { 4: 5, 5: 0x87 };
 /** Long after every deadline: whoever is not answered by then is not answered at all. */
 const GIVE_UP_MS = 20_000;
 
@@ -92,7 +96,11 @@ export class LoginLoad {
   }
 }
 
-/** Whether a refusal is one of those that are due when a database cannot be asked, or a password is wrong. */
-export function isDueRefusal({ code, version }: Login): boolean {
-  return code !== null && REFUSALS[version].includes(code);
+/**
+ * Whether a refusal is one of those that are due when a database cannot be asked, or a password is wrong; and for somebody who is revoked just now,
+ * that of who is known and may nothing.
+ */
+export function isDueRefusal({ code, version, candidate }: Login): boolean {
+  if (code === null) return false;
+  return REFUSALS[version].includes(code) || (candidate.isBeingRevoked && code === LOST_MEANWHILE[version]);
 }

@@ -114,7 +114,12 @@ class Campaign {
   /** Who logs in next: two fifths may enter, all others may not. */
   next(): Candidate {
     const one = (kind: string): string => `${kind}${randomInt(USERS_OF_A_KIND)}`;
-    const may = (username: string, isAllowed: boolean, password = this.#password): Candidate => ({ username, password, mayEnter: () => isAllowed });
+    const may = (username: string, isAllowed: boolean, password = this.#password): Candidate => ({
+      username,
+      password,
+      mayEnter: () => isAllowed,
+      isBeingRevoked: isAllowed && username === this.#revocable,
+    });
     switch (randomInt(5)) {
       case 0:
         return may(one(USERS.good), false, `${this.#password}x`);

@@ -53,7 +53,7 @@ test('everything that would be a fault later is named', async (t) => {
   assert.equal(status, 1);
   const failed = said.filter((line) => line.startsWith('FAIL')).map((line) => line.slice(6));
   assert.deepEqual(failed.slice(0, 2), [
-    'the trigger users.note_update is disabled; alter table portcullis.users enable always trigger all: changes would not reach live clients',
+    'the trigger users.note_update is disabled; alter table portcullis.users enable always trigger note_update: changes would not reach live clients',
     'the trigger rules.lock_state is missing; restore the schema: changes would not reach live clients',
   ]);
   assert.match(failed[2] ?? '', /^the table rules has row-level security: /);
@@ -71,6 +71,9 @@ test('everything that would be a fault later is named', async (t) => {
   assert.match(failed[10] ?? '', /^rule 4 .*maxQos limits publish and subscribe/);
   assert.equal(said.at(-1), '12 failed');
   assert.ok(!said.some((line) => line.includes('secret-in-plain-text')));
+  // The statement that is advised can be run.
+  await bench.db.query('alter table portcullis.users enable always trigger note_update');
+  assert.ok(!(await lines(bench)).lines.some((line) => line.includes('note_update')));
 });
 
 test('a schema that is missing, old, or new is named, and LISTEN is tried all the same', async (t) => {

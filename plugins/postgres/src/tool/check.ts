@@ -94,9 +94,9 @@ async function checkTriggers(session: Session, findings: Findings): Promise<void
   const broken = [...wanted, 'memberships.fill_membership'].filter((name) => !['A', 'O'].includes(String(states.get(name))));
   if (broken.length === 0) findings.ok('every trigger that announces changes is there and enabled');
   for (const name of broken) {
-    const [table = ''] = name.split('.');
+    const [table = '', trigger = ''] = name.split('.');
     const what = states.has(name)
-      ? `is disabled; alter table ${session.schema}.${table} enable always trigger all`
+      ? `is disabled; alter table ${session.schema}.${table} enable always trigger ${trigger}`
       : 'is missing; restore the schema';
     findings.fail(`the trigger ${name} ${what}: changes would not reach live clients`);
   }

@@ -1,5 +1,6 @@
 import { BackendUnavailable } from '@portcullis/sdk';
 import { type Cluster, Redis } from 'ioredis';
+import { retryDelayMs } from './connections.js';
 import { asUnavailable } from './redis-errors.js';
 import type { Address } from './settings.js';
 
@@ -23,31 +24,52 @@ const REPLICA = 'is a replica there; users and rights are read from a primary, w
  * Reads from a primary only. A server that is found to be a replica counts as down: what it says may be older than what was revoked.
  */
 export class Lookups {
-  readonly #client: Redis | Cluster;
+  readonly #open: () => Redis | Cluster;
   readonly #what: string;
   readonly #timeoutMs: number;
   readonly #events: LookupEvents;
+  #client: Redis | Cluster;
   /** Of the present connection; a cluster finds its primaries itself. */
   #role: 'unknown' | 'primary' | 'replica' = 'unknown';
   #roleQuestion: Promise<void> | null = null;
   /** The driver rejects with less than its events have told. */
   #lastError: unknown = null;
+  #retry: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(client: Redis | Cluster, what: string, timeoutMs: number, events: LookupEvents) {
+  /** `open` makes a client that has not connected yet. */
+  constructor(open: () => Redis | Cluster, what: string, timeoutMs: number, events: LookupEvents) {
+    this.#open = open;
     this.#what = what;
-    this.#client = client;
     this.#timeoutMs = timeoutMs;
     this.#events = events;
+    this.#client = this.#attached(open());
+  }
+
+  #attached(client: Redis | Cluster): Redis | Cluster {
     client.on('error', (error: unknown) => this.#trouble(error));
+    client.on('end', () => this.#ended(client));
     if (client instanceof Redis) {
+      this.#role = 'unknown';
       client.on('close', () => this.#forgetRole());
       client.on('ready', () => this.#ready());
     } else {
       this.#role = 'primary';
       client.on('node error', (error: unknown) => this.#trouble(error));
-      client.on('ready', () => events.ready());
+      client.on('ready', () => this.#events.ready());
     }
+    return client;
+  }
+
+  /** The driver gives up for good when Sentinel tells of a new primary in the very moment in which a connection is being made. */
+  #ended(client: Redis | Cluster): void {
+    if (this.#closed || this.#client !== client) return;
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => {
+      this.#client = this.#attached(this.#open());
+      // What goes wrong is told by its events.
+      this.#client.connect().catch(() => undefined);
+    }, retryDelayMs(1));
   }
 
   /** Primaries of a cluster that are known; none for a single server. */
@@ -84,6 +106,7 @@ export class Lookups {
 
   close(): void {
     this.#closed = true;
+    clearTimeout(this.#retry);
     this.#client.disconnect();
   }
 
@@ -123,6 +146,7 @@ export class Lookups {
       this.#forgetRole();
       throw asUnavailable(error, this.#what);
     }
+    if (this.#client !== client) throw new BackendUnavailable(`${this.#what} was connected to anew meanwhile`);
     this.#role = /^role:master\r?$/m.test(info) ? 'primary' : 'replica';
   }
 

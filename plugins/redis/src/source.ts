@@ -32,7 +32,7 @@ export class Source {
     this.#config = config;
     this.#settings = settings;
     this.memory = memoryOf(sourceOf(settings, config.prefix));
-    this.#lookups = new Lookups(openLookupClient(settings), describeServer(settings), settings.commandTimeoutMs, new Trouble(context));
+    this.#lookups = new Lookups(() => openLookupClient(settings), describeServer(settings), settings.commandTimeoutMs, new Trouble(context));
     const objects = new Objects(this.#lookups, layout);
     const { memory } = this;
     const leaseMs = config.leaseSeconds * MS_PER_SECOND;

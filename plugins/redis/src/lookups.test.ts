@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { BackendUnavailable } from '@portcullis/sdk';
+import { type RedisServer, startRedis } from '@portcullis/test-servers';
+import { until } from '@portcullis/testing';
+import type { Cluster, Redis } from 'ioredis';
+import { openLookupClient } from './connections.js';
+import { Lookups } from './lookups.js';
+import { MalformedObject } from './redis-errors.js';
+import type { ServerSettings } from './settings.js';
+
+const SECRET = 'canary-secret';
+
+let server: RedisServer;
+
+before(async () => {
+  server = await startRedis();
+});
+
+after(() => server.dispose());
+
+function settings(more: Partial<ServerSettings> = {}): ServerSettings {
+  return {
+    ...{ kind: 'single', addresses: [{ host: '127.0.0.1', port: server.port }], database: 0, username: 'default', password: null },
+    ...{ sentinel: null, tls: null, commandTimeoutMs: 300, connectTimeoutMs: 2000, ...more },
+  };
+}
+
+function lookups(more: Partial<ServerSettings> = {}) {
+  const clients: (Redis | Cluster)[] = [];
+  const told: string[] = [];
+  const open = (): Redis | Cluster => {
+    const client = openLookupClient(settings(more));
+    clients.push(client);
+    return client;
+  };
+  const events = { ready: () => void told.push('ready'), trouble: (problem: string) => void told.push(problem) };
+  return { lookups: new Lookups(open, 'Redis', 300, events), clients, told };
+}
+
+test('a client that the driver has given up is replaced by another one', async () => {
+  const { lookups: asked, clients } = lookups();
+  await asked.connect(2000);
+  clients[0]?.disconnect();
+  await assert.rejects(asked.ask([['get', 'x']]), BackendUnavailable);
+  await until('an answer', () =>
+    asked.ask([['get', 'x']]).then(
+      () => true,
+      () => false,
+    ),
+  );
+  assert.equal(clients.length, 2);
+  asked.close();
+  await assert.rejects(asked.ask([['get', 'x']]), BackendUnavailable);
+  assert.equal(clients.length, 2);
+});
+
+test('a wrong type is a fault of the one answer, everything else counts against the server', async () => {
+  const { lookups: asked } = lookups();
+  await asked.connect(2000);
+  await server.command('SET', 'text', 'x');
+  await assert.rejects(asked.ask([['hgetall', 'text']]), MalformedObject);
+  await assert.rejects(asked.ask([['get', 'a', 'b']]), BackendUnavailable);
+  assert.deepEqual(
+    await asked.askAtOnce([
+      ['get', 'text'],
+      ['mget', 'text', 'none'],
+    ]),
+    ['x', ['x', null]],
+  );
+  asked.close();
+});
+
+test('no password is in what is said about a server that refuses it', async () => {
+  for (const [command, password] of [
+    [['ACL', 'SETUSER', 'ann', 'on', '>other'], SECRET],
+    [['ACL', 'SETUSER', 'ann', 'on', 'nopass', '-@all'], SECRET],
+  ] as const) {
+    await server.command(...command);
+    const { lookups: asked, told } = lookups({ username: 'ann', password });
+    await assert.rejects(asked.connect(2000), (error: unknown) => error instanceof BackendUnavailable && /WRONGPASS|NOPERM/.test(error.message));
+    asked.close();
+    assert.ok(!told.join().includes(SECRET));
+    await server.command('ACL', 'DELUSER', 'ann');
+  }
+});

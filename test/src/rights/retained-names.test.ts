@@ -18,7 +18,7 @@ for (const version of ['3.1.1', '5.0'] as const)
         actors: { mind: { taps: ['authenticate', 'loadPolicy'], entry: { publishTo: ['made/#'] } } },
         chains: { main: { authenticate: ['mind'], authorize: ['mind'] } },
         more: {
-          listeners: { acme: listener('acme'), beta: listener('beta') },
+          listeners: { acme: listener('acme'), beta: listener('beta'), none: { url: 'mqtt://127.0.0.1:0', chain: 'main' } },
           tenants: { acme: { exports: [{ to: 'beta', topics: ['news/#'], under: 'from/acme', retain: true }] }, beta: {} },
         },
       });
@@ -82,4 +82,25 @@ for (const version of ['3.1.1', '5.0'] as const)
       acme.close();
       beta.close();
     });
+
+    for (const [selector, meant] of [
+      [{ clientId: 'one' }, ['acme/one', 'beta/one', 'null/one']],
+      [{ clientId: 'one', tenant: 'acme' }, ['acme/one']],
+      [{ tenant: 'beta' }, ['beta/one', 'beta/two']],
+      [{ tenant: null }, ['null/one', 'null/two']],
+      [{ username: 'u-two' }, ['acme/two', 'beta/two', 'null/two']],
+      [{ username: 'u-one', clientId: 'two' }, []],
+      ['all', ['acme/one', 'acme/two', 'beta/one', 'beta/two', 'null/one', 'null/two']],
+    ] as const)
+      it(`and everything else is judged anew for those who are meant, and for nobody else: ${JSON.stringify(selector)}`, async () => {
+        const clients: WireClient[] = [];
+        for (const tenant of ['acme', 'beta', 'none']) for (const id of ['one', 'two']) clients.push(await login(tenant, id, `u-${id}`));
+        await stage.forget();
+        await stage.call('mind', 'policy.invalidate', selector);
+        for (const client of clients) await client.silence();
+        const asked = (await stage.asked('mind', 'loadPolicy')) as unknown as readonly { client: { id: string }; tenant: string | null }[];
+        const ours = asked.filter(({ client }) => client.id === 'one' || client.id === 'two');
+        assert.deepEqual(ours.map(({ client, tenant }) => `${tenant}/${client.id}`).sort(), meant);
+        for (const client of clients) client.close();
+      });
   });

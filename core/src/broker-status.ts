@@ -4,6 +4,7 @@ import type { TenantLimitName, TenantLimits } from './limits.js';
 import type { Listener } from './listeners/index.js';
 import type { Router } from './router/index.js';
 import type { PluginCounts, Stats } from './stats.js';
+import type { RevocationListInfo } from './x509/index.js';
 
 /** A running broker at one moment, for people and their programs. Holds names, addresses and numbers; no value of the configuration of a plugin. */
 export interface BrokerStatus {
@@ -29,6 +30,8 @@ export interface ListenerStatus {
   readonly url: string;
   readonly chain: string;
   readonly connections: number;
+  /** Revocation lists in force for certificates of its clients; empty without any. */
+  readonly revocationLists: readonly RevocationListInfo[];
 }
 
 export interface PluginStatus extends PluginStanding, Readonly<PluginCounts> {
@@ -87,7 +90,9 @@ export function statusOf(
   const packages = host.packages;
   return {
     generation: { number, since },
-    listeners: [...listeners].map(({ options: { name, chain }, url, connections }) => ({ name, url, chain, connections })),
+    listeners: [...listeners].map(({ options: { name, chain }, url, connections, revocationLists = [] }) => {
+      return { name, url, chain, connections, revocationLists };
+    }),
     plugins: [...host.standings].map(([name, standing]) => ({
       name,
       package: packages.get(name)?.packageName ?? '',

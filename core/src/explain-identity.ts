@@ -44,7 +44,7 @@ export async function assumedAnswer(
 async function refreshed(gate: Gate, standing: Standing, request: ConnectRequest, username: string): Promise<AssumedAnswer> {
   const identity = { username };
   const client = clientInfo(request, gate.sessionRules.maxExpirySeconds);
-  const question = { client, identity, tenant: null, ageSeconds: 0 };
+  const question = { client, identity, tenant: null, tls: null, ageSeconds: 0 };
   const { hooks, chain } = standing;
   const plugins: TracedAnswer[] = [];
   const deadlineAt = gate.now() + chain.deadlineMs;

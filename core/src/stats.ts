@@ -61,6 +61,8 @@ export class Stats {
   copiesRecalled = 0;
   /** Connections closed because such a copy was beyond recall. */
   closedRevoked = 0;
+  /** Connections that were ended because their client's certificate was revoked, or no list in force covered it any more. */
+  closedCertificate = 0;
   /** Retained messages whose publisher has lost the right to them. */
   retainedWithdrawn = 0;
   /** From a change of rights until all clients concerned were judged by it, in milliseconds: of the last one, or of one under way. */

@@ -47,20 +47,81 @@ export interface TlsEvidence {
   /** Server name that the client asked for, in lower case; '' when it asked for none or for what is no name. Nobody vouches for it. */
   readonly serverName: string;
   /** Null without a verified client certificate. */
-  readonly certificate: {
-    /** Common name; null when there is none or more than one, or when it holds control characters or is longer than 1,024 characters. */
-    readonly commonName: string | null;
-    /** All fields in the certificate's order, `C=DE,O=Acme\, Inc.,CN=device-1`; in values `,` `+` `"` `\` `<` `>` `;` and control characters are escaped. */
-    readonly subject: string;
-    /** The subject of the authority that issued it, written alike. */
-    readonly issuer: string;
-    /** Hexadecimal, in upper case. */
-    readonly serialNumber: string;
-    /** Subject alternative names of the kinds `URI:…`, `DNS:…`, `email:…` and `IP:…`; others, and such with control characters, are left out. */
-    readonly subjectAlternativeNames: readonly string[];
-    /** SHA-256 of the certificate: 64 hexadecimal digits in lower case. */
-    readonly fingerprint256: string;
-  } | null;
+  readonly certificate: ClientCertificate | null;
+}
+
+/**
+ * A client's certificate, verified by the authorities of the listener and, where it has revocation lists, not revoked.
+ *
+ * Values of `fields` and `names` are shown as exactly the text that the certificate holds, or not at all: one that is empty, longer than 1,024
+ * characters, holds control characters, or bytes that its type of text does not have, makes null of its whole list. So does a list of more
+ * than 64. Take a name from a list only when it has one element: which of two would it be?
+ */
+export interface ClientCertificate {
+  /** Common name: the one value of `fields.CN`; null when there is none or more than one. */
+  readonly commonName: string | null;
+  /** The values of the subject's fields, in the certificate's order. */
+  readonly fields: SubjectFields;
+  /** Subject alternative names, in the certificate's order. */
+  readonly names: AlternativeNames;
+  /**
+   * All fields in the certificate's order, `C=DE,O=Acme\, Inc.,CN=device-1`; in values `,` `+` `"` `\` `<` `>` `;` and control characters are
+   * escaped. Empty when it is longer than 4,096 characters.
+   */
+  readonly subject: string;
+  /**
+   * The subject by RFC 2253, as `openssl x509 -nameopt RFC2253` prints it: the last field first, `CN=device-1,O=Acme\, Inc.,C=DE`, everything
+   * but ASCII as bytes of UTF-8 (`\C3\A4`). Empty when it is longer than 4,096 characters or a value is no text of its type.
+   */
+  readonly distinguishedName: string;
+  /** The subject of the authority that issued it, written as `subject` is. */
+  readonly issuer: string;
+  /** Hexadecimal, in upper case. */
+  readonly serialNumber: string;
+  /** The names of `names` in one list, as `URI:…`, `DNS:…`, `email:…` and `IP:…`; without such as cannot be shown, empty for more than 256. */
+  readonly subjectAlternativeNames: readonly string[];
+  /** SHA-256 of the certificate: 64 hexadecimal digits in lower case. */
+  readonly fingerprint256: string;
+  /** When it begins to be valid, in milliseconds since 1970. */
+  readonly validFrom: number;
+  /** When it ends to be valid, in milliseconds since 1970. */
+  readonly validTo: number;
+}
+
+/** Values of the fields of a subject; empty for a field that is not there, null for one that is and cannot be shown. */
+export interface SubjectFields {
+  /** Common name. */
+  readonly CN: readonly string[] | null;
+  /** Organisational unit. */
+  readonly OU: readonly string[] | null;
+  /** Organisation. */
+  readonly O: readonly string[] | null;
+  /** Country. */
+  readonly C: readonly string[] | null;
+  /** State or province. */
+  readonly ST: readonly string[] | null;
+  /** Locality. */
+  readonly L: readonly string[] | null;
+  /** Domain component. */
+  readonly DC: readonly string[] | null;
+  /** User identifier. */
+  readonly UID: readonly string[] | null;
+  /** Serial number of a device or person, which is not that of the certificate. */
+  readonly serialNumber: readonly string[] | null;
+  /** E-mail address, as old certificates have it. */
+  readonly emailAddress: readonly string[] | null;
+}
+
+/** Subject alternative names by kind; empty for a kind that is not there, null for one that is and cannot be shown. Other kinds are not shown. */
+export interface AlternativeNames {
+  /** URIs, such as `spiffe://example.org/device/1`. */
+  readonly uri: readonly string[] | null;
+  /** DNS names as they are written there, not in lower case. */
+  readonly dns: readonly string[] | null;
+  /** E-mail addresses. */
+  readonly email: readonly string[] | null;
+  /** IP addresses as text, IPv6 in its shortest form. */
+  readonly ip: readonly string[] | null;
 }
 
 /**
@@ -211,6 +272,8 @@ export interface IdentifiedRequest {
 
 /** A connected client whose lease ended. */
 export interface RefreshIdentityRequest extends IdentifiedRequest, Abortable {
+  /** What TLS said about the client when it connected; null on a connection without TLS. */
+  readonly tls: TlsEvidence | null;
   /** Seconds since the identity was allowed or last refreshed. */
   readonly ageSeconds: number;
 }

@@ -41,6 +41,7 @@ export function statusLines(report: StatusReport, configFile: string): string[] 
     rightsLine(counters),
     '',
     ...listenerLines(listeners),
+    ...listLines(listeners),
     '',
     ...pluginLines(plugins),
     ...tenantLines(tenants),
@@ -69,6 +70,17 @@ function listenerLines(listeners: BrokerStatus['listeners']): string[] {
     ['listener', 'url', 'chain', 'connections'],
     listeners.map(({ name, url, chain, connections }) => [name, url, chain, connections]),
   );
+}
+
+/** Revocation lists, and until when they count. */
+function listLines(listeners: BrokerStatus['listeners']): string[] {
+  const rows = listeners.flatMap(({ name, revocationLists }) =>
+    revocationLists.map(({ file, issuer, revoked, thisUpdate, nextUpdate }) => {
+      const state = nextUpdate !== null && nextUpdate < Date.now() ? 'EXPIRED' : thisUpdate > Date.now() ? 'NOT YET VALID' : 'in force';
+      return [name, issuer, revoked, state, nextUpdate === null ? 'never' : time(nextUpdate), file];
+    }),
+  );
+  return rows.length === 0 ? [] : ['', ...table(['listener', 'revocation list of', 'revoked', 'state', 'expires', 'file'], rows)];
 }
 
 function pluginLines(plugins: readonly PluginStatus[]): string[] {

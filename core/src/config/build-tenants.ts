@@ -1,10 +1,12 @@
 import { makeTenantLimits, type TenantLimits } from '../limits.js';
 import { sealed } from './sealed.js';
 import { usernameForm } from './tenant-checks.js';
-import type { TenantConfig, TenantRuleConfig } from './types.js';
+import type { SubjectField, TenantConfig, TenantRuleConfig } from './types.js';
 
 /** A listener's `tenant` as it stands in a file that is sound. */
-export type TenantRuleEntry = string | { readonly sni?: Readonly<Record<string, string>>; readonly username?: string; readonly certificate?: string };
+export type TenantRuleEntry =
+  | string
+  | { readonly sni?: Readonly<Record<string, string>>; readonly username?: string; readonly certificate?: SubjectField };
 
 /** A tenant with the schema's defaults. */
 export interface TenantEntry {
@@ -19,9 +21,10 @@ export function buildTenantRule(entry: TenantRuleEntry | undefined): TenantRuleC
   if (typeof entry === 'string') return { by: 'name', name: entry };
   const { sni, username, certificate } = entry;
   if (sni !== undefined) return { by: 'sni', names: sni };
-  const form = username === undefined ? null : usernameForm(username);
-  if (form !== null) return { by: 'username', ...form };
-  return { by: 'certificate', field: certificate ?? '' };
+  if (certificate !== undefined) return { by: 'certificate', field: certificate };
+  const form = usernameForm(username ?? '');
+  if (form === null) throw new TypeError('a tenant rule that is none of its kinds');
+  return { by: 'username', ...form };
 }
 
 export function buildTenants(entries: Readonly<Record<string, TenantEntry>> | undefined): ReadonlyMap<string, TenantConfig> | null {

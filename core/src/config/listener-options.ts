@@ -4,7 +4,7 @@ import { isTlsScheme, isWebScheme, type ListenerScheme } from './listener-url.js
 import type { Problem, Segment } from './problem.js';
 import { referenceFault, resolveReferences } from './references.js';
 import { judgeNow, lookUpAgain, TlsFiles } from './tls-files.js';
-import type { TlsSettings } from './tls-material.js';
+import type { PairSettings, TlsSettings } from './tls-material.js';
 import type { ConfigDocument } from './types.js';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -122,18 +122,43 @@ export class ListenerOptionsCheck {
   #settings(at: readonly Segment[]): TlsSettings | null {
     const given = this.#document.json.node(at)?.value;
     if (typeof given !== 'object' || given === null) return null;
-    const { cert, key, ca, clientCertificate = 'none', minVersion = 'TLSv1.2', maxVersion = 'TLSv1.3', ciphers } = given as Record<string, unknown>;
+    const {
+      names = {},
+      unknownName = 'default',
+      clientCertificate = 'none',
+      minVersion = 'TLSv1.2',
+      maxVersion = 'TLSv1.3',
+      ciphers,
+    } = given as Record<string, unknown>;
+    const own = this.#pair(given, null);
+    const enums = oneOf(clientCertificate, ['none', 'optional', 'required']) && oneOf(minVersion, VERSIONS) && oneOf(maxVersion, VERSIONS);
+    const sound = enums && oneOf(unknownName, ['default', 'refuse']) && (ciphers === undefined || isTexts(ciphers));
+    if (!sound || own === null || typeof names !== 'object' || names === null) return null;
+    const pairs = new Map<string, PairSettings>();
+    for (const [name, entry] of Object.entries(names)) {
+      const pair = this.#pair(entry, own);
+      if (pair === null) return null;
+      pairs.set(name, pair);
+    }
+    const nameMatters = this.#document.json.node([...at.slice(0, -1), 'tenant', 'sni']) !== null;
+    return { ...own, names: pairs, unknownName, nameMatters, clientCertificate, minVersion, maxVersion, ciphers: ciphers ?? null };
+  }
+
+  /** Files of one certificate, with those of another where it has none of its own; null when they have not the right types. */
+  #pair(given: unknown, other: PairSettings | null): PairSettings | null {
+    if (typeof given !== 'object' || given === null) return null;
+    const { cert, key, ca, crl } = given as Record<string, unknown>;
     const paths = (value: unknown): string[] | null => {
       const list = typeof value === 'string' ? [value] : value;
       return isTexts(list) && list.length > 0 ? list.map((path) => resolve(this.#document.folder, path)) : null;
     };
-    const certs = paths(cert);
-    const keys = paths(key);
+    const [certs, keys] = [paths(cert), paths(key)];
     const cas = ca === undefined ? [] : paths(ca);
-    const sound =
-      oneOf(clientCertificate, ['none', 'optional', 'required']) && oneOf(minVersion, VERSIONS) && oneOf(maxVersion, VERSIONS) && cas !== null;
-    if (!sound || certs === null || keys === null || (ciphers !== undefined && !isTexts(ciphers))) return null;
-    return { cert: certs, key: keys, ca: cas[0] ?? null, clientCertificate, minVersion, maxVersion, ciphers: ciphers ?? null };
+    const crls = crl === undefined ? [] : paths(crl);
+    if (certs === null || keys === null || cas === null || crls === null) return null;
+    // Lists belong to authorities: with other authorities, those of the listener say nothing.
+    const inherited = ca === undefined && other !== null ? other : null;
+    return { cert: certs, key: keys, ca: cas[0] ?? inherited?.ca ?? null, crl: crls.length > 0 ? crls : (inherited?.crl ?? []) };
   }
 }
 

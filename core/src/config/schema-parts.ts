@@ -16,6 +16,8 @@ export interface DocumentSchema extends Omit<ConfigSchema, 'properties' | 'addit
   readonly else?: DocumentSchema;
 }
 
+export const choice = (values: readonly string[], description: string): DocumentSchema => ({ enum: values, default: values[0], description });
+
 export const NAME_PATTERN = '^[A-Za-z][A-Za-z0-9._-]{0,63}$';
 export const closed = (
   description: string,

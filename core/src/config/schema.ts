@@ -1,6 +1,7 @@
 import { LIMITS } from '../limits.js';
-import { closed, type DocumentSchema, named, UNITS } from './schema-parts.js';
+import { choice, closed, type DocumentSchema, named, UNITS } from './schema-parts.js';
 import { MOUNTPOINT, TENANT_RULE, TENANTS } from './tenant-schema.js';
+import { TLS } from './tls-schema.js';
 
 /** Plugins that ship with Portcullis run in process without being told to. */
 export const SHIPPED_PATTERN = '^@portcullis/plugin-[a-z0-9-]+$';
@@ -21,53 +22,7 @@ export const BUDGETS: ReadonlySet<unknown> = new Set(['timeoutMs', 'maxConcurren
 /** What a plugin and a chain have unless told, in milliseconds. */
 export const DEFAULT_BUDGETS = { timeoutMs: 2000, deadlineMs: 5000 } as const;
 
-const choice = (values: readonly string[], description: string): DocumentSchema => ({ enum: values, default: values[0], description });
-
 const pluginNames = (description: string): DocumentSchema => ({ type: 'array', items: { type: 'string' }, uniqueItems: true, description });
-
-const filePath: DocumentSchema = { type: 'string', minLength: 1 };
-
-/** One file, or several. */
-const filePaths = (description: string): DocumentSchema => ({
-  description,
-  anyOf: [filePath, { type: 'array', items: filePath, minItems: 1, maxItems: 2, uniqueItems: true }],
-});
-
-const version = (initial: string, description: string): DocumentSchema => ({ enum: ['TLSv1.2', 'TLSv1.3'], default: initial, description });
-
-const reference = (key: string): DocumentSchema => ({
-  type: 'object',
-  required: [key],
-  additionalProperties: false,
-  properties: { [key]: { type: 'string', minLength: 1 } },
-});
-
-const tls = closed(
-  'Certificates and TLS settings, of mqtts:// and wss:// listeners.',
-  {
-    cert: filePaths('File of the certificate with the intermediate ones behind it, as PEM; or a list of two, for an ECDSA and an RSA pair.'),
-    key: filePaths('File of the private key, as PEM; or a list, in the order of "cert".'),
-    ca: { ...filePath, description: 'File of the authorities that issue certificates of clients, as PEM.' },
-    clientCertificate: choice(
-      ['none', 'optional', 'required'],
-      'Whether clients are asked for a certificate. One that is given and does not verify closes the connection in any case.',
-    ),
-    minVersion: version('TLSv1.2', 'Oldest version of TLS.'),
-    maxVersion: version('TLSv1.3', 'Newest version of TLS.'),
-    ciphers: {
-      type: 'array',
-      items: { type: 'string', minLength: 1 },
-      minItems: 1,
-      uniqueItems: true,
-      description: "Cipher suites by OpenSSL's names, of TLS 1.2 and 1.3, the preferred first. Without it: those that Node.js recommends.",
-    },
-    passphrase: {
-      anyOf: [reference('$env'), reference('$file')],
-      description: 'Passphrase of an encrypted key, as {"$env": "NAME"} or {"$file": "path"}.',
-    },
-  },
-  ['cert', 'key'],
-);
 
 const proxyProtocol = closed('Every connection begins with a PROXY protocol header, version 1 or 2, which says where it comes from.', {
   trusted: {
@@ -103,7 +58,7 @@ const listener = closed(
       description:
         'WebSocket only: the values of the Origin header that may connect. Without it: pages of the same host, and clients that send no Origin.',
     },
-    tls,
+    tls: TLS,
     proxyProtocol,
     mode: { type: 'string', pattern: '^0?[0-7]{3}$', description: 'Unix sockets only: permissions of the socket, as chmod takes them ("0600").' },
   },

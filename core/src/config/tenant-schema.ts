@@ -1,10 +1,11 @@
 import { TENANT_LIMITS } from '../limits.js';
 import { closed, type DocumentSchema, NAME_PATTERN, named, UNITS } from './schema-parts.js';
+import type { SubjectField } from './types.js';
 
 const name: DocumentSchema = { type: 'string', pattern: NAME_PATTERN };
 
 /** Fields of a certificate's subject that may name a tenant. */
-export const SUBJECT_FIELDS = ['O', 'OU', 'CN'] as const;
+export const SUBJECT_FIELDS: readonly SubjectField[] = ['O', 'OU', 'CN'];
 
 /** How a listener knows the tenant of a client. */
 export const TENANT_RULE: DocumentSchema = {

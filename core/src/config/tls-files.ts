@@ -6,6 +6,8 @@ import { type FileContents, type JudgedMaterial, type Judgement, TlsJudge, type 
 
 /** Largest certificate or key file, in bytes: the certificates of every public authority together are a quarter of it. */
 const MAX_BYTES = 1024 * 1024;
+/** Largest file of revocation lists, in bytes: about a hundred thousand revoked certificates. */
+const MAX_LIST_BYTES = 4 * 1024 * 1024;
 
 type Content = FileContents extends ReadonlyMap<string, infer C> ? C : never;
 
@@ -14,6 +16,8 @@ export class TlsFiles {
   readonly material: JudgedMaterial;
   /** Every file, also that of the passphrase. */
   readonly files: readonly string[];
+  /** Those of revocation lists among them. */
+  readonly lists: readonly string[];
   readonly #settings: TlsSettings;
   /** Looks the passphrase up; null without one. */
   readonly #passphrase: (() => string) | null;
@@ -22,13 +26,15 @@ export class TlsFiles {
     this.#settings = settings;
     this.#passphrase = passphrase;
     this.material = material;
+    this.lists = [...listFiles(settings)];
     this.files = [...namedFiles(settings), ...secretFiles];
   }
 
   /** Reads and judges the files anew. Rejects with an error of one line, which holds paths and nothing of what the files hold. */
   async read(): Promise<JudgedMaterial> {
     const contents = new Map<string, Content>();
-    for (const path of namedFiles(this.#settings)) contents.set(path, await readLater(path));
+    const lists = listFiles(this.#settings);
+    for (const path of namedFiles(this.#settings)) contents.set(path, await readLater(path, lists.has(path)));
     const { material, problems } = new TlsJudge(this.#settings, contents, this.#passphrase?.() ?? null, Date.now()).judge();
     if (material !== null) return material;
     throw new Error(problems.map(({ message, hint }) => (hint === null ? message : `${message} (${hint})`)).join('; '));
@@ -37,7 +43,8 @@ export class TlsFiles {
 
 /** Judges the files as they are now. */
 export function judgeNow(settings: TlsSettings, passphrase: string | null): Judgement {
-  const contents = new Map(namedFiles(settings).map((path): [string, Content] => [path, readNow(path)]));
+  const lists = listFiles(settings);
+  const contents = new Map(namedFiles(settings).map((path): [string, Content] => [path, readNow(path, lists.has(path))]));
   return new TlsJudge(settings, contents, passphrase, Date.now()).judge();
 }
 
@@ -50,30 +57,36 @@ export function lookUpAgain(reference: unknown, source: ReferenceSource, documen
   };
 }
 
-function namedFiles({ cert, key, ca }: TlsSettings): string[] {
-  return [...new Set([...cert, ...key, ...(ca === null ? [] : [ca])])];
+function namedFiles(settings: TlsSettings): string[] {
+  const all = [settings, ...settings.names.values()].flatMap(({ cert, key, ca, crl }) => [...cert, ...key, ...(ca === null ? [] : [ca]), ...crl]);
+  return [...new Set(all)];
 }
 
-function readNow(path: string): Content {
+function listFiles(settings: TlsSettings): ReadonlySet<string> {
+  return new Set([settings, ...settings.names.values()].flatMap(({ crl }) => crl));
+}
+
+function readNow(path: string, isList: boolean): Content {
   try {
     // Asked first: opening a pipe that nobody writes to would wait for ever.
-    return unfit(path, statSync(path)) ?? readFileSync(path);
+    return unfit(path, statSync(path), isList) ?? readFileSync(path);
   } catch (error) {
     return unreadable(path, error);
   }
 }
 
-async function readLater(path: string): Promise<Content> {
+async function readLater(path: string, isList: boolean): Promise<Content> {
   try {
-    return unfit(path, await stat(path)) ?? (await readFile(path));
+    return unfit(path, await stat(path), isList) ?? (await readFile(path));
   } catch (error) {
     return unreadable(path, error);
   }
 }
 
-function unfit(path: string, stats: Stats): Exclude<Content, Buffer> | null {
+function unfit(path: string, stats: Stats, isList: boolean): Exclude<Content, Buffer> | null {
   if (!stats.isFile()) return { message: `${path} is not a file`, hint: null };
-  return stats.size > MAX_BYTES ? { message: `${path} is larger than ${MAX_BYTES} bytes`, hint: 'is it the right file?' } : null;
+  const maxBytes = isList ? MAX_LIST_BYTES : MAX_BYTES;
+  return stats.size > maxBytes ? { message: `${path} is larger than ${maxBytes} bytes`, hint: 'is it the right file?' } : null;
 }
 
 function unreadable(path: string, error: unknown): Exclude<Content, Buffer> {

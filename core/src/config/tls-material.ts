@@ -1,14 +1,27 @@
 import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { errorText } from '../errors.js';
+import type { Revocation } from '../x509/index.js';
 import { type KeyKind, suiteFaults, type TlsVersion } from './cipher-suites.js';
 import type { Segment } from './problem.js';
+import { RevocationJudge } from './revocation-judge.js';
 
-/** The `tls` object of a listener, complete with defaults; paths are absolute. */
-export interface TlsSettings {
+/** Files of a certificate and of those who vouch for the certificates of clients; paths are absolute. */
+export interface PairSettings {
   readonly cert: readonly string[];
   readonly key: readonly string[];
   readonly ca: string | null;
+  /** Revocation lists. */
+  readonly crl: readonly string[];
+}
+
+/** The `tls` object of a listener, complete with defaults. */
+export interface TlsSettings extends PairSettings {
+  /** What clients meet that ask for one of these server names; `*.` stands for one label. */
+  readonly names: ReadonlyMap<string, PairSettings>;
+  readonly unknownName: 'default' | 'refuse';
+  /** Whether the server name makes a difference elsewhere, too: tenants are known by it. */
+  readonly nameMatters: boolean;
   readonly clientCertificate: 'none' | 'optional' | 'required';
   readonly minVersion: TlsVersion;
   readonly maxVersion: TlsVersion;
@@ -25,10 +38,19 @@ export interface TlsRemark {
   readonly hint: string | null;
 }
 
-/** What handshakes need, judged. */
-export interface JudgedMaterial {
-  readonly clientCertificate: TlsSettings['clientCertificate'];
+/** Certificate, key and settings of handshakes, and what is known of revoked certificates. */
+export interface JudgedPair {
   readonly context: SecureContextOptions;
+  /** Null without revocation lists. */
+  readonly revocation: Revocation | null;
+}
+
+/** What handshakes need, judged. */
+export interface JudgedMaterial extends JudgedPair {
+  readonly clientCertificate: TlsSettings['clientCertificate'];
+  readonly names: ReadonlyMap<string, JudgedPair>;
+  readonly unknownName: TlsSettings['unknownName'];
+  readonly resumes: boolean;
   readonly digest: string;
   readonly warnings: readonly string[];
 }
@@ -38,6 +60,12 @@ export interface Judgement {
   readonly material: JudgedMaterial | null;
   readonly problems: readonly TlsRemark[];
   readonly warnings: readonly TlsRemark[];
+}
+
+/** Revocation lists, for OpenSSL and for questions. */
+interface Trust {
+  readonly crl: readonly string[];
+  readonly revocation: Revocation | null;
 }
 
 const CERTIFICATE = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]+-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g;
@@ -61,14 +89,61 @@ export class TlsJudge {
   }
 
   judge(): Judgement {
-    const { cert, key, ca } = this.#settings;
-    const leaves = cert.map((path, index) => this.#chain(path, placeIn('cert', cert, index))[0] ?? null);
-    const keys = key.map((path, index) => this.#key(path, placeIn('key', key, index)));
-    this.#judgePairs(leaves, keys);
-    if (ca !== null) this.#chain(ca, ['ca']);
+    const keys: (KeyObject | null)[] = [];
+    const trust = this.#trust(this.#settings, []);
+    const own = this.#pair(this.#settings, trust, [], keys);
+    const names = new Map<string, JudgedPair>();
+    for (const [name, settings] of this.#settings.names) {
+      const base = ['names', name];
+      const { ca, crl } = this.#settings;
+      const inherited = settings.ca === ca && settings.crl === crl;
+      if (settings.ca !== ca && settings.crl.length === 0 && crl.length > 0) {
+        this.#warnings.push({ at: base, message: `for "${name}" there is no revocation list: "crl" is about another "ca"`, hint: 'give it a "crl"' });
+      }
+      names.set(name, this.#pair(settings, inherited ? trust : this.#trust(settings, base), base, keys));
+    }
     this.#judgeSettings(keys);
-    const material = this.#problems.length === 0 ? this.#material() : null;
+    const material = this.#problems.length === 0 ? this.#material(own, names) : null;
     return { material, problems: this.#problems, warnings: this.#warnings };
+  }
+
+  /** Judges one certificate with its key. The key is put behind those that were read before. */
+  #pair(settings: PairSettings, { crl, revocation }: Trust, base: readonly Segment[], keys: (KeyObject | null)[]): JudgedPair {
+    const { cert, key } = settings;
+    const leaves = cert.map((path, index) => this.#chain(path, [...base, ...placeIn('cert', cert, index)])[0] ?? null);
+    const own = key.map((path, index) => this.#key(path, [...base, ...placeIn('key', key, index)]));
+    keys.push(...own);
+    this.#judgePairs(settings, leaves, own, base);
+    return { context: this.#context(settings, crl), revocation };
+  }
+
+  /** Judges those who vouch for the certificates of clients, and their revocation lists. */
+  #trust(settings: PairSettings, base: readonly Segment[]): Trust {
+    const authorities = settings.ca === null ? [] : this.#chain(settings.ca, [...base, 'ca']);
+    const lists = this.#lists(settings, authorities, base);
+    return { crl: lists?.pems() ?? [], revocation: lists?.finish([...base, 'crl']) ?? null };
+  }
+
+  #lists({ ca, crl }: PairSettings, authorities: readonly X509Certificate[], base: readonly Segment[]): RevocationJudge | null {
+    if (crl.length === 0) return null;
+    if (ca === null) {
+      this.#problem([...base, 'crl'], '"crl" needs "ca"', 'the certificates of the authorities whose lists these are');
+      return null;
+    }
+    // What is wrong with the authorities has been said; without them, nothing can be said of their lists.
+    if (authorities.length === 0) return null;
+    const remark = (list: TlsRemark[]) => (at: readonly Segment[], message: string, hint: string | null) => void list.push({ at, message, hint });
+    const judge = RevocationJudge.of(authorities, this.#now, remark(this.#problems), remark(this.#warnings));
+    if (judge === null) {
+      this.#problem([...base, 'ca'], 'a certificate of it is no sound DER: its name cannot be compared with that of a list');
+      return null;
+    }
+    for (const [index, path] of crl.entries()) {
+      const at = [...base, ...placeIn('crl', crl, index)];
+      const bytes = this.#bytes(path, at);
+      if (bytes !== null) judge.add(path, bytes, at);
+    }
+    return judge;
   }
 
   #problem(at: readonly Segment[], message: string, hint: string | null = null): void {
@@ -129,10 +204,18 @@ export class TlsJudge {
     }
   }
 
-  #judgePairs(leaves: readonly (X509Certificate | null)[], keys: readonly (KeyObject | null)[]): void {
-    const { cert, key } = this.#settings;
+  #judgePairs(
+    { cert, key }: PairSettings,
+    leaves: readonly (X509Certificate | null)[],
+    keys: readonly (KeyObject | null)[],
+    base: readonly Segment[],
+  ): void {
     if (cert.length !== key.length) {
-      this.#problem(['key'], `there must be as many keys as certificates, and there are ${key.length} and ${cert.length}`, 'in the same order');
+      this.#problem(
+        [...base, 'key'],
+        `there must be as many keys as certificates, and there are ${key.length} and ${cert.length}`,
+        'in the same order',
+      );
       return;
     }
     const kinds = new Set<string>();
@@ -140,7 +223,7 @@ export class TlsJudge {
       const leaf = leaves[index] ?? null;
       const own = keys[index] ?? null;
       if (leaf === null || own === null) continue;
-      const at = placeIn('key', key, index);
+      const at = [...base, ...placeIn('key', key, index)];
       const kind = own.asymmetricKeyType ?? '';
       if (!leaf.checkPrivateKey(own)) {
         const hint = "if the certificate's file holds several, the broker's own must come first";
@@ -154,7 +237,7 @@ export class TlsJudge {
   }
 
   #judgeSettings(keys: readonly (KeyObject | null)[]): void {
-    const { ca, clientCertificate, minVersion, maxVersion, ciphers } = this.#settings;
+    const { ca, names, unknownName, clientCertificate, minVersion, maxVersion, ciphers } = this.#settings;
     if (clientCertificate !== 'none' && ca === null) {
       this.#problem(['clientCertificate'], `"${clientCertificate}" needs "ca"`, 'the certificate of the authority that issues those of clients');
     }
@@ -162,13 +245,21 @@ export class TlsJudge {
       const hint = 'set it to "optional" or "required"; intermediate certificates of the broker belong into the file of "cert"';
       this.#problem(['ca'], '"ca" has no use while "clientCertificate" is "none"', hint);
     }
+    for (const [name, pair] of names) {
+      if (clientCertificate !== 'none' || pair.ca === null || pair.ca === ca) continue;
+      this.#problem(['names', name, 'ca'], '"ca" has no use while "clientCertificate" is "none"', 'set it to "optional" or "required"');
+    }
+    if (unknownName === 'refuse' && names.size === 0) {
+      this.#problem(['unknownName'], '"refuse" without "names" would refuse everybody', 'name the server names that clients may ask for');
+    }
     if (minVersion > maxVersion) this.#problem(['minVersion'], 'is above "maxVersion"', null);
     const kinds = keys.flatMap((key) => (key === null ? [] : (keyKind(key) ?? [])));
     const versions = (['TLSv1.2', 'TLSv1.3'] as const).filter((version) => version >= minVersion && version <= maxVersion);
     for (const { index, message, hint } of suiteFaults(ciphers ?? [], ciphers === null ? [] : versions, new Set(kinds))) {
       this.#problem(index === null ? ['ciphers'] : ['ciphers', index], message, hint);
     }
-    const encrypted = this.#settings.key.some((path) => this.#text(path).includes('ENCRYPTED'));
+    const paths = [this.#settings, ...names.values()].flatMap(({ key }) => key);
+    const encrypted = paths.some((path) => this.#text(path).includes('ENCRYPTED'));
     if (this.#passphrase !== null && !encrypted && keys.every((key) => key !== null)) {
       this.#warnings.push({ at: ['passphrase'], message: 'no key is encrypted: the passphrase has no use', hint: 'remove it, or encrypt the key' });
     }
@@ -179,28 +270,37 @@ export class TlsJudge {
     return Buffer.isBuffer(content) ? content.toString('latin1') : '';
   }
 
-  #material(): JudgedMaterial | null {
-    const { cert, key, ca, clientCertificate, minVersion, maxVersion, ciphers } = this.#settings;
+  #context({ cert, key, ca }: PairSettings, crl: readonly string[]): SecureContextOptions {
+    const { minVersion, maxVersion, ciphers } = this.#settings;
     const passphrase = this.#passphrase;
-    const context: SecureContextOptions = {
+    return {
       cert: cert.map((path) => this.#text(path)),
       key: key.map((path) => ({ pem: this.#text(path), ...(passphrase === null ? {} : { passphrase }) })),
       minVersion,
       maxVersion,
       ...(ca === null ? {} : { ca: [this.#text(ca)] }),
+      ...(crl.length === 0 ? {} : { crl: [...crl] }),
       ...(ciphers === null ? {} : { ciphers: ciphers.join(':') }),
     };
-    try {
-      createSecureContext(context);
-    } catch (error) {
-      this.#problem([], `these certificates and settings cannot be used: ${errorText(error)}`);
-      return null;
+  }
+
+  #material(own: JudgedPair, names: ReadonlyMap<string, JudgedPair>): JudgedMaterial | null {
+    const { clientCertificate, unknownName, nameMatters } = this.#settings;
+    const resumes = names.size === 0 && !nameMatters;
+    for (const [name, { context }] of [['', own] as const, ...names]) {
+      try {
+        createSecureContext(context);
+      } catch (error) {
+        this.#problem(name === '' ? [] : ['names', name], `these certificates and settings cannot be used: ${errorText(error)}`);
+        return null;
+      }
     }
     const warnings = this.#warnings.map(({ message, hint }) => (hint === null ? message : `${message}; ${hint}`));
+    const contexts = [...names].map(([name, { context }]) => [name, context]);
     const digest = createHash('sha256')
-      .update(JSON.stringify([clientCertificate, context]))
+      .update(JSON.stringify([clientCertificate, unknownName, resumes, own.context, contexts]))
       .digest('hex');
-    return { clientCertificate, context, digest, warnings };
+    return { ...own, clientCertificate, names, unknownName, resumes, digest, warnings };
   }
 }
 

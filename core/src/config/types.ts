@@ -63,7 +63,10 @@ export type TenantRuleConfig =
   | { readonly by: 'name'; readonly name: string }
   | { readonly by: 'sni'; readonly names: Readonly<Record<string, string>> }
   | { readonly by: 'username'; readonly separator: string; readonly tenantFirst: boolean }
-  | { readonly by: 'certificate'; readonly field: string };
+  | { readonly by: 'certificate'; readonly field: SubjectField };
+
+/** Fields of a certificate's subject that may name a tenant. */
+export type SubjectField = 'O' | 'OU' | 'CN';
 
 export interface TenantConfig {
   readonly name: string;

@@ -1,5 +1,6 @@
 export type { Connection } from './connection.js';
 export { Descriptors } from './descriptors.js';
+export { dismiss } from './dismiss.js';
 export { openConnection } from './open-connection.js';
 export { Flusher } from './out-buffer.js';
 export { type ConnectionRoom, Scratch } from './room.js';

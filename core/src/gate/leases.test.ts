@@ -2,17 +2,32 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Outcome } from '../hooks/index.js';
 import { Answer } from '../policy/index.js';
+import { certificateWith } from './certificate.test.support.js';
 import type { Standing } from './client.js';
 import { ALLOW, clientOf, DENY, FAULT, gateRig, rules, SKIP, standingOf } from './gate.test.support.js';
 import { LeaseKeeper } from './leases.js';
 import type { GateChain } from './options.js';
 
-function scene(given: { leaseSeconds?: number; policyLeaseSeconds?: number; chain?: Partial<GateChain>; refresh?: boolean } = {}) {
+interface Given {
+  readonly leaseSeconds?: number;
+  readonly policyLeaseSeconds?: number;
+  readonly chain?: Partial<GateChain>;
+  readonly refresh?: boolean;
+  /** How long the client's certificate still lasts, in milliseconds. */
+  readonly certificateMs?: number;
+}
+
+function scene(given: Given = {}) {
   const rig = gateRig({ ...(given.chain === undefined ? {} : { chain: given.chain }) });
   const { standing, clock, gate } = rig;
   standing.hooks.script.delete('loadPolicy');
   if (given.refresh !== false) standing.hooks.tapped.add('users refreshIdentity');
-  const client = clientOf(rules('+old'), standing, { leaseSeconds: given.leaseSeconds ?? null, identifiedAt: clock.now() });
+  const certificate = given.certificateMs === undefined ? null : { ...certificateWith({}), validTo: clock.wall() + given.certificateMs };
+  const client = clientOf(rules('+old'), standing, {
+    leaseSeconds: given.leaseSeconds ?? null,
+    identifiedAt: clock.now(),
+    tls: { protocol: 'TLSv1.3', serverName: '', certificate },
+  });
   client.policyLeaseSeconds = given.policyLeaseSeconds ?? null;
   const ended: number[] = [];
   let changes = 0;
@@ -66,6 +81,36 @@ test('At the end of its lease an identity is confirmed by the plugin that allowe
   clock.advance(10_100);
   assert.equal(asked.length, 3);
   assert.deepEqual(ended, []);
+});
+
+test('Whoever came with a certificate goes when it is over, whatever the lease.', () => {
+  for (const lease of [{}, { leaseSeconds: 1_000_000 }]) {
+    const { clock, ended, client } = scene({ ...lease, certificateMs: 10_000_000 });
+    clock.advance(9_999_900);
+    assert.deepEqual(ended, []);
+    clock.advance(200);
+    assert.deepEqual([ended, client.barred], [[0x87], true]);
+    clock.advance(20_000_000);
+    assert.deepEqual(ended, [0x87]);
+  }
+});
+
+test('Whoever came with a certificate that was over a moment later goes at once, and not before it can be told.', () => {
+  for (const certificateMs of [0, -1000]) {
+    const { clock, ended } = scene({ certificateMs });
+    assert.deepEqual(ended, []);
+    clock.advance(100);
+    assert.deepEqual(ended, [0x87]);
+  }
+});
+
+test('The end of a certificate does not matter to a connection that has ended, nor without one.', () => {
+  const { clock, ended, keeper } = scene({ certificateMs: 1000 });
+  keeper.stop();
+  const without = scene();
+  clock.advance(10_000);
+  without.clock.advance(1_000_000_000);
+  assert.deepEqual([ended, without.ended], [[], []]);
 });
 
 test('An identity that is denied ends the connection with the code of the reason.', () => {

@@ -8,6 +8,9 @@ import { loadPolicy } from './policy-loader.js';
 /** How long after a fault a lease is tried again, in milliseconds. */
 export const REFRESH_RETRY_MS = 500;
 
+/** Longest time, in milliseconds, until a certificate's end is looked at again: the clock of the machine may be set meanwhile. */
+const CERTIFICATE_LOOK_MS = 3_600_000;
+
 /** How much of a lease may be left when it is renewed. */
 const EARLIEST = 0.2;
 
@@ -34,6 +37,7 @@ export class LeaseKeeper {
   /** Made when there is a lease: most clients have none. */
   #identityTimer: WheelTimer | null = null;
   #policyTimer: WheelTimer | null = null;
+  #certificateTimer: WheelTimer | null = null;
   #identityStaleSince: number | null = null;
   #policyStaleSince: number | null = null;
   #identityPending: Pending | null = null;
@@ -50,12 +54,14 @@ export class LeaseKeeper {
     this.#changed = changed;
     this.#armIdentity();
     this.#armPolicy();
+    this.#armCertificate();
   }
 
   stop(): void {
     this.#stopped = true;
     this.#cancel(this.#identityTimer);
     this.#cancel(this.#policyTimer);
+    this.#cancel(this.#certificateTimer);
     this.#identityPending?.cancel();
     this.#policyPending?.cancel();
     this.#stale(false);
@@ -111,6 +117,20 @@ export class LeaseKeeper {
     else this.#reloadIn(policyLeaseSeconds * 1000 * early(this.#gate));
   }
 
+  /** Whoever made the identity, or asked for a certificate besides: nobody could come in with one that is over, so nobody stays. */
+  #armCertificate(): void {
+    const certificate = this.#client.tls?.certificate ?? null;
+    if (certificate === null) return;
+    this.#certificateTimer ??= new WheelTimer(() => this.#lookAtCertificate(certificate.validTo));
+    const left = certificate.validTo - this.#gate.wheel.clock.wall();
+    this.#gate.wheel.schedule(this.#certificateTimer, Math.min(left, CERTIFICATE_LOOK_MS));
+  }
+
+  #lookAtCertificate(validTo: number): void {
+    if (validTo > this.#gate.wheel.clock.wall()) this.#armCertificate();
+    else this.#refuse('its certificate is over');
+  }
+
   #refreshIn(milliseconds: number): void {
     this.#identityTimer ??= new WheelTimer(() => this.#refreshIdentity());
     this.#gate.wheel.schedule(this.#identityTimer, milliseconds);
@@ -149,7 +169,7 @@ export class LeaseKeeper {
     const { hooks, chain } = this.#standing ?? client.standing;
     if (!hooks.taps(client.authority, 'refreshIdentity')) return this.#refuse('the identity is as old as it may be');
     const ageSeconds = Math.round((this.#gate.now() - client.identifiedAt) / 1000);
-    const request = { client: client.info, identity: client.identity, tenant: client.tenant, ageSeconds };
+    const request = { client: client.info, identity: client.identity, tenant: client.tenant, tls: client.tls, ageSeconds };
     const pending = hooks.askPlugin(client.authority, 'refreshIdentity', request, { deadlineAt: this.#gate.now() + chain.deadlineMs }, (outcome) => {
       this.#identityPending = null;
       if (this.#stopped) return;

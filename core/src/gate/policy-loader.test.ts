@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PolicyGrant } from '@portcullis/sdk';
 import { Answer } from '../policy/index.js';
+import { certificateWith } from './certificate.test.support.js';
 import { FAULT, type FakeStanding, INFO, OVERLOAD, rules, standingOf } from './gate.test.support.js';
 import { type LoadedPolicy, loadPolicy, type PolicyFault, type PolicySubject } from './policy-loader.js';
 
@@ -56,7 +57,7 @@ test('An anonymous client has no username for rules.', () => {
 });
 
 test('The common name is that of a verified certificate.', () => {
-  const certificate = { commonName: 'dev1', subject: '', issuer: '', serialNumber: '', subjectAlternativeNames: [], fingerprint256: '' };
+  const certificate = certificateWith({ commonName: 'dev1' });
   const answers = [{ plugin: 'a', grant: { version: 1, rules: rules('+cn/%{cn}') } }];
   assert.equal(may(loaded(load(standingOf(), answers, { ...ANN, tls: { protocol: '', serverName: '', certificate } })), 'cn/dev1'), true);
   assert.equal(may(loaded(load(standingOf(), answers)), 'cn/dev1'), false);

@@ -10,7 +10,7 @@ export type TenantRule =
   /** The part of the username before the first separator, or behind the last; the rest is the username. */
   | { readonly by: 'username'; readonly separator: string; readonly tenantFirst: boolean }
   /** A field of the subject of a verified certificate. */
-  | { readonly by: 'certificate'; readonly field: string };
+  | { readonly by: 'certificate'; readonly field: 'CN' | 'O' | 'OU' };
 
 /** What leaves a tenant for another. */
 export interface TenantExport {
@@ -94,8 +94,11 @@ export class Tenancy {
       case 'username':
         return split(username, rule);
       case 'certificate': {
-        const tenant = subjectField(tls?.certificate?.subject ?? '', rule.field);
-        return tenant === null ? { refused: `no verified certificate names one tenant as ${rule.field}` } : { tenant, username };
+        // Which of two it meant, nobody can tell.
+        const [tenant, second] = tls?.certificate?.fields[rule.field] ?? [];
+        return tenant === undefined || second !== undefined
+          ? { refused: `no verified certificate names one tenant as ${rule.field}` }
+          : { tenant, username };
       }
     }
   }
@@ -135,16 +138,4 @@ function split(
   const [before, behind] = [username.slice(0, at), username.slice(at + separator.length)];
   const [tenant, user] = tenantFirst ? [before, behind] : [behind, before];
   return user === '' ? { refused: 'the username is empty but for the tenant' } : { tenant, username: user };
-}
-
-/**
- * The one value of a field in a subject as `TlsEvidence` writes it, where `,` and `+` inside of values have a backslash before them. Null when the
- * field is not there, stands several times, or holds anything that is escaped: none of these can be a tenant's name, and which of two it meant,
- * nobody can tell.
- */
-function subjectField(subject: string, field: string): string | null {
-  const values: string[] = [];
-  for (const [part] of subject.matchAll(/(?:\\.|[^\\,+])+/gs)) if (part.startsWith(`${field}=`)) values.push(part.slice(field.length + 1));
-  const [value = '', second] = values;
-  return value === '' || second !== undefined || value.includes('\\') ? null : value;
 }

@@ -9,9 +9,11 @@ import * as x509 from '@peculiar/x509';
 import { connectionRig } from '../connection/connection.test.support.js';
 import type { ConnectionRoom } from '../connection/index.js';
 import { Logger } from '../log.js';
+import { Revocation } from '../x509/index.js';
 import { Certificates } from './certificates.js';
 import { listen } from './index.js';
-import { type TlsMaterial, TlsServer } from './tls-server.js';
+import type { TlsMaterial } from './tls-material.js';
+import { TlsServer } from './tls-server.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -22,20 +24,29 @@ async function material(): Promise<TlsMaterial> {
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({ name: 'CN=localhost', keys, signingAlgorithm: algorithm });
   const key = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
   const context = { cert: certificate.toString('pem'), key: `-----BEGIN PRIVATE KEY-----\n${key}\n-----END PRIVATE KEY-----\n` };
-  return { clientCertificate: 'none', context, digest: context.cert, warnings: [] };
+  return {
+    clientCertificate: 'none',
+    context,
+    revocation: null,
+    names: new Map(),
+    unknownName: 'default',
+    resumes: true,
+    digest: context.cert,
+    warnings: [],
+  };
 }
 
 test('A ticket is good for a resumed session until the keys change, once an hour.', { timeout: 20_000 }, async (t) => {
   const { room, clock } = connectionRig();
   const first = await material();
-  const server = new TlsServer(first, { protocol: null, handshakeTimeoutMs: 5000 });
-  const source = { material: first, files: [], read: async () => first };
+  const server = new TlsServer(first, { protocol: null, handshakeTimeoutMs: 5000, wall: Date.now });
+  const source = { material: first, files: [], lists: [], read: async () => first };
   const certificates = new Certificates('tls', server, source, room.wheel, new Logger(() => {}));
   const front = createServer((socket) => {
     socket.on('error', () => {});
     server.secure(
       socket,
-      (secured) => secured.end('x'),
+      ({ socket: secured }) => secured.end('x'),
       () => {},
     );
   });
@@ -88,7 +99,7 @@ async function listenTls(connections: ConnectionRoom) {
       chain: 'default',
       maxConnections: null,
       origins: null,
-      tls: { material: first, files: [], read: async () => first },
+      tls: { material: first, files: [], lists: [], read: async () => first },
       proxyProtocol: null,
       mode: 0o600,
     },
@@ -175,4 +186,53 @@ test('Handshakes are bounded in their bytes, each by maxTlsHandshakeBytes and al
   secured.write(Buffer.from('10', 'hex'));
   await until(() => stats.bytesReceived > 0);
   assert.equal(stats.preAuthBytes, 1);
+});
+
+test('A certificate that is revoked during its handshake is refused at the end of it.', { timeout: 20_000 }, async (t) => {
+  const first = await material();
+  const { cert, key } = first.context as { readonly cert: string; readonly key: string };
+  // The same pair is certificate and authority of both sides.
+  const asked: TlsMaterial = { ...first, clientCertificate: 'required', context: { cert, key, ca: cert } };
+  const server = new TlsServer(asked, { protocol: null, handshakeTimeoutMs: 5000, wall: Date.now });
+  let accepted = 0;
+  const ends: string[] = [];
+  const front = createServer((socket) => {
+    socket.on('error', () => {});
+    accepted += 1;
+    server.secure(
+      socket,
+      ({ socket: secured }) => secured.end('x'),
+      (detail) => ends.push(detail),
+    );
+  });
+  front.listen(0, '127.0.0.1');
+  await once(front, 'listening');
+  t.after(() => front.close());
+  const dial = async (): Promise<Socket> => {
+    const before = accepted;
+    const socket = connectTcp({ host: '127.0.0.1', port: (front.address() as AddressInfo).port });
+    while (accepted === before) await new Promise((resolve) => setImmediate(resolve));
+    return socket;
+  };
+  const secure = async (socket: Socket): Promise<string> => {
+    const secured = connect({ socket, servername: 'localhost', rejectUnauthorized: false, cert, key });
+    let bytes = '';
+    secured.on('error', () => {});
+    secured.on('data', (chunk: Buffer) => {
+      bytes += chunk.toString('latin1');
+    });
+    secured.resume();
+    await once(secured, 'close');
+    return bytes;
+  };
+  assert.equal(await secure(await dial()), 'x');
+  const underWay = await dial();
+  class Revoked extends Revocation {
+    override judge(): 'revoked' {
+      return 'revoked';
+    }
+  }
+  server.use({ ...asked, revocation: new Revoked([], []), digest: 'another' });
+  assert.equal(await secure(underWay), '');
+  assert.match(ends.join(), /the client certificate is revoked: serial [0-9A-F]+, subject CN=localhost/);
 });

@@ -1,11 +1,15 @@
 import { type TimerWheel, WheelTimer } from '../clock.js';
 import { errorText } from '../errors.js';
 import type { Logger } from '../log.js';
+import type { CertificateHolders } from './certificate-holders.js';
 import { FileWatch } from './file-watch.js';
-import type { TlsServer, TlsSource } from './tls-server.js';
+import type { TlsSource } from './tls-material.js';
+import type { TlsServer } from './tls-server.js';
 
 /** How long a ticket key is used; tickets themselves are good for 300 seconds. */
 const TICKET_KEY_MS = 3_600_000;
+/** How often revocation lists are looked at: what they take away must be gone within a second. */
+const LIST_LOOK_MS = 100;
 
 /** Keeps the certificates of a listener fresh: puts changed files in force, whole or not at all, and changes the ticket keys now and then. */
 export class Certificates {
@@ -14,19 +18,23 @@ export class Certificates {
   readonly #wheel: TimerWheel;
   readonly #log: Logger;
   readonly #watch: FileWatch;
+  readonly #listWatch: FileWatch;
+  readonly #holders: CertificateHolders | null;
   readonly #ticketTimer = new WheelTimer(() => this.#rotateTickets());
   #source: TlsSource;
   #busy: Promise<void> = Promise.resolve();
   /** What was last complained of, so that a file that stays bad is named once. */
   #complaint: string | null = null;
 
-  constructor(name: string, server: TlsServer, source: TlsSource, wheel: TimerWheel, log: Logger) {
+  constructor(name: string, server: TlsServer, source: TlsSource, wheel: TimerWheel, log: Logger, holders: CertificateHolders | null = null) {
     this.#name = name;
+    this.#holders = holders;
     this.#server = server;
     this.#source = source;
     this.#wheel = wheel;
     this.#log = log;
     this.#watch = new FileWatch(wheel, source.files, (settled) => this.#read(false, settled));
+    this.#listWatch = new FileWatch(wheel, source.lists, (settled) => this.#read(false, settled), LIST_LOOK_MS);
     wheel.schedule(this.#ticketTimer, TICKET_KEY_MS);
   }
 
@@ -34,7 +42,8 @@ export class Certificates {
   adopt(source: TlsSource): void {
     this.#source = source;
     this.#watch.watch(source.files);
-    this.#server.use(source.material);
+    this.#listWatch.watch(source.lists);
+    if (this.#server.use(source.material)) this.#holders?.judge();
   }
 
   /** Reads the files now; what cannot be used is complained of, even again. Resolves with the complaint, or null. */
@@ -45,6 +54,8 @@ export class Certificates {
 
   stop(): void {
     this.#watch.stop();
+    this.#listWatch.stop();
+    this.#holders?.stop();
     this.#wheel.cancel(this.#ticketTimer);
   }
 
@@ -59,10 +70,10 @@ export class Certificates {
     try {
       const material = await source.read();
       if (source !== this.#source || !(await settled())) return;
-      const changed = material.digest !== this.#server.material.digest;
-      this.#server.use(material);
+      const changed = this.#server.use(material);
       this.#complaint = null;
       if (!changed) return;
+      this.#holders?.judge();
       this.#log.info({ listener: this.#name }, 'certificates read again: they are in force for new connections');
       for (const warning of material.warnings) this.#log.warn({ listener: this.#name }, warning);
     } catch (error) {

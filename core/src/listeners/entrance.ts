@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
-import type { ConnectionInfo, TlsEvidence } from '@portcullis/sdk';
+import type { ConnectionInfo } from '@portcullis/sdk';
 import type { WheelTimer } from '../clock.js';
 import { ERRORS } from '../errors.js';
+import { CertificateHolders } from './certificate-holders.js';
 import { Doorkeeper, plainAddress } from './doorkeeper.js';
 import { FailureLog } from './failure-log.js';
 import { HandshakeBytes } from './handshake-bytes.js';
@@ -9,7 +10,7 @@ import type { InForce, ListenerRoom } from './listener.js';
 import { readProxyHeader, trustedPeers } from './proxy-header.js';
 import type { ProxySource } from './proxy-protocol.js';
 import type { Arrival } from './socket-transport.js';
-import { TlsServer } from './tls-server.js';
+import { type Secured, TlsServer } from './tls-server.js';
 
 const TRANSPORTS = { mqtt: 'tcp', mqtts: 'tls', ws: 'ws', wss: 'wss', unix: 'unix' } as const;
 
@@ -19,6 +20,8 @@ const TRANSPORTS = { mqtt: 'tcp', mqtts: 'tls', ws: 'ws', wss: 'wss', unix: 'uni
  */
 export class Entrance {
   readonly tls: TlsServer | null;
+  /** Those who came by a certificate; null without TLS. */
+  readonly holders: CertificateHolders | null;
   readonly #room: ListenerRoom;
   readonly #inForce: InForce;
   readonly #doorkeeper: Doorkeeper;
@@ -48,7 +51,17 @@ export class Entrance {
         : new TlsServer(tls.material, {
             protocol: scheme === 'wss' ? 'http/1.1' : null,
             handshakeTimeoutMs: limits.connectTimeoutMs,
+            wall: () => wheel.clock.wall(),
           });
+    const server = this.tls;
+    this.holders =
+      server === null
+        ? null
+        : new CertificateHolders(
+            room,
+            () => this.#inForce.options.name,
+            () => server.material,
+          );
     this.adopted();
   }
 
@@ -139,9 +152,15 @@ export class Entrance {
     const info = this.#doorkeeper.admit(TRANSPORTS[scheme], address, port, socket, acceptedAt);
     if (info === null) return void socket.destroy();
     socket.once('close', () => this.#doorkeeper.left(info));
-    const arrive = (secured: Socket, tls: TlsEvidence | null): void =>
-      this.#arrived({ socket: secured, info, tls, acceptedAt, settled: () => this.#settled(socket) });
-    if (this.tls === null) return arrive(socket, null);
+    if (this.tls === null) return this.#arrived({ socket, info, tls: null, acceptedAt, settled: () => this.#settled(socket) });
+    const arrive = (secured: Secured): void => {
+      this.holders?.add(secured);
+      const settled: Arrival['settled'] = (connection) => {
+        this.#settled(socket);
+        this.holders?.carries(secured.socket, connection);
+      };
+      this.#arrived({ socket: secured.socket, info, tls: secured.evidence, acceptedAt, settled });
+    };
     let cause: string | null = null;
     this.#handshakeBytes.begin(socket, info, (detail) => {
       cause = detail;
@@ -149,9 +168,9 @@ export class Entrance {
     const over = (): void => this.#handshakeBytes.end(socket);
     this.tls.secure(
       socket,
-      (secured, evidence) => {
+      (secured) => {
         over();
-        arrive(secured, evidence);
+        arrive(secured);
       },
       (detail) => {
         over();

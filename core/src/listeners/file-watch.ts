@@ -10,12 +10,13 @@ const LOOK_MS = 1000;
 export type FilesChanged = (settled: () => Promise<boolean>) => Promise<void>;
 
 /**
- * Looks at files once a second and tells when they have changed. Told when two looks in a row show the same change, as plugins' own files are:
+ * Looks at files once a second, unless told otherwise, and tells when they have changed. Told when two looks in a row show the same change, as plugins' own files are:
  * a file that is being written, or a pair that is being replaced, one after the other, is taken when it is complete.
  */
 export class FileWatch {
   readonly #wheel: TimerWheel;
   readonly #changed: FilesChanged;
+  readonly #lookMs: number;
   readonly #timer = new WheelTimer(() => void this.look());
   #files: readonly string[];
   #stopped = false;
@@ -23,11 +24,12 @@ export class FileWatch {
   #settled: string | null = null;
   #pending: string | null = null;
 
-  constructor(wheel: TimerWheel, files: readonly string[], changed: FilesChanged) {
+  constructor(wheel: TimerWheel, files: readonly string[], changed: FilesChanged, lookMs = LOOK_MS) {
+    this.#lookMs = lookMs;
     this.#wheel = wheel;
     this.#files = files;
     this.#changed = changed;
-    wheel.schedule(this.#timer, LOOK_MS);
+    wheel.schedule(this.#timer, lookMs);
   }
 
   /** Looks at other files from now on. */
@@ -52,7 +54,7 @@ export class FileWatch {
       if (!this.#stopped) await this.#changed(async () => (await markOf(files)) === mark);
     }
     // Only now: looks at a file system that hangs must not pile up.
-    if (!this.#stopped) this.#wheel.schedule(this.#timer, LOOK_MS);
+    if (!this.#stopped) this.#wheel.schedule(this.#timer, this.#lookMs);
   }
 }
 

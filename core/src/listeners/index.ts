@@ -10,7 +10,7 @@ export type { Listener, ListenerOptions, ListenerRoom } from './listener.js';
 export { checkRawSockets } from './raw-check.js';
 export { RawDoor } from './raw-door.js';
 export { type RawHandle, type RawSockets, rawServerOf } from './raw-handle.js';
-export type { TlsMaterial, TlsSource } from './tls-server.js';
+export type { TlsMaterial, TlsSource } from './tls-material.js';
 
 /**
  * Binds the listeners that a configuration wants, by name. One whose address is bound already, by a listener of `old`, stays as it is. When one

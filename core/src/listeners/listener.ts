@@ -1,5 +1,6 @@
 import type { ConnectionRoom } from '../connection/index.js';
-import type { TlsSource } from './tls-server.js';
+import type { RevocationListInfo } from '../x509/index.js';
+import type { TlsSource } from './tls-material.js';
 
 /** What a listener listens on, and for which chain. */
 export interface ListenerOptions {
@@ -36,6 +37,8 @@ export interface Listener {
   readonly url: string;
   /** Connections that are open, without those that are only told that there is no room. */
   readonly connections: number;
+  /** Revocation lists in force; absent where clients have no certificates. */
+  readonly revocationLists?: readonly RevocationListInfo[];
   /** Reads again what is kept outside of the configuration: certificates. Resolves with why they could not be used, or null. */
   refresh?(): Promise<string | null>;
   /** Takes no more connections; those that are there stay. */

@@ -14,7 +14,7 @@ export interface Arrival {
   /** When the socket was accepted, in monotonic milliseconds; every deadline before the CONNACK counts from there. */
   readonly acceptedAt: number;
   /** To be called when a connection looks after the socket; until then the deadline closes it. */
-  readonly settled: () => void;
+  readonly settled: (connection: Connection) => void;
 }
 
 /** A transport over a socket that is told of the end of its peer. */
@@ -28,12 +28,12 @@ export function carry(
   chain: string,
   socket: Duplex,
   transport: SocketBound,
-  settled: () => void,
+  settled: Arrival['settled'],
   received: (connection: Connection, chunk: Buffer) => void,
 ): void {
   const connection = openConnection(room.connections, transport, chain);
   const gone = room.opened(connection);
-  settled();
+  settled(connection);
   // Half-open until the connection is over: a peer that has said its last may still wait for an answer, and what it said for its turn.
   socket.allowHalfOpen = true;
   let failure: Error | null = null;

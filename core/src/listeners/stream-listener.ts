@@ -21,7 +21,8 @@ export async function listenStreams(room: ListenerRoom, inForce: InForce, arrive
   // Without noDelay a small packet behind an unacknowledged one waits for up to 40 ms.
   const server = createServer({ noDelay: true }, (socket) => entrance.accept(socket));
   const port = options.scheme === 'unix' ? await bindSocketFile(server, options, log) : await bind(server, options, log);
-  const certificates = entrance.tls === null || options.tls === null ? null : new Certificates(options.name, entrance.tls, options.tls, wheel, log);
+  const certificates =
+    entrance.tls === null || options.tls === null ? null : new Certificates(options.name, entrance.tls, options.tls, wheel, log, entrance.holders);
   return {
     get options() {
       return inForce.options;
@@ -37,6 +38,9 @@ export async function listenStreams(room: ListenerRoom, inForce: InForce, arrive
     },
     get connections() {
       return entrance.open;
+    },
+    get revocationLists() {
+      return entrance.holders?.lists ?? [];
     },
     ...(certificates === null ? {} : { refresh: () => certificates.refresh() }),
     close: () =>

@@ -1,41 +1,39 @@
 import { constants, randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
+import { createSecureContext, createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls';
 import type { TlsEvidence } from '@portcullis/sdk';
-import { evidenceOf } from './tls-evidence.js';
-
-/** Certificates and settings for handshakes, read from their files and judged. */
-export interface TlsMaterial {
-  readonly clientCertificate: 'none' | 'optional' | 'required';
-  /** Certificates, keys, suites and versions, as `node:tls` takes them. */
-  readonly context: SecureContextOptions;
-  /** The same for two that are alike, without telling what they hold. */
-  readonly digest: string;
-  /** What is odd about them and no reason to refuse them. */
-  readonly warnings: readonly string[];
-}
-
-/** Where a listener's certificates come from. Made by the configuration, which has judged the first of them already. */
-export interface TlsSource {
-  readonly material: TlsMaterial;
-  /** Files that are worth a new reading when they change. */
-  readonly files: readonly string[];
-  /** Reads the files again; rejects with an error of one line when they cannot be used. */
-  read(): Promise<TlsMaterial>;
-}
+import { type CertificateId, certificateId, readCertificate } from '../x509/index.js';
+import { evidenceOf, plainServerName } from './tls-evidence.js';
+import { nameAmong, pairFor, type TlsMaterial } from './tls-material.js';
 
 interface Handshake {
   readonly socket: Socket;
-  readonly done: (socket: TLSSocket, evidence: TlsEvidence) => void;
+  readonly done: (secured: Secured) => void;
   /** Why it failed, as far as is known. */
   detail: string;
+}
+
+/** A socket with its handshake behind it. */
+export interface Secured {
+  readonly socket: TLSSocket;
+  readonly evidence: TlsEvidence;
+  /** The client's certificate as revocation lists speak of it; null without one. */
+  readonly id: CertificateId | null;
 }
 
 export interface TlsServerOptions {
   /** Protocol that is agreed on by ALPN; null leaves it to the client. */
   readonly protocol: string | null;
   readonly handshakeTimeoutMs: number;
+  /** Milliseconds since 1970. */
+  readonly wall: () => number;
 }
+
+/** What revocation lists make of a certificate that OpenSSL has accepted. */
+const REFUSALS = {
+  revoked: 'the client certificate is revoked',
+  unproven: 'no revocation list in force covers the client certificate',
+} as const;
 
 /**
  * Does the handshakes of one listener. It is bound to nothing: sockets are handed over when their PROXY header has been read and they were
@@ -58,12 +56,13 @@ export class TlsServer {
     return this.#material;
   }
 
-  /** Puts other material in force for new handshakes. Throws, and changes nothing, when it cannot be used. */
-  use(material: TlsMaterial): void {
-    if (material.digest === this.#material.digest) return;
-    // A new context has ticket keys of its own: what was verified by a former `ca` is not resumed but verified again.
+  /** Puts other material in force for new handshakes. Throws, and changes nothing, when it cannot be used. Tells whether it is another. */
+  use(material: TlsMaterial): boolean {
+    if (material.digest === this.#material.digest) return false;
+    // A new context has ticket keys of its own: what was verified by a former `ca` or `crl` is not resumed but verified again.
     this.#server = this.#make(material);
     this.#material = material;
+    return true;
   }
 
   /** Makes tickets that were given out so far worthless: whoever holds a stolen key reads no more than what was encrypted since. */
@@ -84,8 +83,10 @@ export class TlsServer {
     this.#server.emit('connection', socket);
   }
 
-  #make({ clientCertificate, context }: TlsMaterial): Server {
+  #make(material: TlsMaterial): Server {
     const { protocol, handshakeTimeoutMs } = this.#options;
+    const { clientCertificate, context, names } = material;
+    const tickets = material.resumes ? 0 : constants.SSL_OP_NO_TICKET;
     const server = createServer({
       ...context,
       honorCipherOrder: true,
@@ -94,32 +95,72 @@ export class TlsServer {
       // Without a certificate the handshake itself fails, with an alert that clients can read.
       rejectUnauthorized: clientCertificate === 'required',
       // Renegotiation costs the server far more than the peer that asks for it. No client of MQTT needs it.
-      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION | tickets,
       ...(protocol === null ? {} : { ALPNProtocols: [protocol] }),
+      ...(names.size === 0 ? {} : { SNICallback: chooser(material) }),
     });
-    server.on('secureConnection', (socket) => this.#secured(socket, clientCertificate));
+    server.on('secureConnection', (socket) => this.#secured(socket));
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
       const handshake = this.#handshakes.get(keyOf(socket));
-      if (handshake !== undefined) handshake.detail = error.code ?? error.message;
+      // A certificate that does not verify ends the connection without an error of its own.
+      const { authorizationError } = socket as { readonly authorizationError?: unknown };
+      if (handshake !== undefined) handshake.detail = typeof authorizationError === 'string' ? authorizationError : (error.code ?? error.message);
     });
     return server;
   }
 
-  #secured(socket: TLSSocket, clientCertificate: TlsMaterial['clientCertificate']): void {
+  #secured(socket: TLSSocket): void {
     // Before anything else: a socket without a listener for its errors would end the process.
     socket.on('error', () => {});
     const key = keyOf(socket);
     const handshake = this.#handshakes.get(key);
     if (handshake === undefined || handshake.socket.destroyed) return void socket.destroy();
-    const evidence = evidenceOf(socket);
-    if (evidence === null || (clientCertificate === 'required' && evidence.certificate === null)) {
-      handshake.detail = String(socket.authorizationError ?? 'the client certificate was not verified');
-      socket.destroy();
-      return;
-    }
+    const secured = this.#judge(socket, handshake);
+    if (secured === null) return void socket.destroy();
     this.#handshakes.delete(key);
-    handshake.done(socket, evidence);
+    handshake.done(secured);
   }
+
+  /** Judges by what is in force at this moment: that may be newer than what the handshake began with, and a session may have been resumed. */
+  #judge(socket: TLSSocket, handshake: Handshake): Secured | null {
+    const evidence = evidenceOf(socket);
+    if (evidence === null || (this.#material.clientCertificate === 'required' && evidence.certificate === null)) {
+      handshake.detail = String(socket.authorizationError ?? 'the client certificate was not verified, or cannot be read');
+      return null;
+    }
+    // Of a session that is resumed TLS does not look at the dates again.
+    if (evidence.certificate !== null && evidence.certificate.validTo <= this.#options.wall()) {
+      handshake.detail = 'the client certificate is over';
+      return null;
+    }
+    const pair = pairFor(this.#material, evidence.serverName);
+    if (pair === null) {
+      handshake.detail = 'the client asked for no server name that is served';
+      return null;
+    }
+    const certificate = socket.getPeerX509Certificate();
+    const id = certificate === undefined ? null : certificateId(readCertificate(certificate.raw));
+    const standing = id === null ? 'good' : (pair.revocation?.judge(id, this.#options.wall()) ?? 'good');
+    if (standing !== 'good') {
+      const { serialNumber, subject } = evidence.certificate ?? {};
+      handshake.detail = `${REFUSALS[standing]}: serial ${serialNumber}, subject ${subject}`;
+      return null;
+    }
+    return { socket, evidence, id };
+  }
+}
+
+/** Chooses the context by the server name. Whatever it is asked, it answers: an error that escaped here would end the process. */
+function chooser(material: TlsMaterial): (serverName: string, done: (error: Error | null, context?: SecureContext) => void) => void {
+  const contexts = new Map([...material.names].map(([name, { context }]) => [name, createSecureContext(context)]));
+  return (serverName, done) => {
+    const name = nameAmong(contexts, plainServerName(serverName));
+    const context = name === null ? undefined : contexts.get(name);
+    if (context !== undefined) done(null, context);
+    else if (material.unknownName === 'refuse') done(new Error('the client asked for no server name that is served'));
+    // Without a context, the server's own is used.
+    else done(null);
+  };
 }
 
 function keyOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {

@@ -8,7 +8,7 @@ interface Room {
 const GROUND = 'ground floor';
 const ABOVE_SESSION = [GROUND, 'hooks', 'policy', 'gate', 'store', 'router'];
 const ABOVE_CONNECTION = [...ABOVE_SESSION, 'session', 'codec'];
-const EVERYTHING = [...ABOVE_CONNECTION, 'connection', 'listeners', 'config', 'control'];
+const EVERYTHING = [...ABOVE_CONNECTION, 'connection', 'x509', 'listeners', 'config', 'control'];
 
 /** The table of rooms. A lower room may import a higher one, never the other way round. */
 export const ROOMS: Readonly<Record<string, Room>> = {
@@ -21,8 +21,9 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   router: { mayImport: [GROUND, 'hooks', 'policy', 'gate', 'store'] },
   session: { mayImport: ABOVE_SESSION },
   connection: { mayImport: ABOVE_CONNECTION },
-  listeners: { mayImport: [GROUND, 'gate', 'connection'] },
-  config: { mayImport: [GROUND] },
+  x509: { mayImport: [GROUND], pure: true },
+  listeners: { mayImport: [GROUND, 'gate', 'connection', 'x509'] },
+  config: { mayImport: [GROUND, 'x509'] },
   control: { mayImport: [GROUND, 'listeners'] },
   top: { mayImport: EVERYTHING },
 };

@@ -145,7 +145,7 @@ export function demoClient(): DemoClient {
   }
   const program = quoted(join(ROOT, 'node_modules', '.bin', 'mqtt'));
   const login = ({ port, username, password, tls }: ConnectionArguments): string =>
-    `-V 5 -h localhost -p ${port}${flag('-u', username)}${flag('-P', password)}${tls === undefined ? '' : ` -C mqtts${flag('--ca', tls.ca)}${flag('--cert', tls.cert)}${flag('--key', tls.key)}`}`;
+    `--protocolVersion 5 -h localhost -p ${port}${flag('-u', username)}${flag('-P', password)}${tls === undefined ? '' : ` -C mqtts${flag('--ca', tls.ca)}${flag('--cert', tls.cert)}${flag('--key', tls.key)}`}`;
   return {
     publish: (connection, topic, message) => `${program} pub -q 1 ${login(connection)} -t ${quoted(topic)} -m ${quoted(message)}`,
     subscribe: (connection, filter) => `${program} sub -v ${login(connection)} -t ${quoted(filter)}`,

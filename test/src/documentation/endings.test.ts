@@ -4,13 +4,33 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Behaviour } from '../hooks/actor.js';
 import { Stage } from '../hooks/stage.js';
+import { LOGIN, startWith, tlsClient } from '../listeners/scene.js';
 import { writeFiles } from '../support/broker-process.js';
-import { publish, subscribe } from '../support/packets.js';
+import { Authority } from '../support/certificates.js';
+import { connect5, publish, subscribe } from '../support/packets.js';
 import type { WireClient } from '../support/wire-client.js';
+import { PLUGIN, Scene } from '../tls-identity/scene.js';
 import { ROOT } from './sdk-source.js';
 
 const SHORT_LEASE: Behaviour = ['allow', { identity: { username: '$username' }, leaseSeconds: 0.05 }];
+/** Four seconds. */
+const CERTIFICATE_DAYS = 4 / 86_400;
 const USUAL: Behaviour = ['allow', { identity: { username: '$username' } }];
+
+/** A client with a certificate of this authority is connected when another list is put in force. */
+async function withCertificate(authority: Authority, next: (pem: string) => Promise<string>, code: number): Promise<void> {
+  const pair = await authority.issue();
+  const tls = { cert: 'cert.pem', key: 'key.pem', ca: 'ca.pem', crl: 'ca.crl', clientCertificate: 'required' };
+  const files = { 'cert.pem': pair.cert, 'key.pem': pair.key, 'ca.pem': authority.pem, 'ca.crl': await authority.list() };
+  const broker = await startWith({ tls: { url: 'mqtts://127.0.0.1:0', tls } }, files);
+  const client = await tlsClient(broker.port('tls'), { ca: authority.pem, ...pair });
+  client.send(connect5(LOGIN));
+  assert.match(await client.readPacket(), /^20 .. 00 00/);
+  writeFiles(broker.folder, { 'ca.crl': await next(pair.cert) });
+  await client.expect(`e0 01 ${code.toString(16)}`);
+  await client.expectClosed();
+  assert.equal(await broker.stop(), 0);
+}
 
 /** The rows of the page about how accepted connections end. */
 function rows(): readonly (readonly [why: string, code: string])[] {
@@ -99,6 +119,18 @@ describe('the page about refusals says how an accepted connection ends:', () => 
       await stage.call('mind', 'policy.invalidate', 'all');
       await ended(client, code);
     },
+    'the certificate is over with which the client came': async (code) => {
+      const scene = await Scene.start(() => ({
+        plugins: { certs: { use: PLUGIN, isolation: 'inProcess' } },
+        chains: { main: { authenticate: ['certs'] } },
+      }));
+      try {
+        const brief = await scene.authority.issue({ subject: [['CN', 'brief']], names: [], usage: 'client', days: CERTIFICATE_DAYS });
+        await ended(await scene.login('main-mqtts', '5.0', brief), code);
+      } finally {
+        await scene.stop();
+      }
+    },
     'a subscription lost its right, where `onRevoked` is `"disconnect"`': async (code) => {
       const client = await subscriber('cut');
       await stage.script('brief', { loadPolicy: ['policy', { version: 2, rules: [] }] });
@@ -167,6 +199,14 @@ describe('the page about refusals says how an accepted connection ends:', () => 
         });
         await ended(client, code);
       }
+    },
+    'the certificate of its client, or an authority above it, was revoked': async (code) => {
+      const authority = await Authority.create();
+      await withCertificate(authority, (pem) => authority.list({ revoked: [pem] }), code);
+    },
+    'no revocation list in force has covered the certificate of its client for `staleGraceMs`': async (code) => {
+      const authority = await Authority.create();
+      await withCertificate(authority, () => authority.list({ from: -60, until: -30 }), code);
     },
     'the broker stops': async (code) => {
       const client = await login();

@@ -112,8 +112,8 @@ describe('what does not last', () => {
         await stage.heard('mind', 'refreshIdentity', ({ client }: { client: { id: string; protocol: string } }) => client.protocol === version);
         await clients[index]?.[0].silence();
       }
-      const { identity, tenant, ageSeconds } = await stage.heard('mind', 'refreshIdentity');
-      assert.deepEqual([identity, tenant], [{ username: 'user' }, null]);
+      const { identity, tenant, tls, ageSeconds } = await stage.heard('mind', 'refreshIdentity');
+      assert.deepEqual([identity, tenant, tls], [{ username: 'user' }, null, null]);
       assert.ok(typeof ageSeconds === 'number' && ageSeconds >= 0 && ageSeconds < 5);
       await stage.forget();
       await stage.heard('mind', 'refreshIdentity');

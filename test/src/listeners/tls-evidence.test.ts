@@ -92,11 +92,21 @@ describe('what plugins see of TLS', () => {
         serverName: 'localhost',
         certificate: {
           commonName: 'device-1',
+          fields: { CN: ['device-1'], OU: [], O: ['Acme, Inc.'], C: ['DE'], ST: [], L: [], DC: [], UID: [], serialNumber: [], emailAddress: [] },
+          names: {
+            uri: ['spiffe://example/device, DNS:root'],
+            dns: ['device-1.example'],
+            email: ['ops@example.org'],
+            ip: ['192.0.2.1'],
+          },
           subject: 'C=DE,O=Acme\\, Inc.,CN=device-1',
+          distinguishedName: 'CN=device-1,O=Acme\\, Inc.,C=DE',
           issuer: 'CN=Authority\\, of tests',
           serialNumber: x509.serialNumber,
           subjectAlternativeNames: ['DNS:device-1.example', 'URI:spiffe://example/device, DNS:root', 'email:ops@example.org', 'IP:192.0.2.1'],
           fingerprint256: x509.fingerprint256.replaceAll(':', '').toLowerCase(),
+          validFrom: Date.parse(x509.validFrom),
+          validTo: Date.parse(x509.validTo),
         },
       });
     }

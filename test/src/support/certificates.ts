@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { createPrivateKey, webcrypto } from 'node:crypto';
+import { createPrivateKey, webcrypto, X509Certificate } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 
 x509.cryptoProvider.set(webcrypto);
@@ -23,12 +23,24 @@ export interface Pair {
 export interface CertificateFields {
   /** Fields of the subject in order; one may stand several times. */
   readonly subject?: readonly (readonly [name: string, value: string])[];
+  /** Instead of `subject`: with types of text of their own, and several fields at one place. */
+  readonly rawSubject?: x509.JsonNameParams;
   readonly names?: x509.JsonGeneralNames;
   readonly kind?: KeyKind;
   /** Days from now; the certificate is valid from a day before the earlier one. */
   readonly days?: number;
   readonly startsInDays?: number;
   readonly usage?: 'server' | 'client' | 'any';
+}
+
+export interface ListFields {
+  /** Certificates that are revoked, as PEM. */
+  readonly revoked?: readonly string[];
+  /** Seconds from now. */
+  readonly from?: number;
+  readonly until?: number;
+  /** Who signs it; the authority that it is of unless told. */
+  readonly by?: Authority;
 }
 
 /** An authority that issues certificates, made anew for a test. */
@@ -50,9 +62,40 @@ export class Authority {
       notAfter: new Date(Date.now() + DAY_MS),
       keys,
       signingAlgorithm: ALGORITHMS.ecdsa,
-      extensions: [new x509.BasicConstraintsExtension(true, undefined, true), new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true)],
+      extensions: AUTHORITY_EXTENSIONS,
     });
     return new Authority(certificate, keys);
+  }
+
+  /** An authority below this one. */
+  async intermediate(name = 'Intermediate'): Promise<Authority> {
+    const keys = await generate('ecdsa');
+    const certificate = await x509.X509CertificateGenerator.create({
+      serialNumber: serial(),
+      subject: [{ CN: [name] }],
+      issuer: this.#certificate.subject,
+      notBefore: new Date(Date.now() - DAY_MS),
+      notAfter: new Date(Date.now() + DAY_MS),
+      publicKey: keys.publicKey,
+      signingKey: this.#keys.privateKey,
+      signingAlgorithm: ALGORITHMS.ecdsa,
+      extensions: AUTHORITY_EXTENSIONS,
+    });
+    return new Authority(certificate, keys);
+  }
+
+  /** Its list of revoked certificates, PEM. */
+  async list({ revoked = [], from = -60, until = 3600, by = this }: ListFields = {}): Promise<string> {
+    const list = await x509.X509CrlGenerator.create({
+      issuer: this.#certificate.subject,
+      thisUpdate: new Date(Date.now() + from * 1000),
+      nextUpdate: new Date(Date.now() + until * 1000),
+      entries: revoked.map((pem) => ({ serialNumber: new x509.X509Certificate(pem).serialNumber, revocationDate: new Date(Date.now() - 1000) })),
+      signingKey: by.#keys.privateKey,
+      signingAlgorithm: ALGORITHMS.ecdsa,
+    });
+    // By RFC 7468; the library writes a label of its own.
+    return `${list.toString('pem').replaceAll(' CRL-', ' X509 CRL-')}\n`;
   }
 
   /** The authority's own certificate, PEM. */
@@ -87,11 +130,12 @@ export function encrypted(key: string, passphrase: string): string {
   return createPrivateKey(key).export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase }).toString();
 }
 
-function content({ subject = [['CN', 'localhost']], names = LOCAL_NAMES, days = 1, startsInDays, usage = 'any' }: CertificateFields) {
+function content({ subject = [['CN', 'localhost']], rawSubject, names = LOCAL_NAMES, days = 1, startsInDays, usage = 'any' }: CertificateFields) {
   const usages = { server: [SERVER_AUTH], client: [CLIENT_AUTH], any: [SERVER_AUTH, CLIENT_AUTH] }[usage];
   return {
     serialNumber: serial(),
-    subject: subject.map(([name, value]) => ({ [name]: [value] })),
+    // As text of one type: of a bare string the library takes `#` and backslashes for its own notation.
+    subject: new x509.Name(rawSubject ?? subject.map(([name, value]) => ({ [name]: [{ utf8String: value }] }))),
     notBefore: new Date(Date.now() + (startsInDays ?? Math.min(days, 0) - 1) * DAY_MS),
     notAfter: new Date(Date.now() + days * DAY_MS),
     extensions: [
@@ -101,6 +145,11 @@ function content({ subject = [['CN', 'localhost']], names = LOCAL_NAMES, days = 
     ],
   };
 }
+
+const AUTHORITY_EXTENSIONS = [
+  new x509.BasicConstraintsExtension(true, undefined, true),
+  new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+];
 
 const LOCAL_NAMES: x509.JsonGeneralNames = [
   { type: 'dns', value: 'localhost' },
@@ -119,4 +168,9 @@ async function pairOf(certificate: x509.X509Certificate, keys: webcrypto.CryptoK
   const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
   const key = `-----BEGIN PRIVATE KEY-----\n${(der.toString('base64').match(/.{1,64}/g) ?? []).join('\n')}\n-----END PRIVATE KEY-----\n`;
   return { cert: `${certificate.toString('pem')}\n`, key };
+}
+
+/** Serial number of a certificate as Node writes it. */
+export function serialOf(pem: string): string {
+  return new X509Certificate(pem).serialNumber;
 }

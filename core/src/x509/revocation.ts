@@ -1,0 +1,88 @@
+import type { CertificateParts } from './certificate.js';
+import { nameKey, readName } from './names.js';
+import type { RevocationList } from './revocation-list.js';
+
+/** A certificate as revocation lists speak of it: key of its issuer's name, and its serial number in hexadecimal. */
+export interface CertificateId {
+  readonly issuer: string;
+  readonly serial: string;
+}
+
+/** An authority: its own certificate, and the key of its name. */
+export interface AuthorityId extends CertificateId {
+  readonly subject: string;
+}
+
+/** What is known of a revocation list that is in force, for people. */
+export interface RevocationListInfo {
+  /** Path of its file. */
+  readonly file: string;
+  /** Name of its issuer by RFC 2253. */
+  readonly issuer: string;
+  /** When it was made and when it gets too old, in milliseconds since 1970; null for never. */
+  readonly thisUpdate: number;
+  readonly nextUpdate: number | null;
+  /** Certificates that it revokes. */
+  readonly revoked: number;
+}
+
+/** `unproven`: no list in force covers a certificate of the chain, so nobody can say that it is not revoked. */
+export type CertificateStanding = 'good' | 'revoked' | 'unproven';
+
+export function certificateId({ issuer, serial }: CertificateParts): CertificateId {
+  return { issuer: nameKey(readName(issuer)), serial };
+}
+
+export function authorityId(parts: CertificateParts): AuthorityId {
+  return { ...certificateId(parts), subject: nameKey(parts.subjectName) };
+}
+
+/** The lists of one trust: what they say of a certificate, and of every authority above it. Their signatures have been verified. */
+export class Revocation {
+  readonly lists: readonly RevocationListInfo[];
+  readonly #byIssuer = new Map<string, RevocationList[]>();
+  readonly #authorities = new Map<string, AuthorityId[]>();
+
+  constructor(lists: readonly { readonly file: string; readonly list: RevocationList }[], authorities: readonly AuthorityId[]) {
+    this.lists = lists.map(({ file, list: { issuerName, thisUpdate, nextUpdate, serials } }) => {
+      return { file, issuer: issuerName, thisUpdate, nextUpdate, revoked: serials.size };
+    });
+    for (const { list } of lists) this.#byIssuer.set(list.issuer, [...(this.#byIssuer.get(list.issuer) ?? []), list]);
+    for (const authority of authorities) this.#authorities.set(authority.subject, [...(this.#authorities.get(authority.subject) ?? []), authority]);
+  }
+
+  /**
+   * What the lists say at this moment, in milliseconds since 1970. Of several authorities with one name all must be good: which of them signed,
+   * a session that was resumed does not tell.
+   */
+  judge(certificate: CertificateId, now: number): CertificateStanding {
+    return this.#judge(certificate, now, new Set());
+  }
+
+  /** The next moment after this one at which a list begins or ends to be valid; infinity for none. */
+  nextChange(now: number): number {
+    const moments = this.lists.flatMap(({ thisUpdate, nextUpdate }) => [thisUpdate, nextUpdate ?? Number.POSITIVE_INFINITY]);
+    return Math.min(Number.POSITIVE_INFINITY, ...moments.filter((moment) => moment > now));
+  }
+
+  #judge({ issuer, serial }: CertificateId, now: number, seen: Set<string>): CertificateStanding {
+    const lists = this.#byIssuer.get(issuer) ?? [];
+    // What an old list has revoked stays so.
+    if (lists.some(({ serials }) => serials.has(serial))) return 'revoked';
+    const authorities = this.#authorities.get(issuer) ?? [];
+    let standing: CertificateStanding = authorities.length > 0 && lists.some((list) => isValid(list, now)) ? 'good' : 'unproven';
+    if (seen.has(issuer)) return standing;
+    seen.add(issuer);
+    for (const authority of authorities) {
+      const above = this.#judge(authority, now, seen);
+      if (above === 'revoked') return above;
+      if (above === 'unproven') standing = above;
+    }
+    return standing;
+  }
+}
+
+/** Whether a list is in force at this moment. */
+export function isValid({ thisUpdate, nextUpdate }: Pick<RevocationListInfo, 'thisUpdate' | 'nextUpdate'>, now: number): boolean {
+  return thisUpdate <= now && (nextUpdate === null || now <= nextUpdate);
+}

@@ -22,8 +22,8 @@ export interface DatabaseOptions {
   readonly signal: AbortSignal;
 }
 
-/** What a question waits behind another one before it is put a second time, beside it. */
-const HEDGE_MS = 100;
+/** The part of the time of a statement that a question is held up by another one before it is put a second time, beside it. */
+const HELD_UP = 0.25;
 /** How long a connection is waited for that was lost a moment ago. */
 const RETURN_MS = 500;
 
@@ -151,13 +151,14 @@ export class Database {
           // It was lost in this moment; the first answer, or its failure, is what there is.
         }
       };
+      const heldUpMs = this.#options.settings.statementTimeoutMs * HELD_UP;
       let cancelHedge = (): void => {};
       const watch = (): void => {
-        cancelHedge = this.#options.timers.after(HEDGE_MS, () => {
+        cancelHedge = this.#options.timers.after(heldUpMs, () => {
           // What has come while this process was busy is read first: it may be the answer.
           setImmediate(() => {
             if (open === 0 || isAskedAgain) return;
-            if (asked.isHeldUp(HEDGE_MS)) again();
+            if (asked.isHeldUp(heldUpMs)) again();
             else watch();
           });
         });

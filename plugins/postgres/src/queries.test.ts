@@ -17,7 +17,10 @@ test('a user costs two queries when he comes, none when he comes again or publis
   await scene.sql(`insert into portcullis.groups (name) values ('g'), ('h')`);
   await scene.sql('insert into portcullis.memberships (user_id, group_id) select u.id, g.id from portcullis.users u, portcullis.groups g');
   await scene.rule('g/#', { group: 'g' });
-  const broker = await scene.broker({ config: scene.config({ port: relay.port, heartbeatSeconds: 60 }) });
+  const broker = await scene.broker({
+    config: scene.config({ port: relay.port, heartbeatSeconds: 60, statementTimeoutMs: 8000 }),
+    entries: { plugin: { timeoutMs: 10_000 } },
+  });
   const all = async (): Promise<number> => {
     const before = relay.executed;
     const answers = await Promise.all(Array.from({ length: USERS }, (_, i) => login(broker, i % 2 === 0 ? '5.0' : '3.1.1', `u${i + 1}`)));

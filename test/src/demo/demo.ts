@@ -61,6 +61,7 @@ function write(folder: string, files: Demo['files']): void {
 
 function serve(folder: string, demo: Demo): Promise<number> {
   const broker = spawn(process.execPath, [COMMAND, 'serve', '-c', 'plugins.json'], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  const guard = guardOf(broker, folder);
   let asked = false;
   const end = (): void => {
     asked = true;
@@ -74,11 +75,20 @@ function serve(folder: string, demo: Demo): Promise<number> {
   return new Promise((resolve) => {
     broker.once('error', (error) => process.stderr.write(`the broker could not be started: ${error.message}\n`));
     broker.once('close', (code) => {
+      guard.kill('SIGKILL');
       clearInterval(look);
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, end);
       resolve(asked ? 0 : code || 1);
     });
   });
+}
+
+/** A shell that waits for our end, whatever it is like: nothing else could clear up behind somebody who was killed. */
+function guardOf(broker: ChildProcess, folder: string): ChildProcess {
+  const script = 'cat > /dev/null; kill -TERM "$1" 2> /dev/null; sleep 2; rm -rf -- "$2"';
+  const guard = spawn('/bin/sh', ['-c', script, 'sh', String(broker.pid), folder], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+  guard.on('error', () => undefined);
+  return guard;
 }
 
 /** Hands the broker's output on, and says what to try as soon as it is ready. */

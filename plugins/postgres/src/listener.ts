@@ -123,7 +123,7 @@ export class Listener {
       if (this.#pending.push(payload) > MAX_PENDING) this.#lost(client, 'changes come faster than they can be read');
       return;
     }
-    if (!this.#options.source.take(payload, this.#options.changed)) this.#lookOrLose(client, [payload]);
+    if (!this.#options.source.isKnown(payload)) this.#lookOrLose(client, [payload]);
   }
 
   #lookOrLose(client: pg.Client, pending: readonly string[]): void {
@@ -138,8 +138,9 @@ export class Listener {
       let look = { isNew, pending: notified };
       for (;;) {
         await this.#within(source.look(client, look, changed));
-        if (client !== this.#client || this.#pending.length === 0) return;
-        look = { isNew: false, pending: this.#pending.splice(0) };
+        const pending = this.#pending.splice(0).filter((payload) => !source.isKnown(payload));
+        if (client !== this.#client || pending.length === 0) return;
+        look = { isNew: false, pending };
       }
     } finally {
       this.#isLooking = false;

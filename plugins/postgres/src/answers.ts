@@ -43,7 +43,7 @@ async function authenticate(
   { credentials, tenant, signal }: AuthenticateRequest,
   decide: DecideIdentity,
 ): Promise<Decision> {
-  const { changes } = directory;
+  let { changes } = directory;
   const found = await directory.user(tenant, username, signal);
   if (found === undefined) {
     // The answer is the same whatever this says: only the time that it takes counts.
@@ -54,12 +54,14 @@ async function authenticate(
   const isRight = await verify(credentials, user, directory.decoys.for(username));
   if (!isRight || !user.isEnabled) return decide.deny('bad-credentials');
   const mark = markOf(vouched, user);
-  // From here on a change ends the session; what has changed before is looked at here.
-  vouched.vouch(tenant, username, mark);
-  if (directory.changes !== changes) {
+  // What has changed meanwhile is looked at before he is vouched for: else one who is not let in would stand for those who are.
+  while (directory.changes !== changes) {
+    changes = directory.changes;
     const now = await directory.user(tenant, username, signal);
     if (now === undefined || !now.value.isEnabled || markOf(vouched, now.value) !== mark) return decide.deny('bad-credentials');
   }
+  // From here on a change ends the session.
+  vouched.vouch(tenant, username, mark);
   const { groups, attributes } = user;
   return decide.allow({ identity: { username, groups, attributes }, leaseSeconds: found.leftMs / 1000 });
 }

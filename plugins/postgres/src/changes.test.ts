@@ -4,31 +4,13 @@ import { readAnnouncement, readOwnNotification } from './changes.js';
 
 const EPOCH = '0b7cf5a4-4b2c-4c0e-9f57-3a8f6f0e1f6d';
 
-test('an announcement of the schema says version, epoch and what has changed', () => {
-  const payload = JSON.stringify({
-    v: 7,
-    e: EPOCH,
-    c: [
-      ['user', '', 'bob'],
-      ['group', 'acme', 'crew'],
-      ['tenant', 'acme', ''],
-      ['all', '', ''],
-    ],
-  });
-  assert.deepEqual(readAnnouncement(payload), {
-    version: 7,
-    epoch: EPOCH,
-    changes: [
-      { kind: 'user', tenant: null, name: 'bob' },
-      { kind: 'group', tenant: 'acme', name: 'crew' },
-      { kind: 'everybody', tenant: 'acme' },
-      { kind: 'all' },
-    ],
-  });
-  assert.deepEqual(readAnnouncement(JSON.stringify({ v: 7, e: EPOCH, c: null })), { version: 7, epoch: EPOCH, changes: null });
+test('an announcement of the schema says version and epoch; what else it says is not looked at', () => {
+  for (const c of [[['user', '', 'bob']], [], null, 7, undefined]) {
+    assert.deepEqual(readAnnouncement(JSON.stringify({ v: 7, e: EPOCH, c })), { version: 7, epoch: EPOCH });
+  }
 });
 
-test('what is no announcement is none, and never a part of one', () => {
+test('what is no announcement is none', () => {
   for (const payload of [
     '',
     'x',
@@ -40,19 +22,7 @@ test('what is no announcement is none, and never a part of one', () => {
     JSON.stringify({ v: -1, e: EPOCH, c: [] }),
     JSON.stringify({ v: 1.5, e: EPOCH, c: [] }),
     JSON.stringify({ v: 7, c: [] }),
-    JSON.stringify({ v: 7, e: EPOCH }),
-    JSON.stringify({
-      v: 7,
-      e: EPOCH,
-      c: [
-        ['user', '', 'bob'],
-        ['wat', '', 'bob'],
-      ],
-    }),
-    JSON.stringify({ v: 7, e: EPOCH, c: [['user', '', '']] }),
-    JSON.stringify({ v: 7, e: EPOCH, c: [['user', null, 'bob']] }),
-    JSON.stringify({ v: 7, e: EPOCH, c: [['user', 'bob']] }),
-    JSON.stringify({ v: 7, e: EPOCH, c: ['user'] }),
+    JSON.stringify({ v: 7, e: 7 }),
   ]) {
     assert.equal(readAnnouncement(payload), null, payload);
   }

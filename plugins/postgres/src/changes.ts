@@ -4,15 +4,13 @@ export type Change =
   | { readonly kind: 'everybody'; readonly tenant: string | null }
   | { readonly kind: 'all' };
 
-/** What a notification of the schema says. */
+/** What a notification of the schema says that is worth to be read: anybody who can connect can send one, so what has changed is never taken from it. */
 export interface Announcement {
   readonly version: number;
   readonly epoch: string;
-  /** Null when there were too many for a notification. */
-  readonly changes: readonly Change[] | null;
 }
 
-/** A row of the log of changes, or one of a notification. Null for what is none. */
+/** A row of the log of changes, or what a notification of one's own tables says. Null for what is none. */
 export function readChange(kind: unknown, tenant: unknown, name: unknown): Change | null {
   if (typeof tenant !== 'string' || typeof name !== 'string') return null;
   const of = tenant === '' ? null : tenant;
@@ -29,19 +27,10 @@ export function readChange(kind: unknown, tenant: unknown, name: unknown): Chang
   }
 }
 
-/** Reads `{"v": 7, "e": "…", "c": [["user", "", "bob"]]}`; null for what is anything else. */
+/** Reads `{"v": 7, "e": "…"}`, whatever else there is; null for what is anything else. */
 export function readAnnouncement(payload: string): Announcement | null {
-  const { v: version, e: epoch, c: listed } = parseObject(payload);
-  if (typeof version !== 'number' || !Number.isSafeInteger(version) || version < 0 || typeof epoch !== 'string') return null;
-  if (listed === null) return { version, epoch, changes: null };
-  if (!Array.isArray(listed)) return null;
-  const changes: Change[] = [];
-  for (const item of listed as readonly unknown[]) {
-    const change = Array.isArray(item) && item.length === 3 ? readChange(item[0], item[1], item[2]) : null;
-    if (change === null) return null;
-    changes.push(change);
-  }
-  return { version, epoch, changes };
+  const { v: version, e: epoch } = parseObject(payload);
+  return typeof version === 'number' && Number.isSafeInteger(version) && version >= 0 && typeof epoch === 'string' ? { version, epoch } : null;
 }
 
 /** Reads `{"kind": "user", "tenant": "", "name": "bob"}` of tables of one's own; null for what is anything else. */

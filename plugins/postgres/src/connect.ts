@@ -53,8 +53,7 @@ async function connectTo(server: Server, role: Role, options: ConnectOptions): P
     client_encoding: 'UTF8',
     application_name: 'portcullis',
     statement_timeout: settings.statementTimeoutMs,
-    // The role should not be able to write; if it is, this connection is not.
-    options: '-c default_transaction_read_only=on',
+    options: settingsOfSession(settings),
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     pipeline,
@@ -78,6 +77,13 @@ async function connectTo(server: Server, role: Role, options: ConnectOptions): P
     cancelTimer();
     signal.removeEventListener('abort', abandon);
   }
+}
+
+function settingsOfSession({ queries }: Settings): string {
+  // The role should not be able to write; if it is, this connection is not.
+  const readOnly = '-c default_transaction_read_only=on';
+  // An error instead of fewer rows: a deny that cannot be seen forbids nothing. In tables of one's own it may be meant.
+  return queries === null ? `${readOnly} -c row_security=off` : readOnly;
 }
 
 /** Whoever answers there need not be PostgreSQL: what it says before it is known as such is bounded. */

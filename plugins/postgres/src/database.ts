@@ -34,6 +34,8 @@ export class Database {
   readonly #replicas: readonly Link[];
   /** Questions that wait for a connection; each of them for RETURN_MS at most. */
   readonly #waiting = new Set<() => void>();
+  /** Of whoever waits for any connection to the primary; the same for all. */
+  #answerable: { readonly promise: Promise<void>; resolve(): void } | null = null;
   /** Whether what the source has told is up to date; replicas cannot be judged otherwise. */
   isHeard = false;
 
@@ -54,6 +56,19 @@ export class Database {
 
   stop(): void {
     for (const link of [...this.#primary, ...this.#replicas]) link.stop();
+  }
+
+  /** Resolves as soon as there is a connection to the primary for questions. */
+  async answerable(): Promise<void> {
+    if (this.#primary.some(({ isUp }) => isUp)) return;
+    if (this.#answerable === null) {
+      let resolve = (): void => {};
+      const promise = new Promise<void>((resolved) => {
+        resolve = resolved;
+      });
+      this.#answerable = { promise, resolve };
+    }
+    await this.#answerable.promise;
   }
 
   /** Connections that are there: to the primary, to replicas. */
@@ -188,6 +203,10 @@ export class Database {
       },
       changed: (isUp, why) => {
         if (signal.aborted) return;
+        if (isUp && role === 'primary') {
+          this.#answerable?.resolve();
+          this.#answerable = null;
+        }
         if (isUp) log.info({ servers: places, role }, 'connected to the database');
         else log.warn({ servers: places, role, why }, 'lost a connection to the database');
       },

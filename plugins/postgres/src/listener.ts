@@ -2,7 +2,7 @@ import { BackendUnavailable, InvalidPluginConfig, type PluginLog } from '@portcu
 import type pg from 'pg';
 import type { Change } from './changes.js';
 import { destroy } from './connect.js';
-import { errorText } from './database-errors.js';
+import { errorText, sqlState } from './database-errors.js';
 import { type RealTimers, retryDelayMs } from './real-timers.js';
 import type { Source } from './source.js';
 
@@ -20,6 +20,8 @@ export interface ListenerOptions {
   readonly timers: RealTimers;
   readonly log: PluginLog;
   connect(): Promise<pg.Client>;
+  /** Resolves when questions can be put. */
+  answerable(): Promise<void>;
   /** These have changed; in the order of commits. */
   readonly changed: (changes: readonly Change[]) => void;
   /** Whether changes are heard. When they are heard again, all that was missed was told before. */
@@ -36,6 +38,8 @@ export class Listener {
   #isHeard = false;
   #isStopped = false;
   #failures = 0;
+  /** That of the server that was heard last; undefined before the first. */
+  #timeline: string | null | undefined;
   /** What was notified while another look was under way; its own look comes after that. */
   #pending: string[] = [];
   #isLooking = false;
@@ -94,8 +98,12 @@ export class Listener {
     client.on('end', () => this.#lost(client, 'the connection was closed'));
     client.on('notification', ({ channel: on, payload = '' }) => this.#notified(client, on, payload));
     try {
+      // Whoever is told of a change asks at once, and who gets no answer then has to go.
+      await this.#within(this.#options.answerable());
+      const timeline = await this.#within(timelineOf(client));
       await this.#ask(client, `listen "${channel.replaceAll('"', '""')}"`);
       await this.#look(client, true, []);
+      this.#compare(timeline);
     } catch (error) {
       if (client === this.#client) {
         this.#client = null;
@@ -113,6 +121,13 @@ export class Listener {
     this.#beat(client);
   }
 
+  /** A server that took over may lack what the one before had told, and have told as much of its own since: then no version shows it. */
+  #compare(timeline: string | null): void {
+    const isSame = this.#timeline === undefined || (timeline !== null && timeline === this.#timeline);
+    this.#timeline = timeline;
+    if (!isSame) this.#options.changed([{ kind: 'all' }]);
+  }
+
   #notified(client: pg.Client, channel: string, payload: string): void {
     if (client !== this.#client) return;
     const probe = this.#probes.get(channel);
@@ -123,7 +138,7 @@ export class Listener {
       if (this.#pending.push(payload) > MAX_PENDING) this.#lost(client, 'changes come faster than they can be read');
       return;
     }
-    if (!this.#options.source.take(payload, this.#options.changed)) this.#lookOrLose(client, [payload]);
+    if (!this.#options.source.isKnown(payload)) this.#lookOrLose(client, [payload]);
   }
 
   #lookOrLose(client: pg.Client, pending: readonly string[]): void {
@@ -138,8 +153,9 @@ export class Listener {
       let look = { isNew, pending: notified };
       for (;;) {
         await this.#within(source.look(client, look, changed));
-        if (client !== this.#client || this.#pending.length === 0) return;
-        look = { isNew: false, pending: this.#pending.splice(0) };
+        const pending = this.#pending.splice(0).filter((payload) => !source.isKnown(payload));
+        if (client !== this.#client || pending.length === 0) return;
+        look = { isNew: false, pending };
       }
     } finally {
       this.#isLooking = false;
@@ -202,5 +218,17 @@ export class Listener {
       const cancel = timers.after(answerMs, () => reject(new BackendUnavailable(`no answer for ${answerMs} ms`)));
       answer.then(resolve, reject).finally(cancel);
     });
+  }
+}
+
+/** Which history of its data a server writes on: another one since each promotion. Null where it does not say. */
+async function timelineOf(client: pg.Client): Promise<string | null> {
+  try {
+    const { rows } = await client.query<{ file: unknown }>('select pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()) as file');
+    const file = rows[0]?.file;
+    return typeof file === 'string' && /^[0-9A-F]{24}$/.test(file) ? file.slice(0, 8) : null;
+  } catch (error) {
+    if (sqlState(error) === null) throw error;
+    return null;
   }
 }

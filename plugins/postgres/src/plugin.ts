@@ -146,7 +146,7 @@ function makeListener(
   { log }: PluginContext,
   settings: Settings,
   statements: Statements,
-  { versions, timers, updates, connectOptions }: Parts,
+  { versions, timers, updates, database, connectOptions }: Parts,
   channel: string,
   heard: (isHeard: boolean) => void,
 ): Listener {
@@ -160,6 +160,7 @@ function makeListener(
     timers,
     log,
     connect: () => connectToAny(settings.servers, 'primary', connectOptions),
+    answerable: () => database.answerable(),
     changed: (changes: readonly Change[]) => updates.take(changes),
     heard,
   });

@@ -138,7 +138,7 @@ export class Scene {
   async cutListener(): Promise<{ allow(): Promise<void> }> {
     await this.sql(`alter role ${this.role} nologin`);
     await this.sql(
-      `select pg_terminate_backend(pid) from pg_stat_activity where usename = $1 and query ~ '^(listen|unlisten|select version) '`,
+      `select pg_terminate_backend(pid) from pg_stat_activity where usename = $1 and query ~ '^(listen|unlisten|select version)[ ,]'`,
       this.role,
     );
     return { allow: async () => void (await this.sql(`alter role ${this.role} login`)) };

@@ -113,4 +113,38 @@ describe('of several hosts', async () => {
       else await client.expectClosed();
     });
   }
+
+  for (const version of VERSIONS) {
+    test(`one that takes over without the newest changes, and has made as many of its own, voids everything that is known (${version})`, async (t) => {
+      const end = ending(t);
+      const first = await startPostgres();
+      end.after(() => first.dispose());
+      const scene = await Scene.open(end, first);
+      await scene.user('bob');
+      const second = await startPostgres({ standbyOf: first });
+      end.after(() => second.dispose());
+      const broker = await scene.broker({ config: scene.config({ host: [`127.0.0.1:${first.port}`, `127.0.0.1:${second.port}`] }) });
+      const bob = await enter(broker, version, 'bob');
+      // Nobody comes anew, neither here nor there, until all is as it has to be.
+      await scene.sql(`alter role ${scene.role} nologin`);
+      await on(second, async (standby) => {
+        await soon('the standby to have caught up', async () => {
+          const { rows } = await standby.query('select rolcanlogin as may from pg_roles where rolname = $1', [scene.role]);
+          return rows[0].may === false;
+        });
+      });
+      await second.stop();
+      await scene.user('ann');
+      await soon('the change to be heard of', async () => CONNACK.accepted[version].test(await login(broker, version, 'ann')));
+      await first.kill();
+      await second.start();
+      await on(second, async (now) => {
+        await now.query('select pg_promote()');
+        await now.query(`update portcullis.users set enabled = false where username = 'bob'`);
+        await now.query(`alter role ${scene.role} login`);
+      });
+      if (version === '5.0') await bob.expectExpelled(DENIED);
+      else await bob.expectClosed();
+    });
+  }
 });

@@ -18,8 +18,8 @@ export interface Look {
 
 /** How tables tell what has changed. */
 export interface Source {
-  /** Takes a notification if it says all there is to say. False: look. */
-  take(payload: string, tell: Tell): boolean;
+  /** Whether a notification says nothing new. False: look. */
+  isKnown(payload: string): boolean;
   /** Reads how new the data is, and tells all that has changed since the last look. */
   look(client: pg.Client, look: Look, tell: Tell): Promise<void>;
 }
@@ -28,7 +28,7 @@ const ALL: readonly Change[] = [{ kind: 'all' }];
 /** More changes at once are as good as all. */
 const MAX_CHANGES = 10_000;
 
-/** Tables of the schema: each notification has a version, and a log says what versions that were missed have changed. */
+/** Tables of the schema: each change has a version, and a log says what each version has changed. */
 export class SchemaSource implements Source {
   readonly #versions: SourceVersions;
   readonly #state: Statement;
@@ -42,15 +42,10 @@ export class SchemaSource implements Source {
     this.#changes = `select version, kind, tenant, name from ${quoteIdentifier(schema)}.changes where version > $1 order by seq limit ${MAX_CHANGES + 1}`;
   }
 
-  take(payload: string, tell: Tell): boolean {
+  /** Only a look tells what has changed: a notification that somebody has made up would else stand for a change that is never heard of. */
+  isKnown(payload: string): boolean {
     const announced = readAnnouncement(payload);
-    const { current } = this.#versions;
-    if (announced === null || current === null || announced.epoch !== current.epoch) return false;
-    if (announced.version <= this.#lookedAt) return true;
-    if (announced.version !== current.version + 1 || announced.changes === null) return false;
-    this.#versions.observe(announced.epoch, announced.version);
-    tell(announced.changes);
-    return true;
+    return announced !== null && announced.epoch === this.#versions.current?.epoch && announced.version <= this.#lookedAt;
   }
 
   async look(client: pg.Client, _look: Look, tell: Tell): Promise<void> {
@@ -92,7 +87,7 @@ export class OwnSource implements Source {
     this.#state = state;
   }
 
-  take(): boolean {
+  isKnown(): boolean {
     return false;
   }
 

@@ -35,7 +35,8 @@ export class Updates {
       if (change.kind === 'group') directory.groupChanged(change.tenant, change.name);
       else if (change.kind === 'everybody') directory.groupChanged(change.tenant, null);
     }
-    if (users.length > MAX_SINGLE_USERS) this.#invalidate('all');
+    // Of those that have not changed what is known is older than this version, and counts all the same.
+    if (users.length > MAX_SINGLE_USERS) this.#options.policy.invalidate('all');
     else for (const { tenant, name } of users) this.#invalidate({ tenant, username: name });
     for (const { tenant, name } of users) vouched.changed(tenant, name);
   }

@@ -68,3 +68,11 @@ test('attributes are texts, numbers and booleans by name; null is none, and noth
   const wrong = ['{}', [], ['a'], 1, true, { a: null }, { a: {} }, { a: ['b'] }, { a: Number.NaN }, { a: 1n }, { '': 'a' }, { a: 'b\0' }, many];
   for (const value of wrong) assert.throws(() => decodeAttributes(value, 'users#1'), /^Error: users#1: "attributes" is /);
 });
+
+test('an integer that is not told apart from another one is no attribute: a pattern would lead to what is somebody else’s', () => {
+  assert.equal(JSON.parse('9007199254740993'), JSON.parse('9007199254740992'));
+  for (const number of ['9007199254740993', '-9007199254740993', '1e21']) {
+    assert.throws(() => decodeAttributes(JSON.parse(`{"a":${number}}`), 'u'), /^Error: u: "attributes" is /, number);
+  }
+  assert.deepEqual({ ...decodeAttributes(JSON.parse('{"a":9007199254740991,"b":-1.5}'), 'u') }, { a: 9007199254740991, b: -1.5 });
+});

@@ -73,7 +73,8 @@ export function decodeGroups(given: unknown, from: string): readonly string[] {
 
 /**
  * Turns an object of attributes into one that an identity may carry; null is none. Throws an `Error` that begins with `from` for anything but a plain
- * object of at most {@link MAX_ATTRIBUTES} texts, finite numbers and booleans. The result has no prototype.
+ * object of at most {@link MAX_ATTRIBUTES} texts, finite numbers and booleans. An integer beyond 2^53 is none of these: two that differ are read as one.
+ * The result has no prototype.
  */
 export function decodeAttributes(given: unknown, from: string): Readonly<Record<string, AttributeValue>> {
   const attributes: Record<string, AttributeValue> = Object.create(null);
@@ -83,7 +84,7 @@ export function decodeAttributes(given: unknown, from: string): Readonly<Record<
   if (entries.length > MAX_ATTRIBUTES) throw malformed(from, 'attributes', `an object of more than ${MAX_ATTRIBUTES} values`);
   for (const [name, value] of entries as readonly (readonly [string, unknown])[]) {
     if (!isText(name, MAX_NAME_CHARACTERS) || !isAttribute(value)) {
-      throw malformed(from, 'attributes', 'no object of texts, numbers and booleans');
+      throw malformed(from, 'attributes', 'no object of texts, numbers (integers up to 2^53) and booleans');
     }
     attributes[name] = value;
   }
@@ -92,7 +93,8 @@ export function decodeAttributes(given: unknown, from: string): Readonly<Record<
 
 function isAttribute(value: unknown): value is AttributeValue {
   if (typeof value === 'string') return value.length <= MAX_VALUE_CHARACTERS && !value.includes('\0');
-  return typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value));
+  if (typeof value === 'number') return Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value);
+  return typeof value === 'boolean';
 }
 
 function isText(value: unknown, maxCharacters: number): value is string {

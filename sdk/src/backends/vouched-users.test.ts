@@ -196,3 +196,25 @@ test('another instance of the same entry knows what the one before has vouched f
   assert.equal(anew.users.size, 0);
   anew.users.release();
 });
+
+test('a login with another mark ends at once the connections that were made with the one before, and only those', () => {
+  const rig = new Rig();
+  rig.login('bob', 'old', 'acme');
+  rig.login('bob', 'old');
+  rig.login('bob', 'old');
+  assert.deepEqual(rig.ended, []);
+  rig.login('bob', 'new');
+  assert.deepEqual(rig.ended, ['null/bob 87']);
+  rig.login('bob', 'new');
+  assert.equal(rig.ended.length, 1);
+});
+
+test('who logs in with the new password before a change is judged keeps nobody in who came by the old one', async () => {
+  const rig = new Rig();
+  rig.login('bob', 'old');
+  rig.directory.set('null/bob', 'new');
+  rig.users.changed(null, 'bob');
+  rig.login('bob', 'new');
+  await rig.runDelays();
+  assert.deepEqual(rig.ended, ['null/bob 87']);
+});

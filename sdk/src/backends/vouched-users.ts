@@ -94,11 +94,17 @@ export class VouchedUsers {
     return this.#memory.digest.of(...parts);
   }
 
-  /** To be called before a login is allowed, or confirmed: a change that is told from then on ends it. */
+  /**
+   * To be called before a login is allowed, or confirmed: a change that is told from then on ends it. Ends the user's connections if he was vouched for
+   * with another mark: they were made with a password, or a description, that he has no longer.
+   */
   vouch(tenant: string | null, username: string, mark: string): void {
     const { users, digest } = this.#memory;
-    const { maxUsers } = this.#options;
+    const { maxUsers, sessions } = this.#options;
     const key = digest.of(tenant, username);
+    const before = users.get(key);
+    // At once: a moment later the one that is about to be allowed would be among them.
+    if (before !== undefined && before.mark !== mark) sessions.disconnect({ tenant, username }, NOT_AUTHORIZED);
     users.delete(key);
     for (const [oldest, { until }] of users) {
       const isOver = until <= this.#now();

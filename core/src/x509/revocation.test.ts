@@ -68,6 +68,23 @@ test('A list that is not complete, or says what is not understood, is refused.',
   assert.throws(() => readRevocationList(Buffer.concat([listOf(), hex('00')])), DerError);
 });
 
+test('A list that was made to take long is read in the time that its size takes: it is read before its signature is verified.', () => {
+  const number = (value: number): Buffer => Buffer.from([0x2a, 0x81, 0x80 | (value >> 14), 0x80 | ((value >> 7) & 0x7f), value & 0x7f]);
+  const extensions = Array.from({ length: 50_000 }, (_, index) => extensionOf(der(Tag.OBJECT_IDENTIFIER, number(index)), hex('0500')));
+  const cases: readonly ListContents[] = [
+    { extensions },
+    { revoked: ['0a'], entryExtensions: extensions },
+    { issuer: named(`x${' '.repeat(500_000)}x`) },
+    { issuer: nameOf(...Array.from({ length: 50_000 }, () => utf8(OID.CN, 'x'))) },
+  ];
+  for (const contents of cases) {
+    const bytes = listOf(contents);
+    const begunAt = performance.now();
+    assert.ok(readRevocationList(bytes));
+    assert.ok(performance.now() - begunAt < 5000);
+  }
+});
+
 const authority = (subject: string, issuer: string, serial: string) =>
   authorityId(readCertificate(certificateOf({ subject: named(subject), issuer: named(issuer), serial: hex(serial) })));
 const list = (issuer: string, given: ListContents = {}) => ({

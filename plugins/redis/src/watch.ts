@@ -238,7 +238,12 @@ export class Watch {
   /** Nobody of this tenant can be confirmed, and none of another is to wait for it. */
   #cannotBeRead(tenant: string | null): void {
     const { context } = this.#options;
-    if (!this.#malformed.has(tenant)) context.log.error({ tenant }, 'the version of a tenant is none: nobody of it can be confirmed');
+    if (!this.#malformed.has(tenant)) {
+      context.log.error(
+        { tenant },
+        'version or epoch of a tenant are not as they must be: nobody of it can be confirmed; portcullis-redis check tells more',
+      );
+    }
     this.#malformed.add(tenant);
     context.policy.invalidate({ tenant });
   }

@@ -317,3 +317,11 @@ test('a user of Redis who may not do one part of a change changes nothing', asyn
   assert.deepEqual(await run(['user', 'disable', 'alice'], [], { PORTCULLIS_REDIS_URL: url }).then(({ status }) => status), 0);
   await client.call('ACL', 'DELUSER', 'writer');
 });
+
+test('a counter of a tenant that is no number is found by the check: nobody of the tenant could come in', async () => {
+  await done('user', 'add', 'alice');
+  await client.set(layout.version(null), 'many');
+  const { status, out } = await run(['check']);
+  assert.equal(status, 1);
+  assert.match(out, /^problem +portcullis:\{-\}:version: field "v" is no version$/m);
+});

@@ -2,12 +2,17 @@
 // Test files that need PostgreSQL or Redis get real ones, started here and ended here.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 // Campaigns take hours and are started by hand.
 const CAMPAIGNS = join('test', 'src', 'campaigns') + sep;
+/** Most tests wait for something most of the time. */
+const AT_ONCE = Math.min(availableParallelism() + 1, 4);
+/** Brokers rehearse for a second and a half of processor time before they listen, unless a test says otherwise: hundreds are started. */
+const PORTCULLIS_WARM_UP_MS = process.env.PORTCULLIS_WARM_UP_MS ?? '0';
 const DATABASES = [join('test', 'dist', 'databases'), join('test', 'servers')];
 
 function run(command, args, env = {}) {
@@ -62,8 +67,14 @@ async function runTests() {
   const shared = await servers();
   if (shared === null) return 1;
   try {
-    const options = ['--test', '--test-concurrency=2', '--test-timeout=120000', `--test-reporter=${reporter}`, '--test-reporter-destination=stdout'];
-    return run(process.execPath, ['--enable-source-maps', ...options, ...files], shared.env);
+    const options = [
+      '--test',
+      `--test-concurrency=${AT_ONCE}`,
+      '--test-timeout=120000',
+      `--test-reporter=${reporter}`,
+      '--test-reporter-destination=stdout',
+    ];
+    return run(process.execPath, ['--enable-source-maps', ...options, ...files], { PORTCULLIS_WARM_UP_MS, ...shared.env });
   } finally {
     await shared.dispose();
   }

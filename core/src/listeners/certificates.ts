@@ -3,6 +3,7 @@ import { errorText } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { CertificateHolders } from './certificate-holders.js';
 import { FileWatch } from './file-watch.js';
+import { ListAges } from './list-ages.js';
 import type { TlsSource } from './tls-material.js';
 import type { TlsServer } from './tls-server.js';
 
@@ -20,6 +21,7 @@ export class Certificates {
   readonly #watch: FileWatch;
   readonly #listWatch: FileWatch;
   readonly #holders: CertificateHolders | null;
+  readonly #ages = new ListAges();
   readonly #ticketTimer = new WheelTimer(() => this.#rotateTickets());
   #source: TlsSource;
   #busy: Promise<void> = Promise.resolve();
@@ -33,13 +35,18 @@ export class Certificates {
     this.#source = source;
     this.#wheel = wheel;
     this.#log = log;
+    this.#ages.note(source.material, wheel.clock.wall());
     this.#watch = new FileWatch(wheel, othersOf(source), (settled) => this.#read(false, settled));
     this.#listWatch = new FileWatch(wheel, source.lists, (settled) => this.#read(false, settled), LIST_LOOK_MS);
     wheel.schedule(this.#ticketTimer, TICKET_KEY_MS);
   }
 
-  /** Takes certificates and settings of another configuration, which has judged them. */
+  /** Takes certificates and settings of another configuration, which has judged them. It holds as a whole, also with an older list, which is told. */
   adopt(source: TlsSource): void {
+    const wall = this.#wheel.clock.wall();
+    const older = this.#ages.problem(source.material, wall);
+    if (older !== null) this.#log.warn({ listener: this.#name }, `${older}; it is in force with the new configuration`);
+    this.#ages.note(source.material, wall);
     this.#source = source;
     this.#watch.watch(othersOf(source));
     this.#listWatch.watch(source.lists);
@@ -70,7 +77,11 @@ export class Certificates {
     try {
       const material = await source.read();
       if (source !== this.#source || !(await settled())) return;
+      const wall = this.#wheel.clock.wall();
+      const older = this.#ages.problem(material, wall);
+      if (older !== null) throw new Error(older);
       const changed = this.#server.use(material);
+      this.#ages.note(material, wall);
       this.#complaint = null;
       if (!changed) return;
       this.#holders?.judge();

@@ -1,4 +1,4 @@
-import { constants, randomBytes } from 'node:crypto';
+import { constants, randomBytes, X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createSecureContext, createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls';
 import type { TlsEvidence } from '@portcullis/sdk';
@@ -45,11 +45,14 @@ export class TlsServer {
   readonly #handshakes = new Map<string, Handshake>();
   #server: Server;
   #material: TlsMaterial;
+  /** When the next authority is over, in milliseconds since 1970. */
+  #authorityEndsAt: number;
 
   constructor(material: TlsMaterial, options: TlsServerOptions) {
     this.#options = options;
     this.#material = material;
     this.#server = this.#make(material);
+    this.#authorityEndsAt = nextEnd(material, options.wall());
   }
 
   get material(): TlsMaterial {
@@ -62,6 +65,7 @@ export class TlsServer {
     // A new context has ticket keys of its own: what was verified by a former `ca` or `crl` is not resumed but verified again.
     this.#server = this.#make(material);
     this.#material = material;
+    this.#authorityEndsAt = nextEnd(material, this.#options.wall());
     return true;
   }
 
@@ -72,6 +76,12 @@ export class TlsServer {
 
   /** Begins the handshake on a socket. `done` is called when everything is proven that had to be, `failed` when the socket is gone before. */
   secure(socket: Socket, done: Handshake['done'], failed: (detail: string) => void): void {
+    const wall = this.#options.wall();
+    if (wall >= this.#authorityEndsAt) {
+      // Of a session that is resumed TLS does not look at dates again, and it does not tell who had signed.
+      this.rotateTickets();
+      this.#authorityEndsAt = nextEnd(this.#material, wall);
+    }
     const key = keyOf(socket);
     const handshake: Handshake = { socket, done, detail: 'the connection ended during the handshake' };
     this.#handshakes.set(key, handshake);
@@ -165,4 +175,18 @@ function chooser(material: TlsMaterial): (serverName: string, done: (error: Erro
 
 function keyOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
+}
+
+const CERTIFICATE = /-----BEGIN [^-]*CERTIFICATE-----[^-]+-----END [^-]*CERTIFICATE-----/g;
+
+/** The next moment at which a certificate of `ca` is over; infinity for none. Where there are `names`, nothing is resumed. */
+function nextEnd({ context: { ca = [] } }: TlsMaterial, now: number): number {
+  let next = Number.POSITIVE_INFINITY;
+  for (const text of [ca].flat()) {
+    for (const pem of String(text).match(CERTIFICATE) ?? []) {
+      const end = Date.parse(new X509Certificate(pem).validTo);
+      if (end > now && end < next) next = end;
+    }
+  }
+  return next;
 }

@@ -69,13 +69,15 @@ export interface Extension {
 export function readExtensions(bytes: Buffer): Extension[] {
   const list = inside(bytes, Tag.SEQUENCE);
   const extensions: Extension[] = [];
+  const seen = new Set<string>();
   while (!list.done) {
     const fields = new DerReader(list.read(Tag.SEQUENCE).content);
     const id = objectIdentifier(fields.read(Tag.OBJECT_IDENTIFIER).content);
     const critical = (fields.optional(Tag.BOOLEAN)?.content[0] ?? 0) !== 0;
     const value = fields.read(Tag.OCTET_STRING).content;
     fields.end();
-    if (extensions.some((other) => other.id === id)) throw new DerError('an extension that is there twice');
+    if (seen.has(id)) throw new DerError('an extension that is there twice');
+    seen.add(id);
     extensions.push({ id, critical, value });
   }
   return extensions;

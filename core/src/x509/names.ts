@@ -76,11 +76,11 @@ export function rfc2253(name: DistinguishedName): string | null {
     for (const { type, value } of place) {
       const written = writtenValue(type, value);
       if (written === null) return null;
-      attributes.unshift(`${attributeName(type)}=${written}`);
+      attributes.push(`${attributeName(type)}=${written}`);
     }
-    places.unshift(attributes.join('+'));
+    places.push(attributes.reverse().join('+'));
   }
-  return places.join(',');
+  return places.reverse().join(',');
 }
 
 const TEXTS: ReadonlySet<number> = new Set([
@@ -131,6 +131,7 @@ export function nameKey(name: DistinguishedName): string {
 }
 
 function folded(text: string): string {
-  const trimmed = text.replace(/^[ \t\n\v\f\r]+|[ \t\n\v\f\r]+$/g, '').replace(/[ \t\n\v\f\r]+/g, ' ');
-  return trimmed.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+  // Not by an expression that ends in `$`: that would go through a row of blanks once for each of them.
+  const words = text.split(/[ \t\n\v\f\r]+/).filter((word) => word !== '');
+  return words.join(' ').replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }

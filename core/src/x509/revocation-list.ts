@@ -14,8 +14,13 @@ export interface RevocationList {
   readonly nextUpdate: number | null;
   /** Serial numbers of revoked certificates, as `CertificateParts` has them. */
   readonly serials: ReadonlySet<string>;
+  /** Of which certificates of its issuer it is complete. */
+  readonly covers: Covered;
   readonly signed: Signed;
 }
+
+/** Certificates that a list is about: all, those of authorities, or those of nobody who is one. */
+export type Covered = 'all' | 'authorities' | 'ends';
 
 interface Signed {
   readonly content: Buffer;
@@ -67,7 +72,11 @@ export function readRevocationList(der: Buffer): RevocationList {
   const serials = readSerials(fields.optional(Tag.SEQUENCE)?.content ?? null);
   const extensions = fields.optional(0xa0);
   fields.end();
-  if (extensions !== null) for (const extension of readExtensions(extensions.content)) requireUnderstood(extension);
+  let covers: Covered = 'all';
+  for (const extension of extensions === null ? [] : readExtensions(extensions.content)) {
+    if (extension.id === DISTRIBUTION_POINT) covers = readScope(extension.value);
+    else requireUnderstood(extension);
+  }
   return {
     der,
     issuer: nameKey(issuerName),
@@ -75,6 +84,7 @@ export function readRevocationList(der: Buffer): RevocationList {
     thisUpdate,
     nextUpdate: next === null ? null : timeOf(next),
     serials,
+    covers,
     signed: { content: whole, algorithm, signature: bits.subarray(1) },
   };
 }
@@ -128,14 +138,24 @@ function readSerials(bytes: Buffer | null): ReadonlySet<string> {
   return serials;
 }
 
-function requireUnderstood({ id, critical, value }: Extension): void {
+function requireUnderstood({ id, critical }: Extension): void {
   if (id === DELTA) throw new DerError('it is a delta list; a complete one is needed');
-  if (id === DISTRIBUTION_POINT) {
-    const fields = inside(value, Tag.SEQUENCE);
-    while (!fields.done) {
-      const { tag } = fields.any();
-      if (tag === 0x83) throw new DerError('it is about some reasons only; a complete one is needed');
-      if (tag === 0x84) throw new DerError('it is about the certificates of other issuers');
+  if (critical) throw new DerError(`critical extension ${id} is not understood`);
+}
+
+/** What the issuing distribution point says of the certificates that a list is about. RFC 5280 section 5.2.5. */
+function readScope(value: Buffer): Covered {
+  const fields = inside(value, Tag.SEQUENCE);
+  let covers: Covered = 'all';
+  while (!fields.done) {
+    const { tag } = fields.any();
+    if (tag === 0x81 || tag === 0x82) {
+      if (covers !== 'all') throw new DerError('it is about no certificates at all');
+      covers = tag === 0x81 ? 'ends' : 'authorities';
     }
-  } else if (critical) throw new DerError(`critical extension ${id} is not understood`);
+    if (tag === 0x83) throw new DerError('it is about some reasons only; a complete one is needed');
+    if (tag === 0x84) throw new DerError('it is about the certificates of other issuers');
+    if (tag === 0x85) throw new DerError('it is about attribute certificates only');
+  }
+  return covers;
 }

@@ -51,6 +51,9 @@ test('A list that is not complete, or says what is not understood, is refused.',
     // About some reasons only; about the certificates of others.
     { extensions: [critical(hex('0603 551d1c'), hex('3004 83020780'))] },
     { extensions: [critical(hex('0603 551d1c'), hex('3003 8401ff'))] },
+    // About attribute certificates; about those of authorities that are none.
+    { extensions: [critical(hex('0603 551d1c'), hex('3003 8501ff'))] },
+    { extensions: [critical(hex('0603 551d1c'), hex('3006 8101ff 8201ff'))] },
     { extensions: [critical(OID.unknown, hex('0500'))] },
     { revoked: ['0a'], entryExtensions: [critical(hex('0603 551d1d'), hex('3000'))] },
     { algorithm: der(Tag.SEQUENCE, hex('0609 2a864886f70d010105 0500')) },
@@ -61,11 +64,29 @@ test('A list that is not complete, or says what is not understood, is refused.',
   const harmless: readonly ListContents[] = [
     { extensions: [extensionOf(hex('0603 551d14'), hex('020101')), extensionOf(OID.unknown, hex('0500'))] },
     { extensions: [critical(hex('0603 551d1c'), hex('3003 8101ff'))] },
+    { extensions: [critical(hex('0603 551d1c'), hex('3003 8201ff'))] },
     { revoked: ['0a'], entryExtensions: [extensionOf(hex('0603 551d15'), hex('0a0101'))] },
   ];
   for (const contents of harmless) assert.ok(readRevocationList(listOf(contents)));
   for (const bytes of ['', '30', '3000', '020101']) assert.throws(() => readRevocationList(hex(bytes)), DerError);
   assert.throws(() => readRevocationList(Buffer.concat([listOf(), hex('00')])), DerError);
+});
+
+test('A list that was made to take long is read in the time that its size takes: it is read before its signature is verified.', () => {
+  const number = (value: number): Buffer => Buffer.from([0x2a, 0x81, 0x80 | (value >> 14), 0x80 | ((value >> 7) & 0x7f), value & 0x7f]);
+  const extensions = Array.from({ length: 50_000 }, (_, index) => extensionOf(der(Tag.OBJECT_IDENTIFIER, number(index)), hex('0500')));
+  const cases: readonly ListContents[] = [
+    { extensions },
+    { revoked: ['0a'], entryExtensions: extensions },
+    { issuer: named(`x${' '.repeat(500_000)}x`) },
+    { issuer: nameOf(...Array.from({ length: 50_000 }, () => utf8(OID.CN, 'x'))) },
+  ];
+  for (const contents of cases) {
+    const bytes = listOf(contents);
+    const begunAt = performance.now();
+    assert.ok(readRevocationList(bytes));
+    assert.ok(performance.now() - begunAt < 5000);
+  }
 });
 
 const authority = (subject: string, issuer: string, serial: string) =>
@@ -156,4 +177,20 @@ test('Whatever is changed in a list, it is read or refused, and nothing else hap
     }),
     { numRuns: 2000 },
   );
+});
+
+test('A list of certificates of one kind proves nothing of the other, and revokes whom it names.', () => {
+  const scope = (tag: string): ListContents => ({ revoked: ['0a'], extensions: [critical(hex('0603 551d1c'), hex(`3003 ${tag}01ff`))] });
+  const [ends, authorities] = [list('root', scope('81')), list('root', scope('82'))];
+  const lower = authority('lower', 'root', '0b');
+  const below = certificate('lower', '05');
+  const judged = (...lists: readonly (typeof ends)[]) => {
+    const revocation = new Revocation([...lists, list('lower')], [ROOT, lower]);
+    return [certificate('root', '05'), certificate('root', '0a'), below].map((id) => revocation.judge(id, NOW));
+  };
+  assert.deepEqual(judged(list('root')), ['good', 'good', 'good']);
+  assert.deepEqual(judged(authorities), ['unproven', 'revoked', 'good']);
+  // Above it stands the root itself, which no such list is about.
+  assert.deepEqual(judged(ends), ['unproven', 'revoked', 'unproven']);
+  assert.deepEqual(judged(ends, authorities), ['good', 'revoked', 'good']);
 });

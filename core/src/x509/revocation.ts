@@ -1,6 +1,6 @@
 import type { CertificateParts } from './certificate.js';
 import { nameKey, readName } from './names.js';
-import type { RevocationList } from './revocation-list.js';
+import type { Covered, RevocationList } from './revocation-list.js';
 
 /** A certificate as revocation lists speak of it: key of its issuer's name, and its serial number in hexadecimal. */
 export interface CertificateId {
@@ -56,7 +56,7 @@ export class Revocation {
    * a session that was resumed does not tell.
    */
   judge(certificate: CertificateId, now: number): CertificateStanding {
-    return this.#judge(certificate, now, new Set());
+    return this.#judge(certificate, now, new Set(), 'ends');
   }
 
   /** The next moment after this one at which a list begins or ends to be valid; infinity for none. */
@@ -65,16 +65,17 @@ export class Revocation {
     return Math.min(Number.POSITIVE_INFINITY, ...moments.filter((moment) => moment > now));
   }
 
-  #judge({ issuer, serial }: CertificateId, now: number, seen: Set<string>): CertificateStanding {
+  #judge({ issuer, serial }: CertificateId, now: number, seen: Set<string>, kind: Covered): CertificateStanding {
     const lists = this.#byIssuer.get(issuer) ?? [];
     // What an old list has revoked stays so.
     if (lists.some(({ serials }) => serials.has(serial))) return 'revoked';
     const authorities = this.#authorities.get(issuer) ?? [];
-    let standing: CertificateStanding = authorities.length > 0 && lists.some((list) => isValid(list, now)) ? 'good' : 'unproven';
+    const isCovered = lists.some((list) => (list.covers === 'all' || list.covers === kind) && isValid(list, now));
+    let standing: CertificateStanding = authorities.length > 0 && isCovered ? 'good' : 'unproven';
     if (seen.has(issuer)) return standing;
     seen.add(issuer);
     for (const authority of authorities) {
-      const above = this.#judge(authority, now, seen);
+      const above = this.#judge(authority, now, seen, 'authorities');
       if (above === 'revoked') return above;
       if (above === 'unproven') standing = above;
     }

@@ -84,10 +84,12 @@ export class Judge {
     }
     try {
       const user = (await directory.user(tenant, username))?.value;
-      if (user === undefined || !user.enabled) {
+      // Whom Redis has neither let in nor given rights, it does not turn out either.
+      const isForeign = before === undefined && user === undefined && !memory.hasForgotten;
+      if (!isForeign && (user === undefined || !user.enabled)) {
         memory.forget(key);
         this.#end(tenant, username, NOT_AUTHORIZED, user === undefined ? 'the user is gone' : 'the user is disabled');
-      } else {
+      } else if (user !== undefined) {
         const now = memory.standingOf(user);
         // Of whom nothing is known, it is not known either that this is the password of the session.
         const isSame = before === undefined ? user.hash === '' : before.password === now.password && before.attributes === now.attributes;

@@ -31,6 +31,17 @@ export class Memory {
   readonly digest = new KeyedDigest();
   readonly #seen = new Map<string, Seen>();
   readonly #known = new Map<string, KnownUser>();
+  #hasForgotten: boolean;
+
+  /** `hasForgotten`: whether there may be clients already that were let in by what Redis said. */
+  constructor(hasForgotten = false) {
+    this.#hasForgotten = hasForgotten;
+  }
+
+  /** Whether there may be clients that rest on users who are not known here. If not, whoever is not known was let in by others. */
+  get hasForgotten(): boolean {
+    return this.#hasForgotten;
+  }
 
   /** Highest version that was seen of an object of this key in this history; 0 for none. */
   seen(key: string, epoch: string): number {
@@ -49,7 +60,7 @@ export class Memory {
   }
 
   know(key: string, user: KnownUser): void {
-    makeRoom(this.#known, key, MAX_KNOWN);
+    if (makeRoom(this.#known, key, MAX_KNOWN)) this.#hasForgotten = true;
     this.#known.set(key, user);
   }
 
@@ -67,23 +78,21 @@ export class Memory {
   }
 }
 
-/** The one that was put in first makes room. */
-function makeRoom(map: Map<string, unknown>, key: string, max: number): void {
-  if (map.size < max || map.has(key)) return;
-  for (const oldest of map.keys()) {
-    map.delete(oldest);
-    return;
-  }
+/** The one that was put in first makes room. Tells whether one had to. */
+function makeRoom(map: Map<string, unknown>, key: string, max: number): boolean {
+  if (map.size < max || map.has(key)) return false;
+  for (const oldest of map.keys()) return map.delete(oldest);
+  return false;
 }
 
 const memories = new Map<string, Memory>();
 
-/** The memory of a source, by everything that says which data it is. */
-export function memoryOf(source: string): Memory {
+/** The memory of a source, by everything that says which data it is. `hasClients`: whether somebody is connected already. */
+export function memoryOf(source: string, hasClients = false): Memory {
   let memory = memories.get(source);
   if (memory === undefined) {
     makeRoom(memories, source, MAX_SOURCES);
-    memory = new Memory();
+    memory = new Memory(hasClients);
     memories.set(source, memory);
   }
   return memory;

@@ -1,37 +1,50 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import type { PluginContext } from '@portcullis/sdk';
 import type { Directory } from './directory.js';
 import { Judge } from './judge.js';
 import { Memory } from './memory.js';
 
-/** A judge in front of a directory that answers nothing. */
-function waiting(): { readonly judge: Judge; readonly unsure: (string | null)[]; readonly asked: string[] } {
+interface Rig {
+  readonly judge: Judge;
+  readonly unsure: (string | null)[];
+  readonly asked: string[];
+  /** Reason codes of disconnections. */
+  readonly ended: number[];
+}
+
+/** A judge in front of a directory that answers nothing, or what it is told. */
+function waiting(answer: Promise<undefined> = new Promise(() => undefined), memory = new Memory()): Rig {
   const asked: string[] = [];
+  const ended: number[] = [];
   const unsure: (string | null)[] = [];
   const directory: Pick<Directory, 'userKey' | 'user'> = {
     userKey: (tenant, username) => JSON.stringify([tenant, username]),
     user: (_, username) => {
       asked.push(username);
-      return new Promise(() => undefined);
+      return answer;
     },
   };
   const context: Partial<PluginContext> = {
     sessions: {
       find: () => [{ clientId: 'c', tenant: null, username: 'u', address: '', connected: true }],
-      disconnect: () => 1,
+      disconnect: (_, code = 0) => ended.push(code),
       recheck: () => 0,
       release: () => false,
     },
+    policy: { setTemplate: () => {}, forgetTemplate: () => true, invalidate: () => {} } as unknown as PluginContext['policy'],
+    log: { info: () => {} } as unknown as PluginContext['log'],
+    metrics: { count: () => {} } as unknown as PluginContext['metrics'],
     signal: new AbortController().signal,
   };
   const judge = new Judge({
     context: context as PluginContext,
     directory: directory as Directory,
-    memory: new Memory(),
+    memory,
     unsure: (tenant) => unsure.push(tenant),
   });
-  return { judge, unsure, asked };
+  return { judge, unsure, asked, ended };
 }
 
 test('a few are looked at side by side, one user never twice at once, and one who waits is waited for once', () => {
@@ -52,4 +65,16 @@ test('when too many wait, they are not forgotten, and the tenant has to be looke
   judge.look('acme', 'one-too-many');
   assert.deepEqual(unsure, ['acme']);
   assert.equal(judge.pending, 16 + 10_000);
+});
+
+test('whom Redis does not have and has not let in stays, unless it may have been forgotten that it had', async () => {
+  for (const [memory, ended] of [
+    [new Memory(), []],
+    [new Memory(true), [0x87]],
+  ] as const) {
+    const rig = waiting(Promise.resolve(undefined), memory);
+    rig.judge.look(null, 'u');
+    await setImmediate();
+    assert.deepEqual([rig.judge.pending, rig.ended], [0, ended]);
+  }
 });

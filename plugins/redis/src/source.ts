@@ -31,7 +31,8 @@ export class Source {
     this.#context = context;
     this.#config = config;
     this.#settings = settings;
-    this.memory = memoryOf(sourceOf(settings, config.prefix));
+    // The thread of a plugin may have been replaced, or its servers: who came before is still connected.
+    this.memory = memoryOf(sourceOf(settings, config.prefix), context.sessions.find({ connected: true }).length > 0);
     this.#lookups = new Lookups(() => openLookupClient(settings), describeServer(settings), settings.commandTimeoutMs, new Trouble(context));
     const objects = new Objects(this.#lookups, layout);
     const { memory } = this;

@@ -7,6 +7,7 @@ import type { Judge } from './judge.js';
 import type { Lookups } from './lookups.js';
 import type { Memory } from './memory.js';
 import type { Objects, TenantState } from './objects.js';
+import { MalformedObject } from './redis-errors.js';
 
 /** Tenants whose versions are read at one beat. */
 const TENANTS_PER_BEAT = 500;
@@ -35,6 +36,8 @@ export class Watch {
   readonly #unsure = new Set<string | null>();
   /** Versions that were ahead of the channel at the last beat. */
   readonly #ahead = new Map<string | null, number>();
+  /** Tenants whose versions cannot be read as the layout says; all of them are among those of the directory, or have clients. */
+  readonly #malformed = new Set<string | null>();
   #isFresh = false;
   #allUnsure = true;
   /** Whether somebody wants it looked at now. */
@@ -140,8 +143,9 @@ export class Watch {
     await Promise.all(
       tenants.map(async (tenant) => {
         const before = directory.history(tenant)?.current;
-        const state = await objects.state(tenant);
+        const state = await unlessMalformed(objects.state(tenant));
         if (before == null) return;
+        if (state === null || this.#malformed.has(tenant)) return this.unsure(tenant);
         if (state.epoch !== before.epoch || state.version < before.version) this.unsure(tenant);
         else if (state.version > (directory.history(tenant)?.current?.version ?? 0)) this.#isAhead(tenant, state.version);
         else this.#ahead.delete(tenant);
@@ -208,8 +212,10 @@ export class Watch {
   async #refresh(tenant: string | null): Promise<void> {
     const { directory, objects, memory, context } = this.#options;
     const before = directory.history(tenant)?.current ?? null;
-    const state = await objects.state(tenant);
+    const state = await unlessMalformed(objects.state(tenant));
     directory.dropAll();
+    if (state === null) return this.#cannotBeRead(tenant);
+    this.#malformed.delete(tenant);
     if (this.#hasNewHistory(tenant, before, state)) {
       context.log.warn({ tenant, version: state.version }, 'Redis tells another history than before: everything is read again');
       context.metrics.count('resets');
@@ -220,12 +226,26 @@ export class Watch {
     const all = [...names];
     for (let at = 0; at < all.length; at += USERS_AT_ONCE) {
       const some = all.slice(at, at + USERS_AT_ONCE);
-      const versions = await objects.userVersions(tenant, some);
+      // Of a key of another type, the look at each of them tells whose it is.
+      const versions = (await unlessMalformed(objects.userVersions(tenant, some))) ?? [];
       for (const [index, username] of some.entries()) {
         const known = memory.known(directory.userKey(tenant, username));
         if (known === undefined || known.epoch !== state.epoch || known.version !== versions[index]) this.#options.judge.look(tenant, username);
       }
     }
+  }
+
+  /** Nobody of this tenant can be confirmed, and none of another is to wait for it. */
+  #cannotBeRead(tenant: string | null): void {
+    const { context } = this.#options;
+    if (!this.#malformed.has(tenant)) {
+      context.log.error(
+        { tenant },
+        'version or epoch of a tenant are not as they must be: nobody of it can be confirmed; portcullis-redis check tells more',
+      );
+    }
+    this.#malformed.add(tenant);
+    context.policy.invalidate({ tenant });
   }
 
   /** Notes where the tenant stands. A version below one that was known before this was read, or another epoch, is another history. */
@@ -251,6 +271,16 @@ export class Watch {
       directory.pause();
       templates.pause();
     }
+  }
+}
+
+/** Null where the keys of a tenant are not as they must be: that says nothing of the server, nor of other tenants. */
+async function unlessMalformed<T>(reading: Promise<T>): Promise<T | null> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof MalformedObject) return null;
+    throw error;
   }
 }
 

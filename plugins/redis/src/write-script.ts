@@ -9,6 +9,9 @@ export const TOMBSTONE_SECONDS = 604_800;
  * tenant, name, epoch to begin with, the version that must be there ('' for none), `set` or `delete`, then for `set` fields and values, for
  * `delete` seconds.
  *
+ * What Redis may refuse this user comes before the object is touched: a script is not rolled back. So the news goes first, which nobody can act upon
+ * before the script has ended, and a write of what is there already tells whether the object may be written.
+ *
  * A server that has lost writes may count lower than the object in it does: the counter is then moved on, so that versions of an object never fall.
  */
 export const WRITE_SCRIPT = `
@@ -26,6 +29,8 @@ if version <= before then
   redis.call('SET', KEYS[2], string.format('%.0f', version))
 end
 local text = string.format('%.0f', version)
+redis.call('PUBLISH', ARGV[1], '{"v":' .. text .. ',"kind":' .. ARGV[2] .. ',"tenant":' .. ARGV[3] .. ',"name":' .. ARGV[4] .. '}')
+if there[1] then redis.call('HSET', KEYS[1], 'v', there[1]) end
 redis.call('DEL', KEYS[1])
 if ARGV[7] == 'set' then
   redis.call('HSET', KEYS[1], 'v', text)
@@ -34,7 +39,6 @@ else
   redis.call('HSET', KEYS[1], 'v', text, 'deleted', '1')
   redis.call('EXPIRE', KEYS[1], ARGV[8])
 end
-redis.call('PUBLISH', ARGV[1], '{"v":' .. text .. ',"kind":' .. ARGV[2] .. ',"tenant":' .. ARGV[3] .. ',"name":' .. ARGV[4] .. '}')
 return text
 `;
 
@@ -43,7 +47,6 @@ return text
  * tenant, new epoch, the least version that the tenant must have.
  */
 export const EPOCH_SCRIPT = `
-redis.call('SET', KEYS[2], ARGV[3])
 local version = redis.call('INCR', KEYS[1])
 local least = tonumber(ARGV[4])
 if version < least then
@@ -52,6 +55,7 @@ if version < least then
 end
 local text = string.format('%.0f', version)
 redis.call('PUBLISH', ARGV[1], '{"v":' .. text .. ',"kind":"epoch","tenant":' .. ARGV[2] .. ',"name":""}')
+redis.call('SET', KEYS[2], ARGV[3])
 return text
 `;
 

@@ -4,7 +4,7 @@ import { isPasswordHash } from '@portcullis/sdk/passwords';
 import { Cluster, type Redis } from 'ioredis';
 import { openSingleClient } from '../connections.js';
 import type { Layout } from '../layout.js';
-import { decodeGroup, decodeUser, type Fields, type UserRecord } from '../records.js';
+import { decodeGroup, decodeUser, decodeVersion, type Fields, type UserRecord } from '../records.js';
 import { asUnavailable } from '../redis-errors.js';
 import { describeServer, type ServerSettings } from '../settings.js';
 import type { Editor } from './editor.js';
@@ -135,7 +135,9 @@ async function checkKeys(report: Report, { editor, layout }: CheckOptions): Prom
       const fields: Fields = await editor.fields(key);
       const user = parsed.kind === 'user' ? decodeUser(key, fields) : null;
       const record = user ?? decodeGroup(key, fields);
-      const version = Number((await editor.text(layout.version(parsed.tenant))) ?? 0);
+      const counter = layout.version(parsed.tenant);
+      const counted = await editor.text(counter);
+      const version = counted === null ? 0 : decodeVersion(counter, counted);
       if (record.version > version)
         report.say('problem', `${key}: has version ${record.version}, but its tenant only ${version}; run: portcullis-redis restored`);
       if ('deleted' in record) continue;

@@ -296,3 +296,32 @@ test('a user of the ACL with the rights that are documented for the tool can do 
   assert.ok(!wrong.error.includes(CANARY));
   await client.call('ACL', 'DELUSER', 'broker', 'writer');
 });
+
+test('a user of Redis who may not do one part of a change changes nothing', async () => {
+  const commands = ['hset', 'del', 'incr', 'exists', 'type', 'eval', 'publish'];
+  await done('user', 'add', 'alice');
+  const before = await client.hgetall(layout.user(null, 'alice'));
+  const epoch = await client.get(layout.epoch(null));
+  const url = server.url().replace('redis://', 'redis://writer:secret@');
+  const base = ['SETUSER', 'writer', 'reset', 'on', '>secret', '~*', '+@all'];
+  for (const rule of ['resetchannels', ...commands.map((name) => `-${name}`)]) {
+    await client.call('ACL', ...base, 'allchannels', rule);
+    const result = await run(['user', 'disable', 'alice'], [], { PORTCULLIS_REDIS_URL: url });
+    assert.equal(result.status, 1, `without a permission: ${rule}`);
+    assert.deepEqual(await client.hgetall(layout.user(null, 'alice')), before, rule);
+  }
+  await client.call('ACL', ...base, 'resetchannels');
+  assert.equal((await run(['restored'], [], { PORTCULLIS_REDIS_URL: url })).status, 1);
+  assert.equal(await client.get(layout.epoch(null)), epoch);
+  await client.call('ACL', ...base, 'allchannels');
+  assert.deepEqual(await run(['user', 'disable', 'alice'], [], { PORTCULLIS_REDIS_URL: url }).then(({ status }) => status), 0);
+  await client.call('ACL', 'DELUSER', 'writer');
+});
+
+test('a counter of a tenant that is no number is found by the check: nobody of the tenant could come in', async () => {
+  await done('user', 'add', 'alice');
+  await client.set(layout.version(null), 'many');
+  const { status, out } = await run(['check']);
+  assert.equal(status, 1);
+  assert.match(out, /^problem +portcullis:\{-\}:version: field "v" is no version$/m);
+});

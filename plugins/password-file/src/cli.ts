@@ -1,19 +1,4 @@
-import { stderr, stdin, stdout } from 'node:process';
-import { PipedSecrets, readHidden } from '@portcullis/sdk/passwords';
+import { runInProcess } from '@portcullis/sdk/tools';
 import { runPasswdTool } from './passwd-tool.js';
 
-const piped = stdin.isTTY ? null : new PipedSecrets(stdin);
-
-process.exitCode = await runPasswdTool(process.argv.slice(2), {
-  out: (text) => stdout.write(text),
-  error: (text) => stderr.write(text),
-  async secret(prompt) {
-    if (piped !== null) return piped.next();
-    stderr.write(prompt);
-    const line = await readHidden(stdin);
-    stderr.write('\n');
-    return line;
-  },
-});
-// A pipe whose other end stays open would keep the process waiting.
-stdin.destroy();
+await runInProcess((terminal) => runPasswdTool(process.argv.slice(2), terminal));

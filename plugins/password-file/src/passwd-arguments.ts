@@ -1,4 +1,5 @@
 import type { PasswordHashFormat } from '@portcullis/sdk/passwords';
+import { HASH_FORMATS } from '@portcullis/sdk/tools';
 
 /** What the tool was asked to do. */
 export type PasswdCommand =
@@ -25,15 +26,6 @@ export const USAGE = `usage: portcullis-passwd [-H <format>] [-c | -D] <file> <u
   -U  hash the passwords of a file that holds them in plain text
 `;
 
-/** The names that mosquitto_passwd uses, and those of the formats that it does not know. */
-const FORMATS: ReadonlyMap<string, PasswordHashFormat> = new Map([
-  ['sha512', 'sha512'],
-  ['sha512-pbkdf2', 'pbkdf2-sha512'],
-  ['argon2id', 'argon2id'],
-  ['bcrypt', 'bcrypt'],
-  ['scrypt', 'scrypt'],
-]);
-
 /** Null when the arguments are not exactly one of the forms in the usage. A switch that came too few is never guessed. */
 export function parsePasswdArguments(args: readonly string[]): PasswdCommand | null {
   const switches = new Set<string>();
@@ -44,7 +36,7 @@ export function parsePasswdArguments(args: readonly string[]): PasswdCommand | n
     const name = args[at] as string;
     if (!['-b', '-c', '-D', '-H', '-U'].includes(name) || switches.has(name)) return null;
     switches.add(name);
-    if (name === '-H') format = FORMATS.get(args[++at] ?? '');
+    if (name === '-H') format = HASH_FORMATS.get(args[++at] ?? '');
     if (format === undefined) return null;
   }
   const words = args.slice(at);

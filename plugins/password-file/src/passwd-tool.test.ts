@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { passwordHashFormat, verifyPassword } from '@portcullis/sdk/passwords';
-import { type PasswdTerminal, runPasswdTool } from './passwd-tool.js';
+import type { ToolTerminal } from '@portcullis/sdk/tools';
+import { runPasswdTool } from './passwd-tool.js';
 import { readState, replaceFile } from './replace-file.js';
 import { Users } from './users.js';
 
@@ -15,7 +16,7 @@ let path: string;
 let said: string;
 let typed: (string | null)[];
 
-const terminal: PasswdTerminal = {
+const terminal: ToolTerminal = {
   out: (text) => {
     said += text;
   },

@@ -1,21 +1,12 @@
 import { InvalidPluginConfig } from '@portcullis/sdk';
 import { hashPassword, isPasswordHash, type PasswordHashFormat } from '@portcullis/sdk/passwords';
+import { readNewPassword, ToolError, type ToolTerminal } from '@portcullis/sdk/tools';
 import { type Entry, nameProblem, parseEntries } from './entries.js';
 import { type PasswdCommand, parsePasswdArguments, USAGE } from './passwd-arguments.js';
-import { type FileState, readState, replaceFile, ToolError } from './replace-file.js';
-
-/** The tool's surroundings. */
-export interface PasswdTerminal {
-  out(text: string): void;
-  error(text: string): void;
-  /** Asks for a line that is not shown; null when there is none. */
-  secret(prompt: string): Promise<Buffer | null>;
-}
-
-const MAX_PASSWORD_BYTES = 65_535;
+import { type FileState, readState, replaceFile } from './replace-file.js';
 
 /** Runs `portcullis-passwd` and gives its exit status. A failure leaves the file as it was. */
-export async function runPasswdTool(args: readonly string[], terminal: PasswdTerminal): Promise<number> {
+export async function runPasswdTool(args: readonly string[], terminal: ToolTerminal): Promise<number> {
   if (args.length === 1 && (args[0] === '--help' || args[0] === '-h')) {
     terminal.out(USAGE);
     return 0;
@@ -35,7 +26,7 @@ export async function runPasswdTool(args: readonly string[], terminal: PasswdTer
   }
 }
 
-function run(command: PasswdCommand, terminal: PasswdTerminal): Promise<string> {
+function run(command: PasswdCommand, terminal: ToolTerminal): Promise<string> {
   switch (command.kind) {
     case 'set':
       return setPassword(command, terminal);
@@ -46,16 +37,14 @@ function run(command: PasswdCommand, terminal: PasswdTerminal): Promise<string> 
   }
 }
 
-async function setPassword(command: PasswdCommand & { kind: 'set' }, terminal: PasswdTerminal): Promise<string> {
+async function setPassword(command: PasswdCommand & { kind: 'set' }, terminal: ToolTerminal): Promise<string> {
   const { file, username, create } = command;
   const problem = nameProblem(username);
   if (problem !== null) throw new ToolError(`the username ${problem}`);
   const before = create ? await readState(file) : await existing(file);
   // Read before the password is asked for: nobody should type it twice to learn that the file is damaged.
   const lines = create ? [] : linesOf(file, before);
-  const password = command.password === null ? await ask(terminal) : Buffer.from(command.password, 'utf8');
-  if (password.length === 0) throw new ToolError('the password is empty');
-  if (password.length > MAX_PASSWORD_BYTES) throw new ToolError(`the password is longer than ${MAX_PASSWORD_BYTES} bytes`);
+  const password = await readNewPassword(terminal, command.password);
   const line = `${username}:${await hashPassword(password, { format: command.format })}`;
   const at = create ? -1 : positionOf(file, lines, username);
   if (at < 0) lines.push(line);
@@ -87,14 +76,6 @@ async function convert(file: string, format: PasswordHashFormat): Promise<string
   for (const { line, name, stored } of plain) lines[line - 1] = `${name}:${await hashPassword(Buffer.from(stored, 'utf8'), { format })}`;
   await write(file, lines, before);
   return `${file}: hashed ${plain.length} passwords`;
-}
-
-async function ask(terminal: PasswdTerminal): Promise<Buffer> {
-  const password = await terminal.secret('Password: ');
-  const again = await terminal.secret('Reenter password: ');
-  if (password === null || again === null) throw new ToolError('no password was given');
-  if (!password.equals(again)) throw new ToolError('the passwords do not match');
-  return password;
 }
 
 async function existing(file: string): Promise<FileState> {

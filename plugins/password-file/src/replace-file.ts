@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { ToolError } from '@portcullis/sdk/tools';
 
 /** A file as it was when the tool read it. */
 export interface FileState {
@@ -10,11 +11,6 @@ export interface FileState {
   readonly uid: number;
   readonly gid: number;
   readonly mark: string;
-}
-
-/** An error to show as it is. */
-export class ToolError extends Error {
-  override readonly name = 'ToolError';
 }
 
 const MAX_BYTES = 64 * 1024 * 1024;

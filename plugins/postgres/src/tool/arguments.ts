@@ -1,5 +1,15 @@
-import { parseArgs } from 'node:util';
 import type { PasswordHashFormat } from '@portcullis/sdk/passwords';
+import {
+  readActions,
+  readAttributes,
+  readHashFormat,
+  readOptions,
+  readQos,
+  splitCommand,
+  takeArguments,
+  takeNamePassword,
+  UsageError,
+} from '@portcullis/sdk/tools';
 
 /** Whom a rule is for. */
 export type RuleOwner = { readonly kind: 'user' | 'group'; readonly name: string } | { readonly kind: 'everybody' };
@@ -47,9 +57,6 @@ export interface ToolArguments {
   readonly secretsShown: boolean;
 }
 
-/** The command line cannot be understood; the message is one clause. */
-export class UsageError extends Error {}
-
 const OPTIONS = {
   url: { type: 'string' },
   config: { type: 'string', short: 'c' },
@@ -94,28 +101,14 @@ const OWN_OPTIONS: Readonly<Record<ToolCommand['kind'], readonly OptionName[]>> 
 };
 const WITHOUT_TENANT: readonly ToolCommand['kind'][] = ['init', 'migrate', 'restored', 'check'];
 
-/** The names that mosquitto_passwd uses, and those of the formats that it does not know. */
-const FORMATS: ReadonlyMap<string, PasswordHashFormat> = new Map([
-  ['sha512', 'sha512'],
-  ['sha512-pbkdf2', 'pbkdf2-sha512'],
-  ['argon2id', 'argon2id'],
-  ['bcrypt', 'bcrypt'],
-  ['scrypt', 'scrypt'],
-]);
+const COMMANDS = Object.keys(OWN_OPTIONS) as ToolCommand['kind'][];
 
-const SHORT_ACTIONS: ReadonlyMap<string, readonly string[]> = new Map([
-  ['read', ['subscribe', 'receive']],
-  ['write', ['publish']],
-  ['all', ['publish', 'subscribe', 'receive']],
-]);
-
-type Values = ReturnType<typeof parse>['values'];
+type Values = ReturnType<typeof readOptions<typeof OPTIONS>>['values'];
 
 /** Reads a command line. Throws `UsageError` for whatever is not exactly one of the forms in the usage; nothing is guessed. */
 export function readToolArguments(args: readonly string[]): ToolArguments {
-  const { values, positionals } = parse(args);
-  for (const [name, value] of Object.entries(values)) if (value === '') throw new UsageError(`--${name} needs a value`);
-  const [kind, words] = splitCommand(positionals);
+  const { values, positionals } = readOptions(args, OPTIONS);
+  const [kind, words] = splitCommand(positionals, COMMANDS);
   for (const name of Object.keys(values) as OptionName[]) {
     const general = ['url', 'config', 'plugin', 'schema'].includes(name) || (name === 'tenant' && !WITHOUT_TENANT.includes(kind));
     // -b also lets the address of the database hold a password.
@@ -134,124 +127,73 @@ export function readToolArguments(args: readonly string[]): ToolArguments {
   };
 }
 
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], allowPositionals: true, options: OPTIONS });
-  } catch (error) {
-    // With -b, what looks like an option may be a password.
-    if (args.some((arg) => /^-[a-zA-Z]*b|^--batch/.test(arg)))
-      throw new UsageError('an option is not known; arguments that begin with "-" stand behind "--"');
-    // Node goes on with advice of its own, of several lines.
-    const [first = ''] = (error instanceof Error ? error.message : '').split(/\.\s|\n/);
-    throw new UsageError(first.charAt(0).toLowerCase() + first.slice(1));
-  }
-}
-
-function splitCommand(positionals: readonly string[]): [kind: ToolCommand['kind'], words: readonly string[]] {
-  const [first = '', second = ''] = positionals;
-  if (first === '') throw new UsageError('a command is needed');
-  for (const [kind, taken] of [
-    [first, 1],
-    [`${first} ${second}`, 2],
-  ] as const) {
-    if (Object.hasOwn(OWN_OPTIONS, kind)) return [kind as ToolCommand['kind'], positionals.slice(taken)];
-  }
-  const known = Object.keys(OWN_OPTIONS).filter((kind) => kind.startsWith(`${first} `));
-  if (known.length === 0) throw new UsageError(`there is no command ${JSON.stringify(first.slice(0, 64))}`);
-  throw new UsageError(`"${first}" is followed by ${known.map((kind) => kind.slice(first.length + 1)).join(', ')}`);
-}
-
 function readCommand(kind: ToolCommand['kind'], words: readonly string[], values: Values): ToolCommand {
   switch (kind) {
     case 'init':
     case 'migrate':
-      take(kind, words);
+      takeArguments(kind, words);
       return { kind, grantTo: values['grant-to'] ?? null };
     case 'check':
-      take(kind, words);
+      takeArguments(kind, words);
       return { kind, role: values.role ?? null };
     case 'restored':
     case 'user list':
     case 'group list':
-      take(kind, words);
+      takeArguments(kind, words);
       return { kind };
     case 'user add': {
-      const [name, password] = namePassword(kind, words, values);
+      const [name, password] = takeNamePassword(kind, words, values.batch);
       const { group: groups = [], attribute = [], disabled } = values;
-      return { kind, name, password, format: formatOf(values), groups, attributes: attributesOf(attribute), enabled: disabled !== true };
+      return {
+        kind,
+        name,
+        password,
+        format: readHashFormat(values.format),
+        groups,
+        attributes: readAttributes(attribute),
+        enabled: disabled !== true,
+      };
     }
     case 'user passwd': {
-      const [name, password] = namePassword(kind, words, values);
-      return { kind, name, password, format: formatOf(values) };
+      const [name, password] = takeNamePassword(kind, words, values.batch);
+      return { kind, name, password, format: readHashFormat(values.format) };
     }
     case 'user disable':
     case 'user enable':
     case 'user delete':
     case 'group add':
     case 'group delete': {
-      const [name] = take(kind, words, 'a name');
+      const [name] = takeArguments(kind, words, 'a name');
       return { kind, name };
     }
     case 'group join':
     case 'group leave': {
-      const [group, user] = take(kind, words, 'a group', 'a user');
+      const [group, user] = takeArguments(kind, words, 'a group', 'a user');
       return { kind, group, user };
     }
     case 'rule add': {
       const owner = ownerOf(values);
       if (owner === null) throw new UsageError('"rule add" needs --user, --group or --everybody');
-      const [effect, actions, pattern] = take(kind, words, 'allow or deny', 'actions', 'a pattern');
+      const [effect, actions, pattern] = takeArguments(kind, words, 'allow or deny', 'actions', 'a pattern');
       return {
         kind,
         owner,
         effect,
-        actions: [...new Set(actions.split(',').flatMap((action) => SHORT_ACTIONS.get(action) ?? [action]))],
+        actions: readActions(actions),
         pattern,
-        maxQos: qosOf(values.qos),
+        maxQos: readQos(values.qos),
         retain: values['no-retain'] === true ? false : null,
       };
     }
     case 'rule list':
-      take(kind, words);
+      takeArguments(kind, words);
       return { kind, owner: ownerOf(values) };
     case 'rule delete': {
-      const [id] = take(kind, words, 'the number that rule list shows');
+      const [id] = takeArguments(kind, words, 'the number that rule list shows');
       if (!/^[1-9][0-9]{0,17}$/.test(id)) throw new UsageError('"rule delete" needs the number that rule list shows');
       return { kind, id };
     }
   }
-}
-
-/** The arguments of a command, exactly as many as it has. */
-function take<const Names extends readonly string[]>(kind: string, words: readonly string[], ...names: Names): { [at in keyof Names]: string } {
-  if (words.length < names.length) throw new UsageError(`"${kind}" needs ${names.slice(words.length).join(' and ')}`);
-  if (words.length > names.length) throw new UsageError(`"${kind}" takes no argument after ${names.length === 0 ? 'it' : names[names.length - 1]}`);
-  return words as unknown as { [at in keyof Names]: string };
-}
-
-function namePassword(kind: string, words: readonly string[], values: Values): readonly [name: string, password: string | null] {
-  if (values.batch === true) return take(kind, words, 'a name', 'the password');
-  // What follows the name may be a password that somebody thought to give so: not repeated in the complaint.
-  if (words.length === 2) throw new UsageError(`"${kind}" asks for the password; -b takes it from the command line`);
-  return [take(kind, words, 'a name')[0], null];
-}
-
-function formatOf(values: Values): PasswordHashFormat {
-  const format = FORMATS.get(values.format ?? 'argon2id');
-  if (format === undefined) throw new UsageError(`-H is one of ${[...FORMATS.keys()].join(', ')}`);
-  return format;
-}
-
-function attributesOf(given: readonly string[]): Readonly<Record<string, string>> {
-  const attributes: Record<string, string> = Object.create(null);
-  for (const text of given) {
-    const at = text.indexOf('=');
-    if (at < 1) throw new UsageError('--attribute is name=value');
-    const name = text.slice(0, at);
-    if (name in attributes) throw new UsageError(`--attribute gives ${JSON.stringify(name)} twice`);
-    attributes[name] = text.slice(at + 1);
-  }
-  return attributes;
 }
 
 function ownerOf({ user, group, everybody }: Values): RuleOwner | null {
@@ -261,10 +203,4 @@ function ownerOf({ user, group, everybody }: Values): RuleOwner | null {
   if (everybody === true) owners.push({ kind: 'everybody' });
   if (owners.length > 1) throw new UsageError('a rule has one owner: --user, --group or --everybody');
   return owners[0] ?? null;
-}
-
-function qosOf(text: string | undefined): number | null {
-  if (text === undefined) return null;
-  if (!/^[012]$/.test(text)) throw new UsageError('--qos is 0, 1 or 2');
-  return Number(text);
 }

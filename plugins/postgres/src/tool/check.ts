@@ -1,3 +1,4 @@
+import { ToolError, type ToolTerminal } from '@portcullis/sdk/tools';
 import { WATCHED_TABLES, WATCHED_TRIGGERS } from '../schema/first-triggers.js';
 import { requireSchema, SchemaError } from '../schema/migrate.js';
 import { SCHEMA_VERSION } from '../schema/migrations.js';
@@ -6,8 +7,6 @@ import { checkListening } from './check-listening.js';
 import { checkRows } from './check-rows.js';
 import type { Session } from './session.js';
 import { isLocalHost } from './target.js';
-import type { ToolTerminal } from './terminal.js';
-import { ToolError } from './tool-error.js';
 
 const MIN_SERVER_VERSION = 130_000;
 const READ_TABLES = [...WATCHED_TABLES, 'state', 'changes', 'migrations'] as const;

@@ -1,19 +1,5 @@
-import { env, stderr, stdin, stdout } from 'node:process';
-import { PipedSecrets, readHidden } from '@portcullis/sdk/passwords';
+import { env } from 'node:process';
+import { runInProcess } from '@portcullis/sdk/tools';
 import { runPostgresTool } from './postgres-tool.js';
 
-const piped = stdin.isTTY ? null : new PipedSecrets(stdin);
-
-process.exitCode = await runPostgresTool(process.argv.slice(2), env, {
-  out: (text) => stdout.write(text),
-  error: (text) => stderr.write(text),
-  async secret(prompt) {
-    if (piped !== null) return piped.next();
-    stderr.write(prompt);
-    const line = await readHidden(stdin);
-    stderr.write('\n');
-    return line;
-  },
-});
-// A pipe whose other end stays open would keep the process waiting.
-stdin.destroy();
+await runInProcess((terminal) => runPostgresTool(process.argv.slice(2), env, terminal));

@@ -1,6 +1,5 @@
+import { shown, ToolError, type ToolTerminal } from '@portcullis/sdk/tools';
 import type { Session } from './session.js';
-import type { ToolTerminal } from './terminal.js';
-import { shown, ToolError } from './tool-error.js';
 import { join } from './users.js';
 import { checkName, groupId, named, userId } from './who.js';
 

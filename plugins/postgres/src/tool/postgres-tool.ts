@@ -1,6 +1,7 @@
+import { ToolError, type ToolTerminal, UsageError } from '@portcullis/sdk/tools';
 import { requireSchema, SchemaError } from '../schema/migrate.js';
 import { DEFAULT_SCHEMA, schemaNameProblem } from '../schema/names.js';
-import { readToolArguments, type ToolArguments, type ToolCommand, UsageError } from './arguments.js';
+import { readToolArguments, type ToolArguments, type ToolCommand } from './arguments.js';
 import { check } from './check.js';
 import { addGroup, deleteGroup, joinGroup, leaveGroup, listGroups } from './groups.js';
 import { addRule, deleteRule, listRules } from './rules.js';
@@ -8,8 +9,6 @@ import { initSchema, markRestored, migrateSchema } from './schema-commands.js';
 import { Session } from './session.js';
 import { type Environment, type Target, targetOf } from './target.js';
 import { targetsOfConfig } from './target-of-config.js';
-import type { ToolTerminal } from './terminal.js';
-import { ToolError } from './tool-error.js';
 import { USAGE } from './usage.js';
 import { addUser, changePassword, deleteUser, enableUser, listUsers } from './users.js';
 import { checkTenant } from './who.js';

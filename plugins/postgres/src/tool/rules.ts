@@ -1,8 +1,7 @@
 import { ruleProblem } from '@portcullis/sdk';
+import { shown, ToolError, type ToolTerminal } from '@portcullis/sdk/tools';
 import type { RuleOwner, ToolCommand } from './arguments.js';
 import type { Row, Session } from './session.js';
-import type { ToolTerminal } from './terminal.js';
-import { shown, ToolError } from './tool-error.js';
 import { named, ownerIds } from './who.js';
 
 const PAGE_ROWS = 1000;

@@ -1,8 +1,8 @@
+import { ToolError } from '@portcullis/sdk/tools';
 import { readerGrants } from '../schema/grants.js';
 import { migrate, schemaVersion } from '../schema/migrate.js';
 import { SCHEMA_VERSION } from '../schema/migrations.js';
 import type { Session } from './session.js';
-import { ToolError } from './tool-error.js';
 
 const MIN_SERVER_VERSION = 130_000;
 

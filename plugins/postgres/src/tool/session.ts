@@ -2,8 +2,8 @@ import { Socket } from 'node:net';
 import pg from 'pg';
 import type { Queryable } from '../schema/migrate.js';
 import { quoteIdentifier } from '../schema/names.js';
+import { explainDatabaseError } from './explain-database-error.js';
 import type { Target } from './target.js';
-import { explainDatabaseError } from './tool-error.js';
 
 const CONNECT_MS = 10_000;
 /** A writer in a long transaction holds all others; after so long it is better to say so than to wait. */

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type ConnectionOptions, checkServerIdentity, type PeerCertificate } from 'node:tls';
+import { ToolError } from '@portcullis/sdk/tools';
 import { describeServer, parseServer, type Server } from '../hosts.js';
 import { type Environment, isLocalHost, readPem, type Target } from './target.js';
-import { ToolError } from './tool-error.js';
 
 const PACKAGE = '@portcullis/plugin-postgres';
 const DEFAULT_PORT = 5432;

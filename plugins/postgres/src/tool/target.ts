@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
+import { ToolError } from '@portcullis/sdk/tools';
 import type { ClientConfig } from 'pg';
-import { ToolError } from './tool-error.js';
 
 /** Which database to use, and how it is called when something is said about it. */
 export interface Target {

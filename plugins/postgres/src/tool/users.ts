@@ -1,11 +1,9 @@
 import { hashPassword } from '@portcullis/sdk/passwords';
+import { readNewPassword, shown, ToolError, type ToolTerminal } from '@portcullis/sdk/tools';
 import type { ToolCommand } from './arguments.js';
 import type { Session } from './session.js';
-import type { ToolTerminal } from './terminal.js';
-import { shown, ToolError } from './tool-error.js';
 import { checkName, groupId, named, userId } from './who.js';
 
-const MAX_PASSWORD_BYTES = 65_535;
 const PAGE_ROWS = 1000;
 
 type Command<Kind extends ToolCommand['kind']> = Extract<ToolCommand, { readonly kind: Kind }>;
@@ -92,9 +90,7 @@ export async function join(session: Session, tenant: string, group: string, user
 }
 
 async function newHash({ password, format }: Command<'user add' | 'user passwd'>, terminal: ToolTerminal): Promise<string> {
-  const bytes = password === null ? await ask(terminal) : Buffer.from(password, 'utf8');
-  if (bytes.length === 0) throw new ToolError('the password is empty');
-  if (bytes.length > MAX_PASSWORD_BYTES) throw new ToolError(`the password is longer than ${MAX_PASSWORD_BYTES} bytes`);
+  const bytes = await readNewPassword(terminal, password);
   try {
     return await hashPassword(bytes, { format });
   } catch (error) {
@@ -102,12 +98,4 @@ async function newHash({ password, format }: Command<'user add' | 'user passwd'>
     if (error instanceof RangeError) throw new ToolError(error.message);
     throw error;
   }
-}
-
-async function ask(terminal: ToolTerminal): Promise<Buffer> {
-  const password = await terminal.secret('Password: ');
-  const again = await terminal.secret('Reenter password: ');
-  if (password === null || again === null) throw new ToolError('no password was given');
-  if (!password.equals(again)) throw new ToolError('the passwords do not match');
-  return password;
 }

@@ -1,6 +1,6 @@
+import { shown, ToolError } from '@portcullis/sdk/tools';
 import type { RuleOwner } from './arguments.js';
 import type { Session } from './session.js';
-import { shown, ToolError } from './tool-error.js';
 
 const MAX_NAME_BYTES = 1000;
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { UsageError } from '@portcullis/sdk/tools';
 import { serverOf } from './address.js';
 import { readToolArguments } from './arguments.js';
-import { UsageError } from './tool-error.js';
 
 function server(url: string, env: Readonly<Record<string, string>> = {}) {
   return serverOf(readToolArguments(['user', 'list']), { PORTCULLIS_REDIS_URL: url, ...env });

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { InvalidPluginConfig } from '@portcullis/sdk';
+import { ToolError, UsageError } from '@portcullis/sdk/tools';
 import { type Address, parseAddress, type ServerSettings } from '../settings.js';
 import type { ToolArguments } from './arguments.js';
-import { ToolError, UsageError } from './tool-error.js';
 
 /** The variables that say where the server is and who asks. */
 export const URL_VARIABLE = 'PORTCULLIS_REDIS_URL';

@@ -1,7 +1,16 @@
-import { parseArgs } from 'node:util';
 import type { PasswordHashFormat } from '@portcullis/sdk/passwords';
+import {
+  readActions,
+  readAttributes,
+  readHashFormat,
+  readOptions,
+  readQos,
+  splitCommand,
+  takeArguments,
+  takeNamePassword,
+  UsageError,
+} from '@portcullis/sdk/tools';
 import { DEFAULT_PREFIX, nameProblem, PREFIX_PATTERN } from '../layout.js';
-import { UsageError } from './tool-error.js';
 
 /** Whose rules they are. */
 export interface RuleOwner {
@@ -105,30 +114,16 @@ const OWN_OPTIONS: Readonly<Record<ToolCommand['kind'], readonly OptionName[]>> 
   'rule delete': OWNER,
 };
 
-/** The names that mosquitto_passwd uses, and those of the formats that it does not know. */
-const FORMATS: ReadonlyMap<string, PasswordHashFormat> = new Map([
-  ['sha512', 'sha512'],
-  ['sha512-pbkdf2', 'pbkdf2-sha512'],
-  ['argon2id', 'argon2id'],
-  ['bcrypt', 'bcrypt'],
-  ['scrypt', 'scrypt'],
-]);
-
-const SHORT_ACTIONS: ReadonlyMap<string, readonly string[]> = new Map([
-  ['read', ['subscribe', 'receive']],
-  ['write', ['publish']],
-  ['all', ['publish', 'subscribe', 'receive']],
-]);
-
 const TENANT = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/;
 
-type Values = ReturnType<typeof parse>['values'];
+const COMMANDS = Object.keys(OWN_OPTIONS) as ToolCommand['kind'][];
+
+type Values = ReturnType<typeof readOptions<typeof OPTIONS>>['values'];
 
 /** Reads a command line. Throws UsageError for whatever is not exactly one of the forms in the usage; nothing is guessed. */
 export function readToolArguments(args: readonly string[]): ToolArguments {
-  const { values, positionals } = parse(args);
-  for (const [name, value] of Object.entries(values)) if (value === '') throw new UsageError(`--${name} needs a value`);
-  const [kind, words] = splitCommand(positionals);
+  const { values, positionals } = readOptions(args, OPTIONS);
+  const [kind, words] = splitCommand(positionals, COMMANDS);
   for (const name of Object.keys(values) as OptionName[]) {
     const general = EVERYWHERE.includes(name) || (name === 'tenant' && kind !== 'check');
     if (!general && !OWN_OPTIONS[kind].includes(name)) throw new UsageError(`"${kind}" has no option --${name}`);
@@ -150,86 +145,61 @@ export function readToolArguments(args: readonly string[]): ToolArguments {
   };
 }
 
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], allowPositionals: true, options: OPTIONS });
-  } catch (error) {
-    // Node goes on with advice of its own, of several lines.
-    const [first = ''] = (error instanceof Error ? error.message : '').split(/\.\s|\n/);
-    throw new UsageError(first.charAt(0).toLowerCase() + first.slice(1));
-  }
-}
-
-function splitCommand(positionals: readonly string[]): [kind: ToolCommand['kind'], words: readonly string[]] {
-  const [first = '', second = ''] = positionals;
-  if (first === '') throw new UsageError('a command is needed');
-  for (const [kind, taken] of [
-    [first, 1],
-    [`${first} ${second}`, 2],
-  ] as const) {
-    if (Object.hasOwn(OWN_OPTIONS, kind)) return [kind as ToolCommand['kind'], positionals.slice(taken)];
-  }
-  const known = Object.keys(OWN_OPTIONS).filter((kind) => kind.startsWith(`${first} `));
-  if (known.length === 0) throw new UsageError(`there is no command ${JSON.stringify(first.slice(0, 64))}`);
-  throw new UsageError(`"${first}" is followed by ${known.map((kind) => kind.slice(first.length + 1)).join(', ')}`);
-}
-
 function readCommand(kind: ToolCommand['kind'], words: readonly string[], values: Values): ToolCommand {
   switch (kind) {
     case 'restored':
     case 'check':
     case 'user list':
     case 'group list':
-      take(kind, words);
+      takeArguments(kind, words);
       return { kind };
     case 'user add': {
       const { group: groups = [], attribute = [], disabled } = values;
       for (const group of groups) named(group, 'group');
-      const user = { kind, format: formatOf(values), groups: [...new Set(groups)], attributes: attributesOf(attribute), enabled: disabled !== true };
+      const user = {
+        kind,
+        format: readHashFormat(values.format),
+        groups: [...new Set(groups)],
+        attributes: readAttributes(attribute),
+        enabled: disabled !== true,
+      };
       if (values['no-password'] !== true) return { ...user, ...withPassword(kind, words, values) };
       if (values.batch === true) throw new UsageError('--no-password and -b exclude each other');
-      return { ...user, name: named(take(kind, words, 'a name')[0], 'user'), password: null };
+      return { ...user, name: named(takeArguments(kind, words, 'a name')[0], 'user'), password: null };
     }
     case 'user passwd':
-      return { kind, ...withPassword(kind, words, values), format: formatOf(values) };
+      return { kind, ...withPassword(kind, words, values), format: readHashFormat(values.format) };
     case 'user disable':
     case 'user enable':
     case 'user delete':
     case 'user show':
-      return { kind, name: named(take(kind, words, 'a name')[0], 'user') };
+      return { kind, name: named(takeArguments(kind, words, 'a name')[0], 'user') };
     case 'group add':
     case 'group delete':
-      return { kind, name: named(take(kind, words, 'a name')[0], 'group') };
+      return { kind, name: named(takeArguments(kind, words, 'a name')[0], 'group') };
     case 'group join':
     case 'group leave': {
-      const [group, user] = take(kind, words, 'a group', 'a user');
+      const [group, user] = takeArguments(kind, words, 'a group', 'a user');
       return { kind, group: named(group, 'group'), user: named(user, 'user') };
     }
     case 'rule add': {
-      const [effect, actions, pattern] = take(kind, words, 'allow or deny', 'actions', 'a pattern');
+      const [effect, actions, pattern] = takeArguments(kind, words, 'allow or deny', 'actions', 'a pattern');
       return {
         ...{ kind, owner: ownerOf(kind, values), effect, pattern },
-        actions: [...new Set(actions.split(',').flatMap((action) => SHORT_ACTIONS.get(action) ?? [action]))],
-        maxQos: qosOf(values.qos),
+        actions: readActions(actions),
+        maxQos: readQos(values.qos),
         retain: values['no-retain'] === true ? false : null,
       };
     }
     case 'rule list':
-      take(kind, words);
+      takeArguments(kind, words);
       return { kind, owner: ownerOf(kind, values) };
     case 'rule delete': {
-      const [number] = take(kind, words, 'the number that rule list shows');
+      const [number] = takeArguments(kind, words, 'the number that rule list shows');
       if (!/^[1-9][0-9]{0,5}$/.test(number)) throw new UsageError('"rule delete" needs the number that rule list shows');
       return { kind, owner: ownerOf(kind, values), number: Number(number) };
     }
   }
-}
-
-/** The arguments of a command, exactly as many as it has. */
-function take<const Names extends readonly string[]>(kind: string, words: readonly string[], ...names: Names): { [at in keyof Names]: string } {
-  if (words.length < names.length) throw new UsageError(`"${kind}" needs ${names.slice(words.length).join(' and ')}`);
-  if (words.length > names.length) throw new UsageError(`"${kind}" takes no argument after ${names.length === 0 ? 'it' : names[names.length - 1]}`);
-  return words as unknown as { [at in keyof Names]: string };
 }
 
 function named(name: string, what: string): string {
@@ -238,32 +208,9 @@ function named(name: string, what: string): string {
   return name;
 }
 
-function withPassword(kind: string, words: readonly string[], values: Values): { readonly name: string; readonly password: string | typeof ASK } {
-  if (values.batch === true) {
-    const [name, password] = take(kind, words, 'a name', 'the password');
-    return { name: named(name, 'user'), password };
-  }
-  // What follows the name may be a password that somebody thought to give so: not repeated in the complaint.
-  if (words.length === 2) throw new UsageError(`"${kind}" asks for the password; -b takes it from the command line`);
-  return { name: named(take(kind, words, 'a name')[0], 'user'), password: ASK };
-}
-
-function formatOf(values: Values): PasswordHashFormat {
-  const format = FORMATS.get(values.format ?? 'argon2id');
-  if (format === undefined) throw new UsageError(`-H is one of ${[...FORMATS.keys()].join(', ')}`);
-  return format;
-}
-
-function attributesOf(given: readonly string[]): Readonly<Record<string, string>> {
-  const attributes: Record<string, string> = Object.create(null);
-  for (const text of given) {
-    const at = text.indexOf('=');
-    if (at < 1) throw new UsageError('--attribute is name=value');
-    const name = text.slice(0, at);
-    if (name in attributes) throw new UsageError(`--attribute gives ${JSON.stringify(name)} twice`);
-    attributes[name] = text.slice(at + 1);
-  }
-  return attributes;
+function withPassword(kind: string, words: readonly string[], { batch }: Values): { readonly name: string; readonly password: string | typeof ASK } {
+  const [name, password] = takeNamePassword(kind, words, batch);
+  return { name: named(name, 'user'), password: password ?? ASK };
 }
 
 function ownerOf(kind: string, { user, group = [], everybody }: Values): RuleOwner {
@@ -273,10 +220,4 @@ function ownerOf(kind: string, { user, group = [], everybody }: Values): RuleOwn
   const [owner] = owners;
   if (owner === undefined || owners.length > 1) throw new UsageError(`"${kind}" needs one of --user, --group and --everybody`);
   return owner;
-}
-
-function qosOf(text: string | undefined): number | null {
-  if (text === undefined) return null;
-  if (!/^[012]$/.test(text)) throw new UsageError('--qos is 0, 1 or 2');
-  return Number(text);
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ruleProblem } from '@portcullis/sdk';
 import { isPasswordHash } from '@portcullis/sdk/passwords';
+import type { ToolTerminal } from '@portcullis/sdk/tools';
 import { Cluster, type Redis } from 'ioredis';
 import { openSingleClient } from '../connections.js';
 import type { Layout } from '../layout.js';
@@ -8,14 +9,13 @@ import { decodeGroup, decodeUser, decodeVersion, type Fields, type UserRecord } 
 import { asUnavailable } from '../redis-errors.js';
 import { describeServer, type ServerSettings } from '../settings.js';
 import type { Editor } from './editor.js';
-import type { Terminal } from './session.js';
 
 export interface CheckOptions {
   readonly client: Redis | Cluster;
   readonly server: ServerSettings;
   readonly layout: Layout;
   readonly editor: Editor;
-  readonly terminal: Terminal;
+  readonly terminal: ToolTerminal;
 }
 
 /** Lines of one kind that are shown; the others are counted. */
@@ -27,10 +27,10 @@ type Level = 'ok' | 'warning' | 'problem';
 
 /** Says what it finds, line by line. */
 class Report {
-  readonly #terminal: Terminal;
+  readonly #terminal: ToolTerminal;
   readonly #counts = { ok: 0, warning: 0, problem: 0 };
 
-  constructor(terminal: Terminal) {
+  constructor(terminal: ToolTerminal) {
     this.#terminal = terminal;
   }
 

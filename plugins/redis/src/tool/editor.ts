@@ -1,9 +1,9 @@
+import { ToolError } from '@portcullis/sdk/tools';
 import { Cluster, type Redis } from 'ioredis';
 import type { Layout, ObjectKind } from '../layout.js';
 import { decodeGroup, decodeUser, type Fields, MAX_OBJECT_BYTES } from '../records.js';
 import { asUnavailable, MalformedObject } from '../redis-errors.js';
 import { Conflict, type Writer } from '../writer.js';
-import { ToolError } from './tool-error.js';
 
 /** A key's object: its fields as they stand, checked. */
 export interface Standing {

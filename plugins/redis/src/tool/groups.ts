@@ -1,7 +1,7 @@
+import { shown, ToolError } from '@portcullis/sdk/tools';
 import type { Fields } from '../records.js';
 import { noGroup, there } from './missing.js';
 import type { ToolSession } from './session.js';
-import { shown, ToolError } from './tool-error.js';
 
 /** Members that are named when a group cannot be deleted. */
 const NAMED_MEMBERS = 5;

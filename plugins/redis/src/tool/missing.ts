@@ -1,5 +1,5 @@
+import { shown, ToolError } from '@portcullis/sdk/tools';
 import type { Fields } from '../records.js';
-import { shown, ToolError } from './tool-error.js';
 
 /** The user's fields, or the complaint that there is none. */
 export function there(fields: Fields | null, name: string): Fields {

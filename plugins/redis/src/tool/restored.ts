@@ -1,7 +1,7 @@
+import { shown } from '@portcullis/sdk/tools';
 import type { Writer } from '../writer.js';
 import type { Editor } from './editor.js';
 import type { ToolSession } from './session.js';
-import { shown } from './tool-error.js';
 
 /**
  * Begins another history: brokers no longer hold what they find against what they have seen. The counter of the tenant is put above all versions that

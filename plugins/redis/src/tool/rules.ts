@@ -1,9 +1,9 @@
 import { type Rule, ruleProblem } from '@portcullis/sdk';
+import { shown, ToolError } from '@portcullis/sdk/tools';
 import { decodeGroup, decodeUser, type Fields, type GroupRecord, MAX_RULES, type UserRecord } from '../records.js';
 import type { RuleOwner, ToolCommand } from './arguments.js';
 import { noGroup, there } from './missing.js';
 import type { ToolSession } from './session.js';
-import { shown, ToolError } from './tool-error.js';
 
 type AddRule = Extract<ToolCommand, { readonly kind: 'rule add' }>;
 

@@ -150,6 +150,7 @@ test('each mistake is one clear line, and changes nothing', async () => {
     [2, /"user" is followed by add, passwd/, ['user']],
     [2, /needs a name/, ['user', 'add']],
     [2, /-b takes it from the command line/, ['user', 'passwd', 'alice', CANARY]],
+    [2, /arguments that begin with "-" stand behind "--"/, ['user', 'add', 'bob', '-b', `--${CANARY}`]],
     [2, /name of the user is longer than 1024 bytes/, ['user', 'add', 'x'.repeat(1025)]],
     [2, /--tenant is a letter/, ['user', 'list', '--tenant', '{x}']],
     [2, /--prefix is/, ['user', 'list', '--prefix', 'a{b}']],

@@ -1,4 +1,5 @@
 import { BackendUnavailable } from '@portcullis/sdk';
+import { ToolError, type ToolTerminal, UsageError } from '@portcullis/sdk/tools';
 import type { Cluster, Redis } from 'ioredis';
 import { openLookupClient, openSingleClient } from '../connections.js';
 import { Layout } from '../layout.js';
@@ -12,13 +13,16 @@ import { Editor } from './editor.js';
 import { addGroup, deleteGroup, joinGroup, leaveGroup, listGroups } from './groups.js';
 import { restored } from './restored.js';
 import { addRule, deleteRule, listRules } from './rules.js';
-import type { Terminal, ToolSession } from './session.js';
-import { ToolError, UsageError } from './tool-error.js';
+import type { ToolSession } from './session.js';
 import { USAGE } from './usage.js';
 import { addUser, deleteUser, enableUser, listUsers, setPassword, showUser } from './users.js';
 
 /** Runs `portcullis-redis` and gives its exit status: 0 done, 1 not done, 2 not understood. */
-export async function runRedisTool(args: readonly string[], terminal: Terminal, env: Readonly<Record<string, string | undefined>>): Promise<number> {
+export async function runRedisTool(
+  args: readonly string[],
+  terminal: ToolTerminal,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<number> {
   if (args.includes('--help') || args.includes('-h')) {
     terminal.out(USAGE);
     return 0;
@@ -39,7 +43,7 @@ export async function runRedisTool(args: readonly string[], terminal: Terminal, 
   }
 }
 
-async function connected(given: ToolArguments, server: ServerSettings, terminal: Terminal): Promise<number> {
+async function connected(given: ToolArguments, server: ServerSettings, terminal: ToolTerminal): Promise<number> {
   const client = server.kind === 'cluster' ? openLookupClient(server) : openSingleClient(server);
   let problem: unknown = null;
   client.on('error', (error: unknown) => {

@@ -1,14 +1,12 @@
 import { hashPassword, passwordHashFormat } from '@portcullis/sdk/passwords';
+import { readNewPassword, shown, ToolError, type ToolTerminal } from '@portcullis/sdk/tools';
 import { decodeUser, type Fields, type UserRecord } from '../records.js';
 import { ASK, type ToolCommand } from './arguments.js';
 import { noGroup, noUser, there } from './missing.js';
 import { ruleLine } from './rules.js';
-import type { Terminal, ToolSession } from './session.js';
-import { shown, ToolError } from './tool-error.js';
+import type { ToolSession } from './session.js';
 
 type Command<Kind> = Extract<ToolCommand, { readonly kind: Kind }>;
-
-const MAX_PASSWORD_BYTES = 65_535;
 
 export async function addUser({ editor, terminal, tenant }: ToolSession, command: Command<'user add'>): Promise<void> {
   const { name, groups, attributes, enabled, format } = command;
@@ -86,17 +84,7 @@ function exists(name: string): ToolError {
   return new ToolError(`there is a user ${shown(name)} already; user passwd changes the password`);
 }
 
-async function hashed(terminal: Terminal, given: string | typeof ASK, format: Command<'user add'>['format']): Promise<string> {
-  const password = given === ASK ? await ask(terminal) : Buffer.from(given, 'utf8');
-  if (password.length === 0) throw new ToolError('the password is empty');
-  if (password.length > MAX_PASSWORD_BYTES) throw new ToolError(`the password is longer than ${MAX_PASSWORD_BYTES} bytes`);
+async function hashed(terminal: ToolTerminal, given: string | typeof ASK, format: Command<'user add'>['format']): Promise<string> {
+  const password = await readNewPassword(terminal, given === ASK ? null : given);
   return await hashPassword(password, { format });
-}
-
-async function ask(terminal: Terminal): Promise<Buffer> {
-  const password = await terminal.secret('Password: ');
-  const again = await terminal.secret('Reenter password: ');
-  if (password === null || again === null) throw new ToolError('no password was given');
-  if (!password.equals(again)) throw new ToolError('the passwords do not match');
-  return password;
 }

@@ -1,18 +1,4 @@
-/** What the user of the tool did wrong or cannot have: one line that says what, and what to do. */
-export class ToolError extends Error {
-  override readonly name = 'ToolError';
-}
-
-const CONTROL = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
-
-/** A name as it may be shown: what somebody wrote into a database must not move the cursor of whoever looks at it. */
-export function shown(name: string): string {
-  return CONTROL.test(name) || name === '' ? JSON.stringify(name).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escaped) : name;
-}
-
-function escaped(character: string): string {
-  return [...character].map((one) => `\\u{${(one.codePointAt(0) ?? 0).toString(16)}}`).join('');
-}
+import { ToolError } from '@portcullis/sdk/tools';
 
 /** The error of a database, in words for the user of the tool. Details that PostgreSQL gives may quote rows, and so hashes: never shown. */
 export function explainDatabaseError(error: unknown, where: string): ToolError | null {

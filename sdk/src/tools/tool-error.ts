@@ -1,9 +1,9 @@
-/** What the user of the tool did wrong or cannot have: one line that says what, and what to do. */
+/** What the user of a tool did wrong or cannot have: one line that says what, and what to do. */
 export class ToolError extends Error {
   override readonly name = 'ToolError';
 }
 
-/** The command line cannot be understood; the message is one clause. */
+/** A command line cannot be understood; the message is one clause. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }

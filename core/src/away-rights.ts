@@ -106,9 +106,7 @@ export class AwayRights {
       client.barred = true;
       return done(false);
     }
-    const ageSeconds = Math.round((now - client.identifiedAt) / 1000);
-    const request = { client: client.info, identity: client.identity, tenant: client.tenant, ageSeconds };
-    hooks.askPlugin(client.authority, 'refreshIdentity', request, { deadlineAt: now + chain.deadlineMs }, (outcome) => {
+    hooks.askPlugin(client.authority, 'refreshIdentity', client.refreshRequest(now), { deadlineAt: now + chain.deadlineMs }, (outcome) => {
       if (outcome.kind === 'allow') client.identifiedAt = gate.now();
       else if (outcome.kind === 'deny') client.barred = true;
       done(outcome.kind === 'allow' && !client.barred);

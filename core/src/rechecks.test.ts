@@ -81,6 +81,18 @@ test('A will waits for the load that is out, and for another one if the rights c
   assert.equal(rechecks.away.judged(client), true);
 });
 
+test('Whether the identity behind a will still stands is asked with all that a lease asks with: what TLS has said, too.', () => {
+  const { rechecks, hooks, clock, away } = scene();
+  const client = away('c1');
+  const tls = { protocol: 'TLSv1.3', serverName: 'x', certificate: null };
+  Object.assign(client, { tls, leaseSeconds: 10 });
+  hooks.tapped.add(`${client.authority} refreshIdentity`);
+  clock.advance(11_000);
+  rechecks.confirm(client, () => {});
+  const asked = hooks.asked.filter(({ hook }) => hook === 'refreshIdentity').map(({ request }) => request);
+  assert.deepEqual(asked, [{ client: client.info, identity: client.identity, tenant: null, tls, ageSeconds: 11 }]);
+});
+
 test('A change while code is asked about a will is noticed, also for a client that has no session any more.', () => {
   const { rechecks, connect, clientOf } = scene();
   const peer = connect(5);

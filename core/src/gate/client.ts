@@ -1,4 +1,4 @@
-import type { ClientInfo, Identity, TlsEvidence } from '@portcullis/sdk';
+import type { ClientInfo, Identity, RefreshIdentityRequest, TlsEvidence } from '@portcullis/sdk';
 import type { ChainHooks, GlobalHooks } from '../hooks/index.js';
 import type { Binding, PolicyEngine } from '../policy/index.js';
 import { Answer } from '../policy/index.js';
@@ -104,6 +104,12 @@ export class GateClient {
       if (typeof known === 'number' && known < version) return true;
     }
     return false;
+  }
+
+  /** What its authority is asked when its identity has to be confirmed; `now` is in monotonic milliseconds. */
+  refreshRequest(now: number): Omit<RefreshIdentityRequest, 'signal'> {
+    const ageSeconds = Math.round((now - this.identifiedAt) / 1000);
+    return { client: this.info, identity: this.identity, tenant: this.tenant, tls: this.tls, ageSeconds };
   }
 
   /** Puts the client under new rights; answers remembered from the old ones are forgotten. */

@@ -168,30 +168,35 @@ export class LeaseKeeper {
     // The rights of a new generation may still be on their way; the identity is its matter already.
     const { hooks, chain } = this.#standing ?? client.standing;
     if (!hooks.taps(client.authority, 'refreshIdentity')) return this.#refuse('the identity is as old as it may be');
-    const ageSeconds = Math.round((this.#gate.now() - client.identifiedAt) / 1000);
-    const request = { client: client.info, identity: client.identity, tenant: client.tenant, tls: client.tls, ageSeconds };
-    const pending = hooks.askPlugin(client.authority, 'refreshIdentity', request, { deadlineAt: this.#gate.now() + chain.deadlineMs }, (outcome) => {
-      this.#identityPending = null;
-      if (this.#stopped) return;
-      if (outcome.kind === 'allow') {
-        this.#identityStaleSince = null;
-        client.identifiedAt = this.#gate.now();
-        if (outcome.leaseSeconds !== null) client.leaseSeconds = outcome.leaseSeconds;
-        this.#gate.decided('refreshIdentity', outcome.plugin, 'allow', 0, client, 'refresh', null, null);
-        this.#armIdentity();
-      } else if (outcome.kind === 'deny') {
-        const code = refusalCode(outcome.reason, 'disconnect');
-        this.#gate.decided('refreshIdentity', outcome.plugin, 'deny', code, client, 'refresh', null, null);
-        client.barred = true;
-        this.#stop(code, 'the identity no longer stands');
-      } else {
-        const detail = outcome.kind === 'fault' ? outcome.detail : `an authority answered ${outcome.kind}`;
-        this.#gate.decided('refreshIdentity', client.authority, 'fault', 0x89, client, 'refresh', null, null, detail);
-        this.#identityStaleSince ??= this.#gate.now();
-        if (this.#graceLeft(this.#identityStaleSince) <= 0) client.barred = true;
-        this.#retry((inMs) => this.#refreshIn(inMs), this.#identityStaleSince, 'the identity could not be confirmed');
-      }
-    });
+    const now = this.#gate.now();
+    const pending = hooks.askPlugin(
+      client.authority,
+      'refreshIdentity',
+      client.refreshRequest(now),
+      { deadlineAt: now + chain.deadlineMs },
+      (outcome) => {
+        this.#identityPending = null;
+        if (this.#stopped) return;
+        if (outcome.kind === 'allow') {
+          this.#identityStaleSince = null;
+          client.identifiedAt = this.#gate.now();
+          if (outcome.leaseSeconds !== null) client.leaseSeconds = outcome.leaseSeconds;
+          this.#gate.decided('refreshIdentity', outcome.plugin, 'allow', 0, client, 'refresh', null, null);
+          this.#armIdentity();
+        } else if (outcome.kind === 'deny') {
+          const code = refusalCode(outcome.reason, 'disconnect');
+          this.#gate.decided('refreshIdentity', outcome.plugin, 'deny', code, client, 'refresh', null, null);
+          client.barred = true;
+          this.#stop(code, 'the identity no longer stands');
+        } else {
+          const detail = outcome.kind === 'fault' ? outcome.detail : `an authority answered ${outcome.kind}`;
+          this.#gate.decided('refreshIdentity', client.authority, 'fault', 0x89, client, 'refresh', null, null, detail);
+          this.#identityStaleSince ??= this.#gate.now();
+          if (this.#graceLeft(this.#identityStaleSince) <= 0) client.barred = true;
+          this.#retry((inMs) => this.#refreshIn(inMs), this.#identityStaleSince, 'the identity could not be confirmed');
+        }
+      },
+    );
     if (pending !== null && !this.#stopped) this.#identityPending = pending;
   }
 

@@ -1,28 +1,14 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { afterEach, beforeEach, test } from 'node:test';
 import { hashPassword } from '@portcullis/sdk/passwords';
 import type { TestBroker } from '@portcullis/testing';
-import { Administrator, allow, HASH, OTHER_HASH, PASSWORD, type RedisServer, redisBroker, startRedis } from './redis.test.support.js';
+import { allow, HASH, OTHER_HASH, PASSWORD, redisBroker, redisScene } from './redis.test.support.js';
 
-let server: RedisServer;
-let admin: Administrator;
+const scene = redisScene();
 let broker: TestBroker;
 
-before(async () => {
-  server = await startRedis();
-  admin = new Administrator(server.url());
-});
-
-after(async () => {
-  admin.close();
-  await server.dispose();
-});
-
 beforeEach(async () => {
-  await server.command('FLUSHALL');
-  // Another history: what the process has seen of the tests before does not count.
-  await admin.beginEpoch();
-  broker = await redisBroker(server.port);
+  broker = await redisBroker(scene.server.port);
 });
 
 afterEach(() => broker.stop());
@@ -41,9 +27,9 @@ async function refusedWith(connack: string, protocol: '3.1.1' | '5.0', username:
 }
 
 test('a user comes in with the right password and has the rights of user, groups and everybody', async () => {
-  await admin.putGroup('sensors', [allow('sensors/#')]);
-  await admin.putGroup('', [allow('news/#', 'subscribe', 'receive')]);
-  await admin.putUser('alice', { groups: ['sensors'], attributes: { site: 'north' }, rules: [allow('site/%{attr.site}/#')] });
+  await scene.admin.putGroup('sensors', [allow('sensors/#')]);
+  await scene.admin.putGroup('', [allow('news/#', 'subscribe', 'receive')]);
+  await scene.admin.putUser('alice', { groups: ['sensors'], attributes: { site: 'north' }, rules: [allow('site/%{attr.site}/#')] });
   const alice = await login('alice');
   for (const topic of ['sensors/1', 'site/north/x']) assert.equal(await alice.publish(topic, 'x', { qos: 1 }), 0, topic);
   for (const topic of ['news/today', 'site/south/x', 'x']) assert.equal(await alice.publish(topic, 'x', { qos: 1 }), 0x87, topic);
@@ -51,13 +37,13 @@ test('a user comes in with the right password and has the rights of user, groups
 });
 
 test('a wrong password, a stranger, and a disabled, deleted or passwordless user are refused alike, byte by byte', async () => {
-  await admin.putUser('alice');
-  await admin.putUser('off', { enabled: false });
-  await admin.putUser('gone');
-  await admin.deleteUser('gone');
-  await admin.putUser('none', { hash: '' });
-  await admin.putUser('odd', { hash: '$9$x$y' });
-  await admin.putUser('absurd', {
+  await scene.admin.putUser('alice');
+  await scene.admin.putUser('off', { enabled: false });
+  await scene.admin.putUser('gone');
+  await scene.admin.deleteUser('gone');
+  await scene.admin.putUser('none', { hash: '' });
+  await scene.admin.putUser('odd', { hash: '$9$x$y' });
+  await scene.admin.putUser('absurd', {
     hash: '$7$2147483647$P3oFgCKlVM3D+4hf$2wALm6UtUvq+dHg5nC0lPyY8RL6AXds0OOAdQ7uysuxYARPK6EwCdpoZDX3ZDkNvAVO/G5RLPvsOcDy74q5IwQ==',
   });
   for (const name of ['alice', 'off', 'gone', 'none', 'odd', 'absurd', 'stranger']) {
@@ -69,7 +55,7 @@ test('a wrong password, a stranger, and a disabled, deleted or passwordless user
 });
 
 test('what is not exactly a user is a fault of that one question: refused as unavailable, and the others come in', async () => {
-  await admin.putUser('alice');
+  await scene.admin.putUser('alice');
   const good = { v: '1', hash: HASH, enabled: '1', groups: '[]', attributes: '{}', rules: '[]' };
   const bad: readonly (readonly [name: string, fields: Readonly<Record<string, string>>])[] = [
     ['enabled-word', { ...good, enabled: 'true' }],
@@ -99,10 +85,10 @@ test('what is not exactly a user is a fault of that one question: refused as una
     ['huge', { ...good, rules: `[${' '.repeat(2_000_000)}]` }],
     ...Object.keys(good).map((field) => [`without-${field}`, without(good, field)] as const),
   ];
-  for (const [name, fields] of bad) await admin.client.hset(admin.layout.user(null, name), fields);
-  await admin.client.set(admin.layout.user(null, 'text'), 'alice');
-  await admin.client.sadd(admin.layout.user(null, 'set'), 'alice');
-  await admin.client.lpush(admin.layout.user(null, 'list'), 'alice');
+  for (const [name, fields] of bad) await scene.admin.client.hset(scene.admin.layout.user(null, name), fields);
+  await scene.admin.client.set(scene.admin.layout.user(null, 'text'), 'alice');
+  await scene.admin.client.sadd(scene.admin.layout.user(null, 'set'), 'alice');
+  await scene.admin.client.lpush(scene.admin.layout.user(null, 'list'), 'alice');
   for (const name of [...bad.map(([bad]) => bad), 'text', 'set', 'list']) {
     await refusedWith('20 02 00 03', '3.1.1', name, PASSWORD);
     await refusedWith('20 03 00 88 00', '5.0', name, PASSWORD);
@@ -129,10 +115,10 @@ test('names are literals: none reaches a key of somebody else or of the plugin',
     'a/b',
     'user:alice',
   ];
-  await admin.putUser('alice', { rules: [allow('alice/#')] });
+  await scene.admin.putUser('alice', { rules: [allow('alice/#')] });
   for (const name of [...hostile, 'A', 'version', 'everybody', 'epoch', 'alice:', 'alice\t'])
     await refusedWith('20 03 00 86 00', '5.0', name, PASSWORD);
-  for (const name of hostile) await admin.putUser(name, { rules: [allow('mine')] });
+  for (const name of hostile) await scene.admin.putUser(name, { rules: [allow('mine')] });
   for (const name of hostile) {
     const client = await login(name);
     assert.equal(await client.publish('mine', 'x', { qos: 1 }), 0, name);
@@ -143,15 +129,15 @@ test('names are literals: none reaches a key of somebody else or of the plugin',
 });
 
 test('what was kept of one user is never the answer for another, however the names are cut', async () => {
-  await admin.putUser('a', { hash: await hashPassword(Buffer.from('b-c'), { format: 'pbkdf2-sha512' }) });
-  await admin.putUser('a-b', { hash: OTHER_HASH });
+  await scene.admin.putUser('a', { hash: await hashPassword(Buffer.from('b-c'), { format: 'pbkdf2-sha512' }) });
+  await scene.admin.putUser('a-b', { hash: OTHER_HASH });
   await login('a', 'b-c');
   await refusedWith('20 02 00 04', '3.1.1', 'a-b', 'c');
   await refusedWith('20 03 00 86 00', '5.0', 'a-b', 'c');
 });
 
 test('a user that logs in again is not read again, and each wrong password is judged by itself', async () => {
-  await admin.putUser('alice');
+  await scene.admin.putUser('alice');
   await login('alice');
   const before = await commands();
   for (let times = 0; times < 20; times += 1) await login('alice');
@@ -161,8 +147,8 @@ test('a user that logs in again is not read again, and each wrong password is ju
 });
 
 test('nothing of a password or its hash is in the log', async () => {
-  await admin.putUser('alice');
-  await admin.client.hset(admin.layout.user(null, 'broken'), {
+  await scene.admin.putUser('alice');
+  await scene.admin.client.hset(scene.admin.layout.user(null, 'broken'), {
     v: '1',
     hash: HASH,
     enabled: '1',
@@ -183,6 +169,6 @@ function without(fields: Readonly<Record<string, string>>, name: string): Readon
 
 /** How many HGETALL the server was asked. */
 async function commands(): Promise<number> {
-  const stats = await admin.client.info('commandstats');
+  const stats = await scene.admin.client.info('commandstats');
   return Number(/cmdstat_hgetall:calls=(\d+)/.exec(stats)?.[1] ?? 0);
 }

@@ -1,26 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import type { TestBroker, TestClient } from '@portcullis/testing';
-import { Administrator, allow, OTHER_HASH, PASSWORD, type RedisServer, redisBroker, startRedis } from './redis.test.support.js';
+import { allow, OTHER_HASH, PASSWORD, redisBroker, redisScene } from './redis.test.support.js';
 
-let server: RedisServer;
-let admin: Administrator;
+const scene = redisScene();
 let broker: TestBroker;
-
-before(async () => {
-  server = await startRedis();
-  admin = new Administrator(server.url());
-});
-
-after(async () => {
-  admin.close();
-  await server.dispose();
-});
-
-beforeEach(async () => {
-  await server.command('FLUSHALL');
-  await admin.beginEpoch();
-});
 
 afterEach(() => broker.stop());
 
@@ -31,8 +15,8 @@ async function login(username: string): Promise<TestClient> {
 }
 
 test('a lease that ends confirms who still stands, and rights are read anew', async () => {
-  broker = await redisBroker(server.port, { leaseSeconds: 1 });
-  await admin.putUser('alice', { rules: [allow('a')] });
+  broker = await redisBroker(scene.server.port, { leaseSeconds: 1 });
+  await scene.admin.putUser('alice', { rules: [allow('a')] });
   const alice = await login('alice');
   const before = await hgetalls();
   const deadline = Date.now() + 5000;
@@ -41,48 +25,48 @@ test('a lease that ends confirms who still stands, and rights are read anew', as
 });
 
 test('a password that changes while the configuration is replaced ends the session of who knew the old one', async () => {
-  broker = await redisBroker(server.port);
-  await admin.putUser('alice');
+  broker = await redisBroker(scene.server.port);
+  await scene.admin.putUser('alice');
   const alice = await login('alice');
-  await admin.client.call('ACL', 'SETUSER', 'default', 'resetchannels');
+  await scene.admin.client.call('ACL', 'SETUSER', 'default', 'resetchannels');
   try {
-    await server.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
-    await admin.client.call('ACL', 'SETUSER', 'default', 'allchannels');
-    await admin.putUser('alice', { hash: OTHER_HASH });
-    await broker.reconfigure({ port: server.port, leaseSeconds: 200 });
+    await scene.server.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await scene.admin.client.call('ACL', 'SETUSER', 'default', 'allchannels');
+    await scene.admin.putUser('alice', { hash: OTHER_HASH });
+    await broker.reconfigure({ port: scene.server.port, leaseSeconds: 200 });
     await alice.expectExpelled(0x87);
   } finally {
-    await admin.client.call('ACL', 'SETUSER', 'default', 'allchannels');
+    await scene.admin.client.call('ACL', 'SETUSER', 'default', 'allchannels');
   }
 });
 
 test('a user that becomes malformed is disconnected as one that cannot be confirmed, the others stay', async () => {
-  broker = await redisBroker(server.port);
-  await admin.putUser('alice');
-  await admin.putUser('bob');
+  broker = await redisBroker(scene.server.port);
+  await scene.admin.putUser('alice');
+  await scene.admin.putUser('bob');
   const alice = await login('alice');
   const bob = await login('bob');
-  await admin.client.hset(admin.layout.user(null, 'alice'), 'enabled', 'maybe');
-  await admin.client.publish(admin.layout.channel, '{"v":3,"kind":"user","tenant":"","name":"alice"}');
+  await scene.admin.client.hset(scene.admin.layout.user(null, 'alice'), 'enabled', 'maybe');
+  await scene.admin.client.publish(scene.admin.layout.channel, '{"v":3,"kind":"user","tenant":"","name":"alice"}');
   await alice.expectExpelled(0x89);
   await bob.publish('x', 'x', { qos: 1 });
 });
 
 test('two hundred users that change at once are all looked at', async () => {
-  broker = await redisBroker(server.port);
+  broker = await redisBroker(scene.server.port);
   const names = Array.from({ length: 200 }, (_, index) => `user-${index}`);
-  for (const name of names) await admin.putUser(name, { rules: [allow('a')] });
+  for (const name of names) await scene.admin.putUser(name, { rules: [allow('a')] });
   const clients = await Promise.all(names.map(login));
-  await Promise.all(names.map((name) => admin.putUser(name, { enabled: false })));
+  await Promise.all(names.map((name) => scene.admin.putUser(name, { enabled: false })));
   for (const client of clients) await client.expectExpelled(0x87);
   assert.equal(broker.stats.get('plugin.plugin.disconnected'), names.length);
 });
 
 test('a group that many are in is read once, and its members share its rules', async () => {
-  broker = await redisBroker(server.port);
-  await admin.putGroup('crew', [allow('crew/#')]);
+  broker = await redisBroker(scene.server.port);
+  await scene.admin.putGroup('crew', [allow('crew/#')]);
   const names = Array.from({ length: 50 }, (_, index) => `user-${index}`);
-  for (const name of names) await admin.putUser(name, { groups: ['crew'] });
+  for (const name of names) await scene.admin.putUser(name, { groups: ['crew'] });
   const before = await hgetalls();
   const clients = await Promise.all(names.map(login));
   // One for each user, one for the group: everybody has no key, and users without a session are not read because they changed.
@@ -91,5 +75,5 @@ test('a group that many are in is read once, and its members share its rules', a
 });
 
 async function hgetalls(): Promise<number> {
-  return Number(/cmdstat_hgetall:calls=(\d+)/.exec(await admin.client.info('commandstats'))?.[1] ?? 0);
+  return Number(/cmdstat_hgetall:calls=(\d+)/.exec(await scene.admin.client.info('commandstats'))?.[1] ?? 0);
 }

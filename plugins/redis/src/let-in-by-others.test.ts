@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { afterEach, beforeEach, test } from 'node:test';
 import { definePlugin } from '@portcullis/sdk';
 import { startTestBroker, type TestBroker, type TestClient } from '@portcullis/testing';
 import plugin from './index.js';
-import { Administrator, allow, OTHER_HASH, type RedisServer, startRedis } from './redis.test.support.js';
+import { allow, OTHER_HASH, redisScene } from './redis.test.support.js';
 
 /** Lets everybody in as who they say they are, and allows everything. */
 const trusting = definePlugin({
@@ -21,26 +21,13 @@ const trusting = definePlugin({
   },
 });
 
-let server: RedisServer;
-let admin: Administrator;
+const scene = redisScene();
 let broker: TestBroker;
 
-before(async () => {
-  server = await startRedis();
-  admin = new Administrator(server.url());
-});
-
-after(async () => {
-  admin.close();
-  await server.dispose();
-});
-
 beforeEach(async () => {
-  await server.command('FLUSHALL');
-  await admin.beginEpoch();
   broker = await startTestBroker({
     plugins: { trusting, users: plugin },
-    entries: { users: { config: { port: server.port } } },
+    entries: { users: { config: { port: scene.server.port } } },
     chain: { authenticate: ['trusting'], authorize: ['trusting', 'users'] },
     clock: 'system',
   });
@@ -60,27 +47,27 @@ async function becomes(client: TestClient, topic: string, code: number): Promise
 }
 
 test('whom Redis does not know has the rights of everybody, and loses them like everybody', async () => {
-  await admin.putGroup('', [allow('all/#')]);
+  await scene.admin.putGroup('', [allow('all/#')]);
   for (const client of [await login(), await login('stranger')]) {
     await becomes(client, 'all/x', 0);
     assert.equal(await client.publish('other', 'x', { qos: 1 }), 0x87);
     assert.equal(await client.publish('free/x', 'x', { qos: 1 }), 0);
-    await admin.putGroup('', [{ effect: 'deny', actions: ['publish'], pattern: 'free/#' }]);
+    await scene.admin.putGroup('', [{ effect: 'deny', actions: ['publish'], pattern: 'free/#' }]);
     await becomes(client, 'all/x', 0x87);
     assert.equal(await client.publish('free/x', 'x', { qos: 1 }), 0x87);
-    await admin.putGroup('', [allow('all/#')]);
+    await scene.admin.putGroup('', [allow('all/#')]);
   }
 });
 
 test('who is disabled in Redis may do nothing, whoever has let him in', async () => {
-  await admin.putUser('alice', { hash: '', rules: [allow('a')] });
+  await scene.admin.putUser('alice', { hash: '', rules: [allow('a')] });
   const alice = await login('alice');
   assert.equal(await alice.publish('a', 'x', { qos: 1 }), 0);
-  await admin.putUser('alice', { hash: '', enabled: false, rules: [allow('a')] });
+  await scene.admin.putUser('alice', { hash: '', enabled: false, rules: [allow('a')] });
   await alice.expectExpelled(0x87);
   const again = await login('alice');
   for (const topic of ['a', 'free/x']) assert.equal(await again.publish(topic, 'x', { qos: 1 }), 0x87);
-  await admin.putUser('alice', { hash: '', rules: [allow('b')] });
+  await scene.admin.putUser('alice', { hash: '', rules: [allow('b')] });
   await becomes(again, 'b', 0);
   assert.equal(await again.publish('free/x', 'x', { qos: 1 }), 0);
 });
@@ -88,8 +75,8 @@ test('who is disabled in Redis may do nothing, whoever has let him in', async ()
 test('a user that appears in Redis while it is connected has its rights at once', async () => {
   const carol = await login('carol');
   assert.equal(await carol.publish('a', 'x', { qos: 1 }), 0x87);
-  await admin.putUser('carol', { hash: '', rules: [allow('a')] });
+  await scene.admin.putUser('carol', { hash: '', rules: [allow('a')] });
   await becomes(carol, 'a', 0);
-  await admin.putUser('carol', { hash: OTHER_HASH, rules: [allow('a')] });
+  await scene.admin.putUser('carol', { hash: OTHER_HASH, rules: [allow('a')] });
   await carol.expectExpelled(0x87);
 });

@@ -1,29 +1,16 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { afterEach, beforeEach, test } from 'node:test';
 import type { TestBroker, TestClient } from '@portcullis/testing';
-import { Administrator, allow, OTHER_HASH, OTHER_PASSWORD, PASSWORD, type RedisServer, redisBroker, startRedis } from './redis.test.support.js';
+import { allow, OTHER_HASH, OTHER_PASSWORD, PASSWORD, redisBroker, redisScene } from './redis.test.support.js';
 
 const CONNACK = 2;
 
-let server: RedisServer;
-let admin: Administrator;
+const scene = redisScene();
 let broker: TestBroker;
 
-before(async () => {
-  server = await startRedis();
-  admin = new Administrator(server.url());
-});
-
-after(async () => {
-  admin.close();
-  await server.dispose();
-});
-
 beforeEach(async () => {
-  await server.command('FLUSHALL');
-  await admin.beginEpoch();
   // A beat that does not come: what is seen here is what the channel said, unless a test asks for more.
-  broker = await redisBroker(server.port, { heartbeatMs: 60_000 });
+  broker = await redisBroker(scene.server.port, { heartbeatMs: 60_000 });
 });
 
 afterEach(() => broker.stop());
@@ -50,15 +37,15 @@ async function becomes(client: TestClient, topic: string, allowed: boolean, wait
 
 test('a user that is disabled, deleted or given another password is disconnected at once, on every version', async () => {
   const changes: Readonly<Record<string, (name: string) => Promise<number>>> = {
-    disabled: (name) => admin.putUser(name, { enabled: false }),
-    deleted: (name) => admin.deleteUser(name),
-    repassworded: (name) => admin.putUser(name, { hash: OTHER_HASH }),
-    moved: (name) => admin.putUser(name, { attributes: { site: 'south' } }),
+    disabled: (name) => scene.admin.putUser(name, { enabled: false }),
+    deleted: (name) => scene.admin.deleteUser(name),
+    repassworded: (name) => scene.admin.putUser(name, { hash: OTHER_HASH }),
+    moved: (name) => scene.admin.putUser(name, { attributes: { site: 'south' } }),
   };
-  await admin.putUser('bystander');
+  await scene.admin.putUser('bystander');
   const bystander = await login('bystander');
   for (const [name, change] of Object.entries(changes)) {
-    await admin.putUser(name, { attributes: { site: 'north' } });
+    await scene.admin.putUser(name, { attributes: { site: 'north' } });
     const old = await login(name, '3.1.1');
     const young = await login(name, '5.0');
     await change(name);
@@ -71,54 +58,54 @@ test('a user that is disabled, deleted or given another password is disconnected
 });
 
 test('a rule that is added or taken away holds for live clients, and nobody is disconnected for it', async () => {
-  await admin.putUser('alice', { rules: [allow('a')] });
+  await scene.admin.putUser('alice', { rules: [allow('a')] });
   const alice = await login('alice');
   assert.ok(await mayPublish(alice, 'a'));
   assert.ok(!(await mayPublish(alice, 'b')));
-  await admin.putUser('alice', { rules: [allow('b')] });
+  await scene.admin.putUser('alice', { rules: [allow('b')] });
   await becomes(alice, 'b', true);
   assert.ok(!(await mayPublish(alice, 'a')));
 });
 
 test('a group that changes, is left or joined, and the rules of everybody, hold for live clients', async () => {
-  await admin.putGroup('g', [allow('g')]);
-  await admin.putUser('alice', { groups: ['g'] });
+  await scene.admin.putGroup('g', [allow('g')]);
+  await scene.admin.putUser('alice', { groups: ['g'] });
   const alice = await login('alice');
   assert.ok(await mayPublish(alice, 'g'));
-  await admin.putGroup('g', [allow('other')]);
+  await scene.admin.putGroup('g', [allow('other')]);
   await becomes(alice, 'g', false);
   assert.ok(await mayPublish(alice, 'other'));
-  await admin.putUser('alice', { groups: [] });
+  await scene.admin.putUser('alice', { groups: [] });
   await becomes(alice, 'other', false);
-  await admin.putGroup('', [allow('all')]);
+  await scene.admin.putGroup('', [allow('all')]);
   await becomes(alice, 'all', true);
-  await admin.putGroup('', [allow('all'), { effect: 'deny', actions: ['publish'], pattern: 'all' }]);
+  await scene.admin.putGroup('', [allow('all'), { effect: 'deny', actions: ['publish'], pattern: 'all' }]);
   await becomes(alice, 'all', false);
 });
 
 test('a user that is taken away between the question and the answer does not come in', async () => {
-  await admin.putUser('alice');
+  await scene.admin.putUser('alice');
   await login('alice');
   for (let round = 0; round < 20; round += 1) {
     const client = await broker.client({ protocol: '5.0' });
     client.sendConnect({ username: 'alice', password: PASSWORD });
-    await admin.putUser('alice', { enabled: false });
+    await scene.admin.putUser('alice', { enabled: false });
     // Refused, or in and out again: never in.
     const first = await client.expectPacket();
     assert.equal(first.type, CONNACK);
     if (first.code === 0) await client.expectExpelled(0x87);
     else await client.expectClosed();
-    await admin.putUser('alice');
+    await scene.admin.putUser('alice');
   }
 });
 
 test('a load that was under way when its user changed is not what counts', async () => {
-  await admin.putUser('alice', { rules: [allow('round/0')] });
+  await scene.admin.putUser('alice', { rules: [allow('round/0')] });
   const alice = await login('alice');
   for (let round = 1; round <= 30; round += 1) {
     // Two changes on each other's heels: the load that the first began may answer after the second was made.
-    await Promise.all([admin.client.ping(), admin.putUser('alice', { rules: [allow('in-between')] })]);
-    await admin.putUser('alice', { rules: [allow(`round/${round}`)] });
+    await Promise.all([scene.admin.client.ping(), scene.admin.putUser('alice', { rules: [allow('in-between')] })]);
+    await scene.admin.putUser('alice', { rules: [allow(`round/${round}`)] });
     await becomes(alice, `round/${round}`, true);
     assert.ok(!(await mayPublish(alice, 'in-between')));
     assert.ok(!(await mayPublish(alice, `round/${round - 1}`)));
@@ -127,9 +114,9 @@ test('a load that was under way when its user changed is not what counts', async
 
 test('a change that nobody was told of is found at the second beat', async () => {
   await broker.stop();
-  broker = await redisBroker(server.port, { heartbeatMs: 100 });
-  await admin.putUser('alice', { rules: [allow('a')] });
-  await admin.putUser('bob');
+  broker = await redisBroker(scene.server.port, { heartbeatMs: 100 });
+  await scene.admin.putUser('alice', { rules: [allow('a')] });
+  await scene.admin.putUser('bob');
   const alice = await login('alice');
   const bob = await login('bob', '3.1.1');
   assert.ok(await mayPublish(alice, 'a'));
@@ -143,12 +130,12 @@ test('a change that nobody was told of is found at the second beat', async () =>
 
 test('while the channel is cut nothing is used from memory, changes are found by the beat, and it heals', async () => {
   await broker.stop();
-  broker = await redisBroker(server.port, { heartbeatMs: 100 });
-  await admin.putUser('alice', { rules: [allow('a')] });
+  broker = await redisBroker(scene.server.port, { heartbeatMs: 100 });
+  await scene.admin.putUser('alice', { rules: [allow('a')] });
   const alice = await login('alice');
-  await admin.client.call('ACL', 'SETUSER', 'default', 'resetchannels');
+  await scene.admin.client.call('ACL', 'SETUSER', 'default', 'resetchannels');
   try {
-    await server.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await scene.server.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
     await broker.until('the loss is known', () => metric('pushStale') === 1);
     await silently('alice', { rules: '[]' });
     await becomes(alice, 'a', false);
@@ -158,13 +145,13 @@ test('while the channel is cut nothing is used from memory, changes are found by
     const late = await broker.client({ protocol: '5.0' });
     assert.equal(await late.connectRefused({ username: 'alice', password: PASSWORD }), 0x86);
   } finally {
-    await admin.client.call('ACL', 'SETUSER', 'default', 'allchannels');
+    await scene.admin.client.call('ACL', 'SETUSER', 'default', 'allchannels');
   }
   await broker.until('changes are heard of again', () => metric('pushStale') === 0);
 });
 
 test('messages that are no change, and numbers that are not the next one, change nothing but cause a look', async () => {
-  await admin.putUser('alice', { rules: [allow('a')] });
+  await scene.admin.putUser('alice', { rules: [allow('a')] });
   const alice = await login('alice');
   for (const message of [
     '',
@@ -174,9 +161,9 @@ test('messages that are no change, and numbers that are not the next one, change
     '{"v":9007199254740991,"kind":"user","tenant":"","name":"alice"}',
     '{"kind":"probe"}',
   ]) {
-    await admin.client.publish(admin.layout.channel, message);
+    await scene.admin.client.publish(scene.admin.layout.channel, message);
   }
-  await admin.putUser('alice', { rules: [allow('b')] });
+  await scene.admin.putUser('alice', { rules: [allow('b')] });
   await becomes(alice, 'b', true);
   const again = await login('alice');
   assert.ok(await mayPublish(again, 'b'));
@@ -186,21 +173,21 @@ test('messages that are no change, and numbers that are not the next one, change
 test('tenants share nothing: the same name is another user', async () => {
   await broker.stop();
   const listener = { url: 'mqtt://127.0.0.1:0', chain: 'default', tenant: 'acme' };
-  broker = await redisBroker(server.port, {}, { document: { listeners: { acme: listener }, tenants: { acme: {} } } });
-  await admin.putUser('alice', { rules: [allow('a')] });
-  await admin.putUser('alice', { hash: OTHER_HASH, rules: [allow('b')] }, 'acme');
+  broker = await redisBroker(scene.server.port, {}, { document: { listeners: { acme: listener }, tenants: { acme: {} } } });
+  await scene.admin.putUser('alice', { rules: [allow('a')] });
+  await scene.admin.putUser('alice', { hash: OTHER_HASH, rules: [allow('b')] }, 'acme');
   const ours = await login('alice');
   const theirs = await broker.client({ protocol: '5.0', listener: 'acme' });
   await theirs.connect({ username: 'alice', password: OTHER_PASSWORD });
   assert.deepEqual([await mayPublish(ours, 'a'), await mayPublish(ours, 'b')], [true, false]);
   assert.deepEqual([await mayPublish(theirs, 'a'), await mayPublish(theirs, 'b')], [false, true]);
-  await admin.deleteUser('alice', 'acme');
+  await scene.admin.deleteUser('alice', 'acme');
   await theirs.expectPacket('e0 01 87');
   assert.ok(await mayPublish(ours, 'a'));
 });
 
 /** Changes fields of a user and both versions, as an own program might that forgets the channel. */
 async function silently(name: string, fields: Readonly<Record<string, string>>): Promise<void> {
-  const version = await admin.client.incr(admin.layout.version(null));
-  await admin.client.hset(admin.layout.user(null, name), { ...fields, v: String(version) });
+  const version = await scene.admin.client.incr(scene.admin.layout.version(null));
+  await scene.admin.client.hset(scene.admin.layout.user(null, name), { ...fields, v: String(version) });
 }

@@ -1,3 +1,4 @@
+import { after, before, beforeEach } from 'node:test';
 import { type RedisServer, startRedis } from '@portcullis/test-servers';
 import { startTestBroker, type TestBroker, type TestBrokerOptions } from '@portcullis/testing';
 import { Redis } from 'ioredis';
@@ -87,6 +88,44 @@ export function redisBroker(
 ): Promise<TestBroker> {
   const chain = { authenticate: ['plugin'], authorize: ['plugin'] };
   return startTestBroker({ plugin, config: { ...(port > 0 && { port }), ...config }, chain, clock: 'system', ...more });
+}
+
+/** A server for the tests of a file, empty before each of them, and its administrator. */
+export interface RedisScene {
+  readonly server: RedisServer;
+  readonly admin: Administrator;
+}
+
+/** Called at the top of a file, before its own hooks. */
+export function redisScene(): RedisScene {
+  let server: RedisServer | null = null;
+  let admin: Administrator | null = null;
+  before(async () => {
+    server = await startRedis();
+    admin = new Administrator(server.url());
+  });
+  after(async () => {
+    admin?.close();
+    await server?.dispose();
+  });
+  const there = <Thing>(thing: Thing | null): Thing => {
+    if (thing === null) throw new Error('the server has not been started yet');
+    return thing;
+  };
+  const scene: RedisScene = {
+    get server() {
+      return there(server);
+    },
+    get admin() {
+      return there(admin);
+    },
+  };
+  beforeEach(async () => {
+    await scene.server.command('FLUSHALL');
+    // Another history: what the process has seen of the tests before does not count.
+    await scene.admin.beginEpoch();
+  });
+  return scene;
 }
 
 export { type RedisServer, startRedis };

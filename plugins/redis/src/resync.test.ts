@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import { definePlugin } from '@portcullis/sdk';
 import { startTestBroker, type TestBroker, type TestClient } from '@portcullis/testing';
 import plugin from './index.js';
-import { Administrator, allow, PASSWORD, type RedisServer, redisBroker, startRedis } from './redis.test.support.js';
+import { allow, PASSWORD, redisBroker, redisScene } from './redis.test.support.js';
 
 /** Knows one user whom Redis does not know. */
 const other = definePlugin({
@@ -19,24 +19,8 @@ const other = definePlugin({
   },
 });
 
-let server: RedisServer;
-let admin: Administrator;
+const scene = redisScene();
 let broker: TestBroker;
-
-before(async () => {
-  server = await startRedis();
-  admin = new Administrator(server.url());
-});
-
-after(async () => {
-  admin.close();
-  await server.dispose();
-});
-
-beforeEach(async () => {
-  await server.command('FLUSHALL');
-  await admin.beginEpoch();
-});
 
 afterEach(() => broker.stop());
 
@@ -52,30 +36,30 @@ async function login(username: string, listener?: string): Promise<TestClient> {
 
 /** Changes a field of a user and both versions, and tells nobody. */
 async function silently(name: string, tenant: string | null, field: string, value: string): Promise<void> {
-  const version = await admin.client.incr(admin.layout.version(tenant));
-  await admin.client.hset(admin.layout.user(tenant, name), { [field]: value, v: String(version) });
+  const version = await scene.admin.client.incr(scene.admin.layout.version(tenant));
+  await scene.admin.client.hset(scene.admin.layout.user(tenant, name), { [field]: value, v: String(version) });
 }
 
 test('whom another authority has let in stays when the channel was lost, and who was deleted meanwhile does not', async () => {
   broker = await startTestBroker({
     plugins: { other, users: plugin },
-    entries: { users: { config: { port: server.port, heartbeatMs: 100 } } },
+    entries: { users: { config: { port: scene.server.port, heartbeatMs: 100 } } },
     chain: { authenticate: ['other', 'users'], authorize: ['users'] },
     clock: 'system',
   });
-  await admin.putGroup('', [allow('all')]);
-  await admin.putUser('alice');
+  await scene.admin.putGroup('', [allow('all')]);
+  await scene.admin.putUser('alice');
   const [stranger, alice] = [await login('stranger'), await login('alice')];
   assert.equal(await stranger.publish('all', 'x', { qos: 1 }), 0);
-  await admin.client.call('ACL', 'SETUSER', 'default', 'resetchannels');
+  await scene.admin.client.call('ACL', 'SETUSER', 'default', 'resetchannels');
   try {
-    await server.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await scene.server.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
     await broker.until('the loss is known', () => metric('pushStale', 'users') === 1);
-    await admin.client.incr(admin.layout.version(null));
-    await admin.client.del(admin.layout.user(null, 'alice'));
+    await scene.admin.client.incr(scene.admin.layout.version(null));
+    await scene.admin.client.del(scene.admin.layout.user(null, 'alice'));
     await alice.expectExpelled(0x87);
   } finally {
-    await admin.client.call('ACL', 'SETUSER', 'default', 'allchannels');
+    await scene.admin.client.call('ACL', 'SETUSER', 'default', 'allchannels');
   }
   await broker.until('changes are heard of again', () => metric('pushStale', 'users') === 0);
   assert.equal(await stranger.publish('all', 'x', { qos: 1 }), 0);
@@ -84,20 +68,20 @@ test('whom another authority has let in stays when the channel was lost, and who
 
 test('a tenant whose version is none is refused, and keeps no change of another tenant from being found', async () => {
   const listeners = Object.fromEntries(['acme', 'umbrella'].map((tenant) => [tenant, { url: 'mqtt://127.0.0.1:0', chain: 'default', tenant }]));
-  broker = await redisBroker(server.port, { heartbeatMs: 100 }, { document: { listeners, tenants: { acme: {}, umbrella: {} } } });
+  broker = await redisBroker(scene.server.port, { heartbeatMs: 100 }, { document: { listeners, tenants: { acme: {}, umbrella: {} } } });
   for (const tenant of ['acme', 'umbrella']) {
-    await admin.beginEpoch(tenant);
-    await admin.putUser('alice', {}, tenant);
+    await scene.admin.beginEpoch(tenant);
+    await scene.admin.putUser('alice', {}, tenant);
   }
   const [broken, sound] = [await login('alice', 'acme'), await login('alice', 'umbrella')];
-  await admin.client.set(admin.layout.version('acme'), 'many');
+  await scene.admin.client.set(scene.admin.layout.version('acme'), 'many');
   await broken.expectExpelled(0x89);
   const late = await broker.client({ protocol: '5.0', listener: 'acme' });
   assert.equal(await late.connectRefused({ username: 'alice', password: PASSWORD }), 0x88);
   assert.equal(metric('pushStale'), 0);
   await silently('alice', 'umbrella', 'enabled', '0');
   await sound.expectExpelled(0x87);
-  await admin.client.set(admin.layout.version('acme'), '5');
+  await scene.admin.client.set(scene.admin.layout.version('acme'), '5');
   const deadline = Date.now() + 5000;
   for (let code: number | null = null; code !== 0; ) {
     assert.ok(Date.now() < deadline, 'the tenant is served again');
@@ -108,10 +92,10 @@ test('a tenant whose version is none is refused, and keeps no change of another 
 });
 
 test('a user whose key is of another type keeps no change of other users from being found', async () => {
-  broker = await redisBroker(server.port, { heartbeatMs: 100 });
-  for (const name of ['alice', 'bob']) await admin.putUser(name);
+  broker = await redisBroker(scene.server.port, { heartbeatMs: 100 });
+  for (const name of ['alice', 'bob']) await scene.admin.putUser(name);
   const [alice, bob] = [await login('alice'), await login('bob')];
-  await admin.client.set(admin.layout.user(null, 'alice'), 'text');
+  await scene.admin.client.set(scene.admin.layout.user(null, 'alice'), 'text');
   await silently('bob', null, 'enabled', '0');
   await bob.expectExpelled(0x87);
   await alice.expectExpelled(0x89);

@@ -80,29 +80,22 @@ export class Directory {
   }
 
   /** A user; undefined for one that is not there. */
-  user(tenant: string | null, username: string, signal?: AbortSignal): Promise<Leased<User> | undefined> {
+  user(tenant: string | null, username: string, signal?: AbortSignal, leastMs = 0): Promise<Leased<User> | undefined> {
     if (username.length > MAX_USERNAME_CHARACTERS) return Promise.resolve(undefined);
-    return this.#users.get(this.#digest.of(tenant, username), () => this.#loadUser(tenant, username), signal);
+    return this.#users.get(this.#digest.of(tenant, username), () => this.#loadUser(tenant, username), signal, leastMs);
   }
 
   /** The same, with at least half of a lease left: else what is built on it would be asked for ever more often. */
-  async freshUser(tenant: string | null, username: string, signal?: AbortSignal): Promise<Leased<User> | undefined> {
-    const found = await this.user(tenant, username, signal);
-    if (found === undefined || found.leftMs >= this.#options.settings.leaseMs / 2) return found;
-    this.#users.drop(this.#digest.of(tenant, username));
-    return await this.user(tenant, username, signal);
+  freshUser(tenant: string | null, username: string, signal?: AbortSignal): Promise<Leased<User> | undefined> {
+    return this.user(tenant, username, signal, this.#options.settings.leaseMs / 2);
   }
 
   /** The own rules of a user, with at least half of a lease left. */
   async ownRules(tenant: string | null, username: string, signal?: AbortSignal): Promise<Leased<OwnRules>> {
-    const key = this.#digest.of(tenant, username);
     const load = (): Promise<OwnRules> => this.#loadRules(tenant, username);
-    const found = await this.#rules.get(key, load, signal);
-    if (found !== undefined && found.leftMs >= this.#options.settings.leaseMs / 2) return found;
-    this.#rules.drop(key);
-    const again = await this.#rules.get(key, load, signal);
-    if (again === undefined) throw new Error('rules: there is no answer');
-    return again;
+    const found = await this.#rules.get(this.#digest.of(tenant, username), load, signal, this.#options.settings.leaseMs / 2);
+    if (found === undefined) throw new Error('rules: there is no answer');
+    return found;
   }
 
   /** The templates of groups, and of everybody. */

@@ -99,6 +99,26 @@ test('those who ask at the same time share one load, also when it fails', async 
   assert.equal(rig.backend.asked.length, 2);
 });
 
+test('whoever needs more of the lease than is left shares one new load with all who do, and nobody is given the old value any more', async () => {
+  const rig = new Rig();
+  await rig.keep('k', 'one');
+  rig.time = 501;
+  const fresh = (): Promise<string | undefined> => rig.cache.get('k', rig.backend.load, undefined, 500).then((leased) => leased?.value);
+  const all = [fresh(), fresh(), fresh(), rig.get()];
+  await rig.answer('two', 1);
+  assert.deepEqual(await Promise.all(all), ['two', 'two', 'two', 'two']);
+  assert.equal(rig.backend.asked.length, 2);
+  rig.time = 1001;
+  assert.equal(await fresh(), 'two', 'half of it is left');
+  rig.time = 1002;
+  const gone = fresh();
+  await rig.answer(undefined, 2);
+  assert.equal(await gone, undefined);
+  const again = rig.get();
+  await rig.answer(undefined, 3);
+  assert.equal(await again, undefined);
+});
+
 test('a load that began before a drop is neither kept nor given to those who wait for it', async () => {
   const rig = new Rig();
   const got = rig.get();

@@ -72,12 +72,13 @@ export class LeasedCache<Value> {
 
   /**
    * The value of a key, loaded when it is not here. Rejects with what `load` rejects with; with the reason of `signal` when that is aborted first;
-   * and with `BackendUnavailable` when the key is dropped again and again while it is loaded.
+   * and with `BackendUnavailable` when the key is dropped again and again while it is loaded. A value that is kept with less than `leastMs`
+   * milliseconds of its lease left is loaded anew, once for all who ask meanwhile: what is built on it would soon be asked for again.
    */
-  async get(key: string, load: Load<Value>, signal?: AbortSignal): Promise<Leased<Value> | undefined> {
+  async get(key: string, load: Load<Value>, signal?: AbortSignal, leastMs = 0): Promise<Leased<Value> | undefined> {
     for (let loads = 0; loads < MAX_LOADS; loads += 1) {
       signal?.throwIfAborted();
-      const kept = this.#kept(key);
+      const kept = this.#kept(key, leastMs);
       if (kept !== undefined) return kept;
       const flight = this.#flights.get(key) ?? this.#begin(key, load);
       let leased: Leased<Value> | undefined;
@@ -118,11 +119,11 @@ export class LeasedCache<Value> {
     this.#keeps = true;
   }
 
-  #kept(key: string): Leased<Value> | undefined {
+  #kept(key: string, leastMs: number): Leased<Value> | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
     const leftMs = entry.endsAt - this.#now();
-    if (leftMs > 0) return { value: entry.value, leftMs };
+    if (leftMs > 0 && leftMs >= leastMs) return { value: entry.value, leftMs };
     this.#entries.delete(key);
     return undefined;
   }

@@ -3,6 +3,11 @@ import { Message } from './message.js';
 import type { ApprovedMessage } from './publish-gate.js';
 import type { TenantExport } from './tenancy.js';
 
+/** What a topic is called in the tenant that it is exported to. */
+export function exportedTopic(topic: string, under: string): string {
+  return under === '' ? topic : `${under}/${topic}`;
+}
+
 /**
  * A message that the gate let through, as it goes on to another tenant; null when its topic would be longer than a topic can be. There it is
  * nobody's: the names of clients and users of its own tenant say nothing, or something else, in the other.
@@ -12,7 +17,7 @@ export function exportedMessage(
   from: string,
   { under, retain: mayRetain }: TenantExport,
 ): ApprovedMessage | null {
-  const topic = under === '' ? message.topic : `${under}/${message.topic}`;
+  const topic = exportedTopic(message.topic, under);
   if (!isTopicName(topic)) return null;
   const exported = new Message({
     topic,

@@ -6,7 +6,7 @@ export { Check, type Concerned, GateClient, isInternal, type Standing } from './
 export { connectReturnCode, FAULT_CODE, refusalCode } from './codes.js';
 export type { DeliveryReason, DeliveryVerdict } from './delivery-gate.js';
 export { type ExplainedQuestion, Explainer, type GateExplanation } from './explainer.js';
-export { exportedMessage } from './exported-message.js';
+export { exportedMessage, exportedTopic } from './exported-message.js';
 export { Gate } from './gate.js';
 export { LeaseKeeper, REFRESH_RETRY_MS } from './leases.js';
 export { Message } from './message.js';

@@ -1,7 +1,18 @@
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import type { AlternativeNames, ClientCertificate, SubjectFields, TlsEvidence } from '@portcullis/sdk';
-import { type AlternativeKind, attributeName, type CertificateParts, DerError, isPlain, readCertificate, rfc2253, textOf } from '../x509/index.js';
+import {
+  type AlternativeKind,
+  attributeName,
+  type CertificateId,
+  type CertificateParts,
+  certificateId,
+  DerError,
+  isPlain,
+  readCertificate,
+  rfc2253,
+  textOf,
+} from '../x509/index.js';
 
 /** Longest distinguished name that plugins see, in characters. */
 const MAX_NAME = 4096;
@@ -14,16 +25,27 @@ const FIELDS: readonly (keyof SubjectFields)[] = ['CN', 'OU', 'O', 'C', 'ST', 'L
 /** How the SDK writes kinds of alternative names in one list. */
 const PREFIXES: Readonly<Record<AlternativeKind, string>> = { uri: 'URI', dns: 'DNS', email: 'email', ip: 'IP' };
 
+/** What a handshake that is over proves. */
+export interface Proof {
+  /** For plugins. */
+  readonly evidence: TlsEvidence;
+  /** The client's certificate as revocation lists speak of it; null without one. */
+  readonly id: CertificateId | null;
+}
+
 /**
- * What a handshake that is over proves, for plugins. Null when the peer showed a certificate that was not verified, or cannot be read: such a
+ * Reads the certificate of a handshake that is over. Null when the peer showed a certificate that was not verified, or cannot be read: such a
  * connection must be closed, and what an unverified certificate says is never looked at.
  */
-export function evidenceOf(socket: TLSSocket): TlsEvidence | null {
+export function proofOf(socket: TLSSocket): Proof | null {
   const certificate = socket.getPeerX509Certificate();
-  if (certificate !== undefined && !socket.authorized) return null;
-  const described = certificate === undefined ? null : describe(certificate);
-  if (certificate !== undefined && described === null) return null;
-  return Object.freeze({ protocol: socket.getProtocol() ?? '', serverName: serverNameOf(socket), certificate: described });
+  if (certificate === undefined) return { evidence: evidenceOf(socket, null), id: null };
+  const parts = socket.authorized ? partsOf(certificate.raw) : null;
+  return parts === null ? null : { evidence: evidenceOf(socket, describeParts(certificate, parts)), id: certificateId(parts) };
+}
+
+function evidenceOf(socket: TLSSocket, certificate: ClientCertificate | null): TlsEvidence {
+  return Object.freeze({ protocol: socket.getProtocol() ?? '', serverName: serverNameOf(socket), certificate });
 }
 
 function serverNameOf(socket: TLSSocket): string {
@@ -41,7 +63,10 @@ export function plainServerName(servername: string): string {
 /** The fields of a verified certificate; null for one that OpenSSL takes and that is no DER: read in two ways, it could name two clients. */
 export function describe(certificate: X509Certificate): ClientCertificate | null {
   const parts = partsOf(certificate.raw);
-  if (parts === null) return null;
+  return parts === null ? null : describeParts(certificate, parts);
+}
+
+function describeParts(certificate: X509Certificate, parts: CertificateParts): ClientCertificate {
   const fields = fieldsOf(parts);
   const distinguishedName = rfc2253(parts.subjectName) ?? '';
   return Object.freeze({

@@ -1,9 +1,7 @@
 import { constants, randomBytes, X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createSecureContext, createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls';
-import type { TlsEvidence } from '@portcullis/sdk';
-import { type CertificateId, certificateId, readCertificate } from '../x509/index.js';
-import { evidenceOf, plainServerName } from './tls-evidence.js';
+import { type Proof, plainServerName, proofOf } from './tls-evidence.js';
 import { nameAmong, pairFor, type TlsMaterial } from './tls-material.js';
 
 interface Handshake {
@@ -14,11 +12,8 @@ interface Handshake {
 }
 
 /** A socket with its handshake behind it. */
-export interface Secured {
+export interface Secured extends Proof {
   readonly socket: TLSSocket;
-  readonly evidence: TlsEvidence;
-  /** The client's certificate as revocation lists speak of it; null without one. */
-  readonly id: CertificateId | null;
 }
 
 export interface TlsServerOptions {
@@ -133,11 +128,12 @@ export class TlsServer {
 
   /** Judges by what is in force at this moment: that may be newer than what the handshake began with, and a session may have been resumed. */
   #judge(socket: TLSSocket, handshake: Handshake): Secured | null {
-    const evidence = evidenceOf(socket);
-    if (evidence === null || (this.#material.clientCertificate === 'required' && evidence.certificate === null)) {
+    const proof = proofOf(socket);
+    if (proof === null || (this.#material.clientCertificate === 'required' && proof.evidence.certificate === null)) {
       handshake.detail = String(socket.authorizationError ?? 'the client certificate was not verified, or cannot be read');
       return null;
     }
+    const { evidence, id } = proof;
     // Of a session that is resumed TLS does not look at the dates again.
     if (evidence.certificate !== null && evidence.certificate.validTo <= this.#options.wall()) {
       handshake.detail = 'the client certificate is over';
@@ -148,8 +144,6 @@ export class TlsServer {
       handshake.detail = 'the client asked for no server name that is served';
       return null;
     }
-    const certificate = socket.getPeerX509Certificate();
-    const id = certificate === undefined ? null : certificateId(readCertificate(certificate.raw));
     const standing = id === null ? 'good' : (pair.revocation?.judge(id, this.#options.wall()) ?? 'good');
     if (standing !== 'good') {
       const { serialNumber, subject } = evidence.certificate ?? {};

@@ -1,5 +1,5 @@
 import { matches } from '@portcullis/sdk';
-import { type ApprovedMessage, exportedMessage, type Gate, type Message } from '../gate/index.js';
+import { type ApprovedMessage, exportedMessage, exportedTopic, type Gate, type Message } from '../gate/index.js';
 import type { Stats } from '../stats.js';
 import type { Domain, Router } from './router.js';
 
@@ -55,7 +55,7 @@ export function withdrawMessage({ router }: Pick<Room, 'router'>, domain: Domain
   for (const { to, topics, under, retain } of domain.exports ?? []) {
     if (!retain || !topics.some((filter) => matches(filter, topic))) continue;
     const there = router.known(to);
-    const exported = under === '' ? topic : `${under}/${topic}`;
+    const exported = exportedTopic(topic, under);
     // The very same bytes: they went with it.
     if (there?.retained.get(exported)?.message.payload === payload) router.withdraw(there, exported);
   }

@@ -11,7 +11,7 @@ import { type Problem, type Segment, sortProblems } from './problem.js';
 import { referenceFault } from './references.js';
 import { BUDGETS, CONFIG_SCHEMA, SHIPPED_PATTERN } from './schema.js';
 import { type Explanation, schemaProblems } from './schema-errors.js';
-import { NAME_PATTERN } from './schema-parts.js';
+import { NAME_PATTERN, QUICK_COMPILATION } from './schema-parts.js';
 import { plainCopy, sealed } from './sealed.js';
 import type { ChainConfig, ConfigDocument, ListenerConfig, PluginConfig, PortcullisConfig, SessionsConfig } from './types.js';
 
@@ -62,6 +62,7 @@ export interface Validated {
 }
 
 const ajv = new Ajv({
+  ...QUICK_COMPILATION,
   allErrors: true,
   verbose: true,
   useDefaults: true,

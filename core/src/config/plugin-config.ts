@@ -6,6 +6,7 @@ import { isRecord, mapTexts, openPlaces, type RawSchema, validatedReference } fr
 import { type Problem, type Segment, sortProblems } from './problem.js';
 import { REFERENCE_KEYWORD, referenceFault, resolveReferences } from './references.js';
 import { schemaProblems } from './schema-errors.js';
+import { QUICK_COMPILATION } from './schema-parts.js';
 import { plainCopy, sealed } from './sealed.js';
 import type { ConfigDocument } from './types.js';
 
@@ -55,7 +56,10 @@ interface Validators {
 
 function compile(schema: unknown): Validators | string {
   try {
-    const values = newAjv().compile(requireSchema(schema));
+    const described = requireSchema(schema);
+    metaSchema ??= newAjv();
+    if (metaSchema.validateSchema(described, true) !== true) throw new TypeError('it cannot be judged at once');
+    const values = newAjv().compile(described);
     const open = openPlaces(schema);
     if (open[0] !== undefined) return open[0];
     const ajv = newAjv();
@@ -76,8 +80,12 @@ function requireSchema(schema: unknown): RawSchema {
   return schema;
 }
 
+/** Judges the schemas themselves: making such a judge takes longer than a schema's own compilation, so there is one. */
+let metaSchema: Ajv | undefined;
+
 function newAjv(): Ajv {
   const ajv = new Ajv({
+    ...QUICK_COMPILATION,
     allErrors: true,
     verbose: true,
     useDefaults: true,

@@ -16,6 +16,12 @@ export interface DocumentSchema extends Omit<ConfigSchema, 'properties' | 'addit
   readonly else?: DocumentSchema;
 }
 
+/**
+ * For Ajv: a schema judges a few options once or twice, so it is compiled quickly and not to quick code; that it is a schema is judged
+ * apart, of a plugin's when it is loaded, of ours in a test.
+ */
+export const QUICK_COMPILATION = { validateSchema: false, code: { optimize: false } } as const;
+
 export const choice = (values: readonly string[], description: string): DocumentSchema => ({ enum: values, default: values[0], description });
 
 export const NAME_PATTERN = '^[A-Za-z][A-Za-z0-9._-]{0,63}$';

@@ -1,10 +1,10 @@
 // Runs the checks and every test: `npm test`, or `npm test -- session wire` for the files whose path contains one of the words.
 // Test files that need PostgreSQL or Redis get real ones, started here and ended here.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 // Campaigns take hours and are started by hand.
@@ -66,6 +66,9 @@ async function runTests() {
   const reporter = process.env.CI !== undefined || !process.stdout.isTTY ? 'tap' : 'spec';
   const shared = await servers();
   if (shared === null) return 1;
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-failures-'));
+  const failures = join(folder, 'failures');
+  writeFileSync(failures, '');
   try {
     const options = [
       '--test',
@@ -73,10 +76,14 @@ async function runTests() {
       '--test-timeout=120000',
       `--test-reporter=${reporter}`,
       '--test-reporter-destination=stdout',
+      `--test-reporter=${pathToFileURL(join(root, 'scripts', 'failures.js'))}`,
+      `--test-reporter-destination=${failures}`,
     ];
     return run(process.execPath, ['--enable-source-maps', ...options, ...files], { PORTCULLIS_WARM_UP_MS, ...shared.env });
   } finally {
     await shared.dispose();
+    process.stdout.write(readFileSync(failures, 'utf8'));
+    rmSync(folder, { recursive: true });
   }
 }
 

@@ -37,6 +37,30 @@ test('a start that finds its backend down after the host was disposed is not tri
   assert.equal(starts, 1);
 });
 
+test('a start that fails after the host was disposed begins no other plugin', async () => {
+  let fail: (error: Error) => void = () => {};
+  const p = plugin(
+    'p',
+    () =>
+      new Promise<void>((_resolve, reject) => {
+        fail = reject;
+      }),
+  );
+  let others = 0;
+  const q = plugin('q', (hooks) => {
+    others += 1;
+    letIn(hooks);
+  });
+  const { host } = makeRig([p, q], []);
+  const refused = assert.rejects(host.prepare(), /no file/);
+  await turn();
+  const disposing = host.dispose();
+  fail(new Error('no file'));
+  await refused;
+  await disposing;
+  assert.equal(others, 0);
+});
+
 test('a later start that fails after the host was disposed is the last', async () => {
   let starts = 0;
   let fail: (error: Error) => void = () => {};

@@ -4,6 +4,7 @@ import { BackendUnavailable, type Decision } from '@portcullis/sdk';
 import { CONNECT, chain, IDENTIFIED, type Plugin, plugin, preparedRig, type Rig, turn } from './hooks.test.support.js';
 import { AskedFailure } from './judge-answer.js';
 import type { Outcome } from './outcome.js';
+import { whenAbandoned } from './question.js';
 import type { Pending, PluginSpec } from './specs.js';
 
 type Decide = { allow(): Decision; deny(reason: 'banned'): Decision; skip(): Decision };
@@ -465,4 +466,28 @@ test('enhanced authentication keeps the object of an exchange over its steps', a
   assert.deepEqual(ended[0], { kind: 'continue', plugin: 'p', data: Buffer.from([1]) });
   const grant = { identity: { username: 'u' }, leaseSeconds: 5 };
   assert.deepEqual(ended[1], { kind: 'allow', plugin: 'p', grant, data: Buffer.from([9]), leaseSeconds: 5 });
+});
+
+test('whoever listens for the end of a question that is given up hears of it once, at its deadline and when it is cancelled, and never of an answer', async () => {
+  for (const [how, expected] of [
+    ['deadline', 1],
+    ['cancelled', 1],
+    ['answered', 0],
+  ] as const) {
+    let heard = 0;
+    const rig = await rigOf(
+      (request, decide) => {
+        whenAbandoned(request, () => {
+          heard += 1;
+        });
+        return how === 'answered' ? decide.allow() : never();
+      },
+      { timeoutMs: 1000 },
+    );
+    const asked = ask(rig);
+    assert.equal(heard, 0);
+    if (how === 'cancelled') asked.pending?.cancel();
+    rig.clock.advance(3000);
+    assert.equal(heard, expected, how);
+  }
 });

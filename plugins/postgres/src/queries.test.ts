@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CountingRelay } from './counting-relay.test.support.js';
+import { CountingRelay } from '@portcullis/test-servers';
 import { CONNACK, cheapHash, ending, enter, login, Scene } from './scene.test.support.js';
 
 const USERS = 60;

@@ -1,3 +1,4 @@
+export { CountingRelay } from './counting-relay.js';
 export { libraryFolders, unpackDebianPackages } from './debian-packages.js';
 export { type PostgresOptions, type PostgresServer, startPostgres, type TlsFiles } from './postgres.js';
 export { findPostgres, type PostgresPrograms } from './postgres-programs.js';

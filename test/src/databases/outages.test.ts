@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { postgresBackend } from './backend.js';
-import { failings, runOutages, TIMEOUT_MS } from './outages.js';
+import { TIMEOUT_MS } from './broker.js';
+import { failings, runOutages } from './outages.js';
 import { redisBackend } from './redis-backend.js';
 
 const PASSWORD = 'right';

@@ -1,7 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { until } from '@portcullis/testing';
-import { BrokerProcess } from '../support/broker-process.js';
 import { type Backend, USERS, USERS_OF_A_KIND } from './backend.js';
+import { DEADLINE_MS, startBrokerWith } from './broker.js';
 import { ACCEPTED, type Candidate, isDueRefusal, type Login, LoginLoad } from './login-load.js';
 
 export interface OutageOptions {
@@ -33,9 +33,6 @@ export interface OutageReport {
   readonly exits: number;
 }
 
-/** What is told to the plugin and its chain, in milliseconds. */
-export const TIMEOUT_MS = 1200;
-export const DEADLINE_MS = 2000;
 /** For this process and the kernel, which share the processors with the broker and the database. */
 const SLACK_MS = 500;
 export const HEALED_WITHIN_MS = 5000;
@@ -47,16 +44,7 @@ const MOST_TOLD = 20;
 
 /** Stops, starts, freezes and thaws a database under logins, and looks at every answer. */
 export async function runOutages(backend: Backend, password: string, options: OutageOptions): Promise<OutageReport> {
-  const broker = await BrokerProcess.start({
-    files: {
-      'plugins.json': {
-        version: 1,
-        listeners: { local: { url: 'mqtt://127.0.0.1:0', chain: 'default' } },
-        plugins: { users: backend.entry },
-        chains: { default: { authenticate: ['users'], authorize: ['users'], deadlineMs: DEADLINE_MS } },
-      },
-    },
-  });
+  const broker = await startBrokerWith(backend.entry);
   const campaign = new Campaign(backend, password, options);
   const load = new LoginLoad(
     broker.port('local'),

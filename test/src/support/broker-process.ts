@@ -52,6 +52,8 @@ export class BrokerProcess {
   readonly #urls = new Map<string, string>();
   readonly #ownFolder: boolean;
   #output = '';
+  /** Length of the output whose lines were looked at. */
+  #linesRead = 0;
   #exit: number | NodeJS.Signals | null = null;
   #changed = new Set<() => void>();
 
@@ -148,8 +150,11 @@ export class BrokerProcess {
 
   #wrote(text: string): void {
     this.#output += text;
-    for (const [, name = '', url = ''] of this.#output.matchAll(/\blistening\b[^\n]*? name=(\S+)[^\n]*? url=(\S+)(?=[^\n]*\n)/g))
-      this.#urls.set(name, url);
+    // Whole lines, each once: a broker may print very many.
+    const whole = this.#output.lastIndexOf('\n') + 1;
+    const news = this.#output.slice(this.#linesRead, whole);
+    this.#linesRead = whole;
+    for (const [, name = '', url = ''] of news.matchAll(/\blistening\b[^\n]*? name=(\S+)[^\n]*? url=(\S+)/g)) this.#urls.set(name, url);
     this.#notify();
   }
 

@@ -124,3 +124,22 @@ test('An anonymous client is told of without a username.', () => {
   assert.equal(results[0]?.kind, 'accepted');
   assert.equal(told()[0]?.at(-1), null);
 });
+
+test('A question whose asking ends the connection that it is about is given up at once.', () => {
+  const rig = gateRig();
+  let given = 0;
+  const results: AdmissionResult[] = [];
+  const admission = rig.gate.admit('default', connectRequest(), (result) => results.push(result));
+  rig.standing.hooks.ask = () => {
+    admission?.cancel();
+    return {
+      cancel: () => {
+        given += 1;
+      },
+    };
+  };
+  admission?.start();
+  assert.deepEqual([given, results], [1, []]);
+  admission?.cancel();
+  assert.equal(given, 1);
+});

@@ -338,7 +338,10 @@ export class Admission {
     if (this.#over) return;
     const pending = step({ deadlineAt: this.#deadlineAt });
     // A step that was answered at once gives no handle: it has gone on already, and perhaps left one of its own.
-    if (pending !== null && !this.#over) this.#pending = pending;
+    if (pending === null) return;
+    // Who is asked may also end the very connection that he is asked about.
+    if (this.#over) pending.cancel();
+    else this.#pending = pending;
   }
 
   #guarded(hook: string, outcome: Outcome, next: () => void): void {

@@ -92,6 +92,21 @@ describe('decisions in the log', () => {
     assert.equal(rig.lines.length, 4);
   });
 
+  test('sum up once in each ten seconds, however many kinds there are', () => {
+    for (const address of ['10.0.0.1', '10.0.0.2', '10.0.0.3']) for (let i = 0; i < 2; i += 1) refuse(rig, address);
+    assert.equal(rig.lines.length, 3);
+    rig.clock.advance(WINDOW_MS / 2);
+    for (const address of ['10.0.0.4', '10.0.0.5']) refuse(rig, address);
+    rig.clock.advance(WINDOW_MS / 2);
+    assert.equal(rig.lines.length, 8);
+    // What has begun in the middle of the ten seconds belongs to the next ones.
+    refuse(rig, '10.0.0.1');
+    rig.clock.advance(WINDOW_MS / 2);
+    assert.equal(rig.lines.length, 8);
+    rig.clock.advance(WINDOW_MS / 2);
+    assert.equal(rig.lines.length, 9);
+  });
+
   test('keep clients, addresses and kinds apart', () => {
     const one = clientOf(rules(), rig.standing);
     const other = clientOf(rules(), rig.standing);

@@ -83,6 +83,18 @@ test('A session that would be refused is the end of an explanation, with the cod
   }
 });
 
+test('Rules are shown as they judge the action that was asked about, where they tell one from another.', async () => {
+  for (const [action, outcome] of [
+    ['publish', 'allow'],
+    ['receive', 'deny'],
+    ['subscribe', 'none'],
+  ] as const) {
+    const explanation = await explain(standingWith(['publish:+a/b', 'receive:-a/b']), { ...PUBLISH, action });
+    assert.deepEqual(explanation.stages.find(({ stage: name }) => name === 'rules')?.outcome, outcome, action);
+    explanation.release();
+  }
+});
+
 test('Each stage says who answered what: the reason of a denial, what is wrong in a fault, how far a guard lets pass.', async () => {
   const cases: [Outcome, string, string][] = [
     [DENY, 'deny', 'banned'],

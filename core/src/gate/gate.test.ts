@@ -19,6 +19,15 @@ test('A draft is approved only when the rules allow its topic and QoS.', () => {
   assert.deepEqual([approve('a', 0), approve('a', 1), approve('b', 0), approve('$SYS/a', 0)], [true, false, false, false]);
 });
 
+test('A draft, of which all messages are without RETAIN, is approved also where retained ones are not allowed.', () => {
+  const { gate } = gateRig();
+  const [rule] = rules('publish:+a');
+  const client = clientOf(rule === undefined ? [] : [{ ...rule, retain: false }]);
+  gate.draft.reset();
+  gate.draft.topic = new TopicTable(16).intern('a');
+  assert.notEqual(gate.approve(client), null);
+});
+
 test('One message is approved by the rules for its QoS and RETAIN.', () => {
   const { gate } = gateRig();
   const topics = new TopicTable(16);

@@ -59,8 +59,8 @@ export class PluginLife {
     return this.#instance;
   }
 
-  /** The first start. Throws when the broker must not start; returns false when the plugin's backend is down and its start is tried again. */
-  async begin(): Promise<boolean> {
+  /** The first start. Throws when the broker must not start; when the plugin's backend is down, its start is tried again later. */
+  async begin(): Promise<void> {
     try {
       await this.#instance.start(this.#config);
     } catch (error) {
@@ -68,10 +68,9 @@ export class PluginLife {
       if (!isBackendUnavailable(error) || this.#init.spec.startup === 'exit') throw this.#startError(error);
       this.#tools.log.warn({ plugin: this.name, cause: errorText(error) }, 'the backend of a plugin is down; its start is tried again');
       this.#beDown(error);
-      return false;
+      return;
     }
     this.#becomeReady();
-    return true;
   }
 
   /** Whether a reload gave the plugin anything to read again. */

@@ -220,9 +220,9 @@ export class Question implements Pending {
   /** A driver's error may quote what it was given: the password, or what an authentication method takes for one. */
   #withoutPassword(detail: string): string {
     const { request, options } = this.#init;
-    const data = 'data' in request && request.data instanceof Uint8Array ? request.data : null;
+    const { data } = request as { readonly data?: unknown };
     let text = detail;
-    for (const secret of [options.password?.password ?? null, ...(data === null ? [] : partsOf(data))]) {
+    for (const secret of [options.password?.password ?? null, ...(data instanceof Uint8Array ? partsOf(data) : [])]) {
       if (secret === null || secret.length < MIN_HIDDEN_BYTES || secret.length > text.length * MAX_BYTES_PER_CHARACTER) continue;
       text = without(text, formsOf(secret), '[password]');
     }

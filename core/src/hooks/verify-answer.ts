@@ -92,21 +92,23 @@ export function withoutPassword(): Promise<boolean> {
 }
 
 /** Whether a question was put with credentials of which something is still to come. */
-export function isUnanswered(question: object): boolean {
-  return 'unanswered' in question && question.unanswered === true;
+export function isUnanswered(question: Following): boolean {
+  return question.unanswered === true;
 }
 
-function isContradicted(question: object): boolean {
-  return 'contradicted' in question && question.contradicted === true;
+/** What is known of a question that was put with credentials. */
+interface Following {
+  readonly unanswered?: boolean;
+  readonly contradicted?: boolean;
 }
 
 /**
  * Throws when a plugin says allow too early, for what it says then cannot rest on the answer; and when it allows whom every answer refused. A plugin
  * for which the password is not all says so in what it grants.
  */
-export function checkAnswered(question: object, grant: unknown): void {
+export function checkAnswered(question: Following, grant: unknown): void {
   if (isUnanswered(question)) throw new Malformed(UNANSWERED);
-  if (!isContradicted(question)) return;
+  if (question.contradicted !== true) return;
   const regardless = typeof grant === 'object' && grant !== null && 'regardlessOfPassword' in grant && grant.regardlessOfPassword === true;
   if (!regardless) throw new Malformed(CONTRADICTED);
 }

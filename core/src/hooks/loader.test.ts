@@ -68,6 +68,28 @@ test('a package that is missing is refused with what to do', async () => {
   assert.match(await refusal('a/../../b'), /neither the name of a package nor a folder/);
 });
 
+test('a folder that is named without "./", and a file instead of its folder, are refused with what to write', async () => {
+  const use = (await make(GOOD)).slice(2);
+  assert.match(await refusal(use), new RegExp(`there is no such package, but a folder: write "./${use}"`));
+  assert.match(await refusal(`./${use}/index.js`), new RegExp(`/${use}/index\\.js is a file; name the folder of its package: \\S+/${use}$`));
+});
+
+test('a plugin that is loaded again is the first one, and it is told when its file holds something else by then', async () => {
+  const use = await make(GOOD);
+  assert.equal((await loadPlugin(use, base)).codeChanged, undefined);
+  assert.equal((await loadPlugin(use, base)).codeChanged, undefined);
+  await writeFile(join(base, use, 'index.js'), GOOD.replace("name: 'p'", "name: 'other'"));
+  const again = await loadPlugin(use, base);
+  assert.deepEqual([again.codeChanged, again.definition.name], [true, 'p']);
+});
+
+test('a module that does not parse is refused with its place, also where another file of the package is the one', async () => {
+  assert.match(await refusal(await make('export default {\n  start() {} }};')), /importing .*index\.js failed: .* \(at index\.js:2\)$/);
+  const importing = await make("import './part.js';\nexport default {};");
+  await writeFile(join(base, importing, 'part.js'), 'export const one = 1;\n\nlet of = = 2;');
+  assert.match(await refusal(importing), /importing .*index\.js failed: Unexpected token/);
+});
+
 test('the module is found through exports or main as Node finds it', async () => {
   const manifests = [
     { type: 'module', exports: { '.': './index.js' } },

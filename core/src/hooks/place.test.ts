@@ -19,6 +19,15 @@ test('the innermost frame in the folder of the plugin is the place, whether it i
   assert.equal(placeOf(errorWith('x', 'file:///plugins/p%20q/index.js:1:2'), '/plugins/p q')?.at, 'index.js:1:2');
 });
 
+test('a file that does not parse is the place, with its line, unless it is elsewhere', () => {
+  const unparsed = (path: string): SyntaxError => Object.assign(new SyntaxError('x'), { stack: `${path}:7\nlet of = = 2\n\nSyntaxError: x` });
+  assert.deepEqual(placeOf(unparsed('/plugins/p/dist/a.cjs'), ROOT), { at: 'dist/a.cjs:7', frames: [] });
+  assert.deepEqual(placeOf(unparsed('file:///plugins/p/a.js'), ROOT), { at: 'a.js:7', frames: [] });
+  assert.equal(placeOf(unparsed('/plugins/other/a.js'), ROOT), null);
+  const other = Object.assign(new Error('x'), { stack: unparsed('/plugins/p/a.js').stack });
+  assert.equal(placeOf(other, ROOT), null, 'what parses is told by its frames');
+});
+
 test('a package that the plugin depends on is the place only if nothing of its own is', () => {
   const driver = 'query (/plugins/p/node_modules/pg/lib/client.js:5:5)';
   assert.equal(placeOf(errorWith('x', driver, '/plugins/p/index.js:2:3'), ROOT)?.at, 'index.js:2:3');

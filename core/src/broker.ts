@@ -221,7 +221,7 @@ export class Broker {
     const engine = new PolicyEngine();
     this.#generations += 1;
     const { config, plugins } = input;
-    engine.onChange = (plugin) => this.#parts?.rechecks.rulesChanged(plugin);
+    engine.onChange = (plugin, _names, inUse) => this.#parts?.rechecks.rulesChanged(plugin, inUse);
     const services = makeServices({
       engine,
       publishTo: new Map(plugins.map(({ spec }) => [spec.name, spec.publishTo])),

@@ -194,7 +194,7 @@ test('Retained messages of a publisher whose rights cannot be loaded are handed 
     if (when === 'connected') loads()[1]?.answer(FAULT);
     assert.equal(retained('kept'), 0, when);
     // Not even where the rules of all have changed.
-    rechecks.rulesChanged('rules');
+    rechecks.rulesChanged('rules', true);
     assert.equal(retained('kept'), 0, when);
     hooks.script.set('loadPolicy', FAULT);
     await pass(60);
@@ -254,4 +254,16 @@ test('A source that says each time that its rights have changed does not hold up
   await turn();
   await turn();
   assert.deepEqual([told, loads().length < 100], [[true], true]);
+});
+
+test('Rules that nobody is bound to are told to those who listen, and nobody is judged again for them.', () => {
+  const { rechecks, away, standing, stats } = scene();
+  standing.global.tapped.add('policyChanged');
+  away('c1');
+  const told = (): unknown[] => standing.global.told.filter(({ hook }) => hook === 'policyChanged').map(({ news }) => [news.plugin, news.clients]);
+  const before = stats.revocationsDone;
+  rechecks.rulesChanged('rules', false);
+  assert.deepEqual([told(), stats.revocationsDone], [[['rules', 0]], before]);
+  rechecks.rulesChanged('rules', true);
+  assert.deepEqual([told().length, stats.revocationsDone], [2, before + 1]);
 });

@@ -49,9 +49,15 @@ export class Rechecks {
     };
   }
 
-  /** Templates changed: they are in force already. What is on its way is judged by them, and those who listen hear of it. */
-  rulesChanged(plugin: string): void {
-    if (this.#changedMeanwhile !== null) this.#changedMeanwhile.add(plugin);
+  /**
+   * Templates changed: they are in force already. What is on its way is judged by them, and those who listen hear of it. Of templates that nobody is
+   * bound to, only that: a source that reads each of many groups when its first member comes would have everybody judged again each time.
+   */
+  rulesChanged(plugin: string, inUse: boolean): void {
+    const { gate } = this.#room;
+    if (!inUse) {
+      if (gate.hears('policyChanged')) gate.tell('policyChanged', { plugin, version: null, clients: 0 });
+    } else if (this.#changedMeanwhile !== null) this.#changedMeanwhile.add(plugin);
     else this.#rules(new Set([plugin]));
   }
 

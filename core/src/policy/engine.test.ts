@@ -31,6 +31,24 @@ test('new rules of a template are in force for every binding at once, and its ve
   assert.equal(engine.version, 3);
 });
 
+test('a change is told with whether anybody is bound to what has changed', () => {
+  const engine = new PolicyEngine();
+  const told: boolean[] = [];
+  engine.onChange = (_plugin, _names, inUse) => told.push(inUse);
+  engine.setTemplate('p', 'one', rules('+a'));
+  engine.setTemplate('p', 'two', rules('+a'));
+  const client = bindTo(engine, 'one');
+  engine.setTemplate('p', 'two', rules('+b'));
+  engine.setTemplate('p', 'one', rules('+b'));
+  engine.removeTemplate('p', 'one');
+  engine.setTemplate('p', 'one', rules('+c'));
+  engine.replaceTemplates('p', new Map([['one', rules('+c')]]));
+  engine.replaceTemplates('p', new Map([['three', rules('+d')]]));
+  client.release();
+  engine.setTemplate('p', 'three', rules('+e'));
+  assert.deepEqual(told, [false, false, false, true, true, true, false, true, false]);
+});
+
 test('a template that does not compile changes nothing', () => {
   const engine = new PolicyEngine();
   engine.setTemplate('p', 'one', rules('+a'));

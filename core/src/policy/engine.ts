@@ -23,8 +23,11 @@ export interface BindingInput {
 
 /** Keeps the templates of all plugins and binds clients to them. */
 export class PolicyEngine implements SlotOwner {
-  /** Called after each change of rights, with the templates concerned. Not called when only the rules' origins changed. */
-  onChange: ((plugin: string, names: ReadonlySet<string>) => void) | null = null;
+  /**
+   * Called after each change of rights, with the templates concerned, and whether anybody is bound to one of them. Not called when only the rules'
+   * origins changed.
+   */
+  onChange: ((plugin: string, names: ReadonlySet<string>, inUse: boolean) => void) | null = null;
   #version = 0;
   readonly #plugins = new Map<string, Map<string, RuleSlot>>();
   readonly #layouts = new Map<string, Layout>();
@@ -129,6 +132,7 @@ export class PolicyEngine implements SlotOwner {
 
   #apply(plugin: string, changes: ReadonlyMap<string, CompiledRules | null>): void {
     const changed = new Set<string>();
+    let inUse = false;
     for (const [name, rules] of changes) {
       const slot = this.#slot(plugin, name);
       if (slot !== undefined) this.#withdrawn.delete(slot);
@@ -136,12 +140,15 @@ export class PolicyEngine implements SlotOwner {
       if (before === rules) continue;
       // A file that was only moved about must not make everyone's rights be looked at again; what `explain` says follows nevertheless.
       if (slot !== undefined && before !== null && rules?.grantsSameAs(before) === true) slot.rules = rules;
-      else changed.add(name);
+      else {
+        changed.add(name);
+        inUse ||= slot !== undefined && slot.references > 0;
+      }
     }
     if (changed.size === 0) return;
     this.#version += 1;
     for (const name of changed) this.#put(plugin, name, changes.get(name) ?? null);
-    this.onChange?.(plugin, changed);
+    this.onChange?.(plugin, changed, inUse);
   }
 
   #put(plugin: string, name: string, rules: CompiledRules | null): void {

@@ -17,7 +17,11 @@ function answer(statement: Statement, ...rows: Readonly<Record<string, unknown>>
 
 const STAMP = { version: 7, epoch: 'e', asked_tenant: 't', asked_name: 'bob' };
 const BOB = { ...STAMP, username: 'bob', password_hash: 'hash', enabled: true, groups: ['a'], attributes: { site: 'x' } };
-const RULE = { ...STAMP, id: 1, effect: 'allow', actions: ['publish'], pattern: 'a/#' };
+const RULE = [1, 'allow', ['publish'], 'a/#', null, null];
+/** The one row in which rules stand as a list. */
+const listed = (...rules: readonly unknown[]): Record<string, unknown> => ({ ...STAMP, rules });
+const OWN_RULES = statementsOf({ schema: 'portcullis', queries: { user: 'select 1', rules: 'select 1' } } as unknown as Settings).rules as Statement;
+const OWN_RULE = { id: 1, effect: 'allow', actions: ['publish'], pattern: 'a/#' };
 
 test('a user is read with the version that he was read at', () => {
   const { user, version, epoch } = decodeUser(STATEMENTS.user, answer(STATEMENTS.user, BOB), 't', 'bob');
@@ -34,7 +38,7 @@ test('that there is no user is an answer, and says how new it is', () => {
 test('an answer to another question is none to this one', () => {
   for (const other of [{ asked_name: 'eve' }, { asked_tenant: '' }, { asked_name: null }, { asked_tenant: null }]) {
     assert.throws(() => decodeUser(STATEMENTS.user, answer(STATEMENTS.user, { ...BOB, ...other }), 't', 'bob'), /another question/);
-    assert.throws(() => decodeRules(RULES, answer(RULES, { ...RULE, ...other }), 't', 'bob'), /another question/);
+    assert.throws(() => decodeRules(RULES, answer(RULES, { ...listed(RULE), ...other }), 't', 'bob'), /another question/);
   }
 });
 
@@ -86,19 +90,38 @@ test('a column that is missing, doubled or of another type than at the start is 
 
 test('rules are all read or none, and no more than there may be', () => {
   assert.deepEqual(decodeRules(RULES, answer(RULES, STAMP), 't', 'bob'), { rules: [], version: 7, epoch: 'e' });
-  const { rules } = decodeRules(RULES, answer(RULES, RULE, { ...RULE, id: 2, max_qos: 1 }), 't', 'bob');
+  const read = (...rules: readonly unknown[]) => decodeRules(RULES, answer(RULES, listed(...rules)), 't', 'bob').rules;
+  assert.deepEqual(read(RULE, [2, 'deny', ['receive', 'subscribe'], 'b', 1, false]), [
+    { effect: 'allow', actions: ['publish'], pattern: 'a/#', from: 'rules#1' },
+    { effect: 'deny', actions: ['receive', 'subscribe'], pattern: 'b', maxQos: 1, retain: false, from: 'rules#2' },
+  ]);
+  assert.throws(() => read(RULE, [2, null, ['publish'], 'a', null, null]), /^Error: rules#2: "effect"/);
+  for (const half of [null, {}, [], RULE.slice(1), [...RULE, 1], [null, 'allow', ['publish'], 'a', null, null]]) {
+    assert.throws(() => read(RULE, half), /^Error: rules: .*(not complete|no number)/, JSON.stringify(half));
+  }
+  const many = new Array<typeof RULE>(MAX_RULES + 1).fill(RULE);
+  assert.equal(read(...many.slice(1)).length, MAX_RULES);
+  assert.throws(() => read(...many), /more than 10000 rules/);
+  for (const none of [{}, 'x', 7]) assert.throws(() => decodeRules(RULES, answer(RULES, { ...STAMP, rules: none }), 't', 'bob'), /no list/);
+  assert.throws(() => decodeRules(RULES, answer(RULES, listed(RULE), listed(RULE)), 't', 'bob'), /exactly one row/);
+  assert.throws(() => decodeRules(RULES, answer(RULES), 't', 'bob'), /has lost its row/);
+});
+
+test('rules of own queries stand in a row each: they are all read or none, and no more than there may be', () => {
+  const read = (...rows: Readonly<Record<string, unknown>>[]) => decodeRules(OWN_RULES, answer(OWN_RULES, ...rows), 't', 'bob').rules;
+  assert.deepEqual(read(), []);
   assert.deepEqual(
-    rules.map(({ from, maxQos }) => [from, maxQos]),
+    read(OWN_RULE, { ...OWN_RULE, id: null, max_qos: 1 }).map(({ from, maxQos }) => [from, maxQos]),
     [
       ['rules#1', undefined],
-      ['rules#2', 1],
+      ['rules row 2', 1],
     ],
   );
-  assert.throws(() => decodeRules(RULES, answer(RULES, RULE, { ...RULE, id: 2, effect: null }), 't', 'bob'), /^Error: rules#2: "effect"/);
-  assert.throws(() => decodeRules(RULES, answer(RULES, RULE, STAMP), 't', 'bob'), /"effect"/);
-  const many = new Array<typeof RULE>(MAX_RULES + 1).fill(RULE);
-  assert.equal(decodeRules(RULES, answer(RULES, ...many.slice(1)), 't', 'bob').rules.length, MAX_RULES);
-  assert.throws(() => decodeRules(RULES, answer(RULES, ...many), 't', 'bob'), /more than 10000 rules/);
+  assert.throws(() => read(OWN_RULE, { ...OWN_RULE, id: 2, effect: null }), /^Error: rules#2: "effect"/);
+  assert.throws(() => read({}), /"effect"/);
+  const many = new Array<typeof OWN_RULE>(MAX_RULES + 1).fill(OWN_RULE);
+  assert.equal(read(...many.slice(1)).length, MAX_RULES);
+  assert.throws(() => read(...many), /more than 10000 rules/);
 });
 
 test('the version of all data stands in exactly one row', () => {

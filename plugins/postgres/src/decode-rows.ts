@@ -1,6 +1,6 @@
 import { type AttributeValue, decodeAttributes, decodeGroups, decodeRule, type Rule } from '@portcullis/sdk';
 import type pg from 'pg';
-import { type Column, MAX_RULES, type Statement } from './statements.js';
+import { type Column, LISTED_RULE, MAX_RULES, type Statement } from './statements.js';
 import { TYPES } from './types.js';
 
 /** How new an answer is; null where tables of one's own do not say. */
@@ -28,7 +28,26 @@ export interface RulesAnswer extends State {
 }
 
 type Answer = Pick<pg.QueryArrayResult<unknown[]>, 'fields' | 'rows'>;
-type Row = ReadonlyMap<string, unknown>;
+
+/** A row by the names of its columns; what is not there is undefined. */
+class Row {
+  readonly #places: ReadonlyMap<string, number>;
+  readonly #values: readonly unknown[];
+
+  constructor(places: ReadonlyMap<string, number>, values: readonly unknown[]) {
+    this.#places = places;
+    this.#values = values;
+  }
+
+  has(column: string): boolean {
+    return this.#places.has(column);
+  }
+
+  get(column: string): unknown {
+    const place = this.#places.get(column);
+    return place === undefined ? undefined : this.#values[place];
+  }
+}
 
 const NO_STATE: State = { version: null, epoch: null };
 
@@ -57,13 +76,24 @@ export function decodeUser(statement: Statement, answer: Answer, tenant: string,
 /** Reads what a statement for rules gave. A row that is no rule throws an `Error` that names it: what cannot be read is not left out. */
 export function decodeRules(statement: Statement, answer: Answer, ...asked: readonly string[]): RulesAnswer {
   const rows = rowsOf(statement, answer);
-  if (rows.length > MAX_RULES) throw new Error(`${statement.name}: there are more than ${MAX_RULES} rules`);
-  const [first] = rows;
+  const [first, second] = rows;
   if (first === undefined) return { ...stateOfNone(statement), rules: [] };
   checkEcho(statement, first, ...asked);
   const state = stateOf(statement, first);
-  if (statement.hasState && rows.length === 1 && isBlank(first)) return { ...state, rules: [] };
-  return { ...state, rules: rows.map((row, index) => ruleOf(statement, row, index)) };
+  if (!statement.hasState) {
+    checkNumber(statement, rows);
+    return { ...state, rules: rows.map((row, index) => ruleOf(statement, row, index)) };
+  }
+  if (second !== undefined) throw new Error(`${statement.name}: there is not exactly one row`);
+  const listed = first.get('rules');
+  if (listed === null) return { ...state, rules: [] };
+  if (!Array.isArray(listed)) throw new Error(`${statement.name}: "rules" is no list`);
+  checkNumber(statement, listed);
+  return { ...state, rules: listed.map((rule: unknown) => listedRule(statement, rule)) };
+}
+
+function checkNumber({ name }: Statement, rules: readonly unknown[]): void {
+  if (rules.length > MAX_RULES) throw new Error(`${name}: there are more than ${MAX_RULES} rules`);
 }
 
 /** Reads the version of all data. */
@@ -82,9 +112,11 @@ function ruleOf({ name }: Statement, row: Row, index: number): Rule {
   return decodeRule({ ...fields, maxQos: row.get('max_qos'), retain: row.get('retain') }, from);
 }
 
-/** What a state without anything to say about it looks like: the outer side of the join. */
-function isBlank(row: Row): boolean {
-  return ['id', 'effect', 'actions', 'pattern', 'max_qos', 'retain'].every((name) => row.get(name) === null);
+function listedRule({ name }: Statement, rule: unknown): Rule {
+  if (!Array.isArray(rule) || rule.length !== LISTED_RULE.length) throw new Error(`${name}: a rule is not complete`);
+  const [id, effect, actions, pattern, maxQos, retain] = rule as readonly unknown[];
+  if (typeof id !== 'number') throw new Error(`${name}: the "id" of a rule is no number`);
+  return decodeRule({ effect, actions, pattern, maxQos, retain }, `${name}#${id}`);
 }
 
 function stateOfNone({ name, hasState }: Statement): State {
@@ -116,7 +148,7 @@ function rowsOf({ name, columns }: Statement, { fields, rows }: Answer): Row[] {
   }
   return rows.map((values) => {
     if (values.length !== fields.length) throw new Error(`${name}: a row is not complete`);
-    return new Map([...places].map(([column, place]) => [column, values[place]]));
+    return new Row(places, values);
   });
 }
 

@@ -19,7 +19,10 @@ export interface Statement {
   /** How many values it takes, all of them text. */
   readonly parameters: 0 | 1 | 2;
   readonly columns: readonly Column[];
-  /** Whether it always gives a row, in which the version stands even when there is nothing else to say. */
+  /**
+   * Whether it always gives one row, in which the version stands even when there is nothing else to say; rules then stand in it as a list, instead of
+   * in a row each: reading as many rows would cost many times what reading one text does.
+   */
   readonly hasState: boolean;
 }
 
@@ -55,6 +58,8 @@ const RULE_DETAILS: [string, TypeName][] = [
 ];
 const OPTIONAL_STATE = [optional('version', 'integer'), optional('epoch', 'text', 'uuid')];
 const STATE = [column('version', 'integer'), column('epoch', 'uuid')];
+/** What stands of each rule where rules are a list, in this order. */
+export const LISTED_RULE = ['id', 'effect', 'actions', 'pattern', 'max_qos', 'retain'] as const;
 /** What was asked for, said again: an answer that lands with another question is not taken for its own. */
 const ECHO_TENANT = column('asked_tenant', 'text');
 const ECHO_NAME = column('asked_name', 'text');
@@ -64,17 +69,17 @@ export function statementsOf({ queries, schema }: Settings): Statements {
   return queries === null ? schemaStatements(schema) : ownStatements(queries);
 }
 
-/** Everything is joined to the state, so that each answer, also "there is none", says how new it is, from one snapshot. */
+/** Everything is read beside the state, so that each answer, also "there is none", says how new it is, from one snapshot. */
 function schemaStatements(schema: string): Statements {
   const s = quoteIdentifier(schema);
   const userColumns = [...USER_COLUMNS, ...USER_DETAILS.map(([name, type]) => column(name, type)), ...STATE, ECHO_TENANT, ECHO_NAME];
-  const ruleColumns = [column('id', 'integer'), ...RULE_COLUMNS, ...RULE_DETAILS.map(([name, type]) => column(name, type)), ...STATE];
+  const ruleColumns = [column('rules', 'json'), ...STATE, ECHO_TENANT];
   const rulesOf = (name: string, parameters: 1 | 2, from: string): Statement => ({
     name,
     parameters,
-    columns: parameters === 2 ? [...ruleColumns, ECHO_TENANT, ECHO_NAME] : [...ruleColumns, ECHO_TENANT],
+    columns: parameters === 2 ? [...ruleColumns, ECHO_NAME] : ruleColumns,
     hasState: true,
-    text: `select $1::text as asked_tenant, ${parameters === 2 ? '$2::text as asked_name, ' : ''}r.id, r.effect, r.actions, r.pattern, r.max_qos, r.retain, s.version, s.epoch from ${s}.state s left join ${from} order by r.id limit ${MAX_RULES + 1}`,
+    text: `select $1::text as asked_tenant, ${parameters === 2 ? '$2::text as asked_name, ' : ''}(select json_agg(json_build_array(${LISTED_RULE.map((name) => `o.${name}`).join(', ')}) order by o.id) from (select r.* from ${from} order by r.id limit ${MAX_RULES + 1}) o) as rules, s.version, s.epoch from ${s}.state s limit 2`,
   });
   return {
     user: {
@@ -84,9 +89,9 @@ function schemaStatements(schema: string): Statements {
       hasState: true,
       text: `select $1::text as asked_tenant, $2::text as asked_name, u.username, left(u.password_hash, ${MAX_HASH_CHARACTERS + 1}) as password_hash, u.enabled, u.attributes, array(select g.name from ${s}.memberships m join ${s}.groups g on g.id = m.group_id where m.user_id = u.id order by g.name) as groups, s.version, s.epoch from ${s}.state s left join ${s}.users u on u.tenant = $1 and u.username = $2 limit 2`,
     },
-    rules: rulesOf('rules', 2, `(${s}.users u join ${s}.rules r on r.user_id = u.id) on u.tenant = $1 and u.username = $2`),
-    groupRules: rulesOf('groupRules', 2, `(${s}.groups g join ${s}.rules r on r.group_id = g.id) on g.tenant = $1 and g.name = $2`),
-    everybodyRules: rulesOf('everybodyRules', 1, `${s}.rules r on r.tenant = $1 and r.user_id is null and r.group_id is null`),
+    rules: rulesOf('rules', 2, `${s}.users u join ${s}.rules r on r.user_id = u.id where u.tenant = $1 and u.username = $2`),
+    groupRules: rulesOf('groupRules', 2, `${s}.groups g join ${s}.rules r on r.group_id = g.id where g.tenant = $1 and g.name = $2`),
+    everybodyRules: rulesOf('everybodyRules', 1, `${s}.rules r where r.tenant = $1 and r.user_id is null and r.group_id is null`),
     state: { name: 'state', parameters: 0, columns: STATE, hasState: true, text: `select version, epoch from ${s}.state limit 2` },
   };
 }

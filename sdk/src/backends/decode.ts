@@ -39,7 +39,9 @@ export function decodeRule(fields: RuleFields, from: string): Rule {
   if (maxQos !== null && maxQos !== 0 && maxQos !== 1 && maxQos !== 2) throw malformed(from, 'maxQos', 'none of the numbers 0, 1 and 2');
   const retain = fields.retain ?? null;
   if (retain !== null && typeof retain !== 'boolean') throw malformed(from, 'retain', 'neither true nor false');
-  return { effect, actions, pattern, ...(maxQos !== null && { maxQos }), ...(retain !== null && { retain }), from };
+  // Not by spreading: this is done for each of very many.
+  if (maxQos === null) return retain === null ? { effect, actions, pattern, from } : { effect, actions, pattern, retain, from };
+  return retain === null ? { effect, actions, pattern, maxQos, from } : { effect, actions, pattern, maxQos, retain, from };
 }
 
 function decodeActions(given: unknown, from: string): readonly RuleAction[] {

@@ -116,6 +116,27 @@ test('a log that does not reach back, cannot be read or is too long voids all, a
 
 test('a look that fails half-way forgets nothing: the next one tells it', async () => {
   const { server, look } = schemaSource();
+test('a version that names a tenant alone concerns all that is in it; beside a user or a group, what everybody of it has', async () => {
+  const { server, look } = schemaSource();
+  await look();
+  server.version = 8;
+  server.log = [
+    [6, 'tenant', 'acme', ''],
+    [7, 'group', 'acme', 'g'],
+    [7, 'tenant', 'acme', ''],
+    [8, 'tenant', '', ''],
+  ];
+  await look();
+  assert.deepEqual(server.told, [
+    [
+      { kind: 'tenant', tenant: 'acme' },
+      { kind: 'group', tenant: 'acme', name: 'g' },
+      { kind: 'everybody', tenant: 'acme' },
+      { kind: 'tenant', tenant: null },
+    ],
+  ]);
+});
+
   await look();
   server.version = 6;
   const { query } = server.client;

@@ -67,12 +67,14 @@ export class SchemaSource implements Source {
     for (const [version, kind, tenant, name] of rows) {
       // What came after the look is announced by itself.
       if (typeof version !== 'number' || version > now) continue;
-      const change = readChange(kind, tenant, name);
+      // Alone it may stand for more users and groups than a version lists; beside one that is listed, for the rules of everybody only.
+      const change = readChange(kind === 'tenant' && single.has(version) ? 'everybody' : kind, tenant, name);
       if (change === null) return ALL;
       changes.push(change);
     }
     return changes;
   }
+    const single = new Set(rows.filter(([, kind]) => kind === 'user' || kind === 'group').map(([version]) => version));
 }
 
 /** Tables of one's own: a notification says what has changed and not which version that is. */

@@ -231,3 +231,36 @@ test('a cache without a lease or without room is a mistake', () => {
   assert.throws(() => new LeasedCache({ leaseMs: Number.NaN, maxEntries: 1 }), RangeError);
   assert.throws(() => new LeasedCache({ leaseMs: 1, maxEntries: 0 }), RangeError);
 });
+  assert.throws(() => new LeasedCache({ leaseMs: 1, maxEntries: 1, maxBytes: 0 }), RangeError);
+});
+
+test('all keys of a kind can be dropped at once, with the loads of them that are under way', async () => {
+  const rig = new Rig();
+  await rig.keep('a1', 'old');
+  await rig.keep('b1', 'stays');
+  const loading = rig.get('a2');
+  await turn();
+  rig.cache.dropAll((key) => key.startsWith('a'));
+  await rig.answer('old', 2);
+  await rig.answer('new', 3);
+  assert.equal(await loading, 'new');
+  assert.equal(await rig.get('b1'), 'stays');
+  const again = rig.get('a1');
+  await rig.answer('new', 4);
+  assert.equal(await again, 'new');
+});
+
+test('it holds no more bytes than it may, and a value that alone is larger is given but not kept', async () => {
+  const rig = new Rig({ maxEntries: 100, maxBytes: 10_000 });
+  for (const key of ['a', 'b', 'c', 'd']) await rig.keep(key, key.repeat(3000));
+  assert.ok(rig.cache.bytes <= 10_000 && rig.cache.bytes > 9000, String(rig.cache.bytes));
+  assert.equal(rig.cache.size, 3);
+  const large = rig.get('large');
+  await rig.answer('x'.repeat(20_000));
+  assert.equal((await large)?.length, 20_000);
+  assert.equal(rig.cache.size, 3);
+  rig.cache.drop('b');
+  assert.equal(rig.cache.size, 2);
+  await rig.keep('c', 'c');
+  rig.cache.clear();
+  assert.equal(rig.cache.bytes, 0);

@@ -118,6 +118,11 @@ export class LeasedCache<Value> {
     this.clear();
     this.#keeps = true;
   }
+  /** Forgets all keys of which `concerns` says yes, as `drop` forgets one. */
+  dropAll(concerns: (key: string) => boolean): void {
+    for (const key of [...this.#entries.keys(), ...this.#flights.keys()]) if (concerns(key)) this.drop(key);
+  }
+
 
   #kept(key: string, leastMs: number): Leased<Value> | undefined {
     const entry = this.#entries.get(key);

@@ -15,7 +15,7 @@ export const CONFIG = {
         { type: 'array', items: { type: 'string', minLength: 1 }, minItems: 1, maxItems: 16, uniqueItems: true },
       ],
       default: '127.0.0.1',
-      description: 'the server: a name, an address, "name:port", or the folder of a Unix socket; several are tried in order until one is the primary',
+      description: 'the server: a name, an address, "name:port", or the folder of a Unix socket; of several the first that answers as primary',
     },
     port: { type: 'integer', minimum: 1, maximum: 65_535, default: 5432, description: 'port of hosts that do not name their own' },
     database: { type: 'string', minLength: 1, description: 'name of the database' },

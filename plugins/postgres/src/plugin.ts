@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import {
   BackendUnavailable,
   definePlugin,
@@ -134,9 +133,6 @@ async function begin(context: PluginContext, settings: Settings, statements: Sta
     };
     parts.listener = makeListener(context, settings, statements, parts, settings.channel, heard);
     await parts.listener.start(client);
-    await parts.listener.probe(`portcullis_probe_${randomBytes(8).toString('hex')}`, (channel, payload) =>
-      database.tell('select pg_catalog.pg_notify($1, $2)', [channel, payload]),
-    );
   } catch (error) {
     destroy(client);
     throw error instanceof InvalidPluginConfig ? error : questionError('start', error);
@@ -162,6 +158,7 @@ function makeListener(
     log,
     connect: () => connectToAny(settings.servers, 'primary', connectOptions),
     answerable: () => database.answerable(),
+    notify: (to, payload) => database.tell('select pg_catalog.pg_notify($1, $2)', [to, payload]),
     changed: (changes: readonly Change[]) => updates.take(changes),
     heard,
   });

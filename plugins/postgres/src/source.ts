@@ -14,6 +14,8 @@ export interface Look {
   readonly isNew: boolean;
   /** Notifications that were not taken. */
   readonly pending: readonly string[];
+  /** Takes those that have come since. */
+  more(): readonly string[];
 }
 
 /** How tables tell what has changed. */
@@ -33,13 +35,15 @@ export class SchemaSource implements Source {
   readonly #versions: SourceVersions;
   readonly #state: Statement;
   readonly #changes: string;
+const MAX_NAME_BYTES = 1000;
   /** The version at the last look: notifications up to it were on their way meanwhile, and say nothing new. */
   #lookedAt = -1;
 
   constructor(versions: SourceVersions, state: Statement, schema: string) {
     this.#versions = versions;
     this.#state = state;
-    this.#changes = `select version, kind, tenant, name from ${quoteIdentifier(schema)}.changes where version > $1 order by seq limit ${MAX_CHANGES + 1}`;
+    // Names beyond what the schema takes are none; read in full they could be of any length.
+    this.#changes = `select version, kind, tenant, case when pg_catalog.octet_length(name) <= ${MAX_NAME_BYTES} then name end from ${quoteIdentifier(schema)}.changes where version > $1 order by seq limit ${MAX_CHANGES + 1}`;
   }
 
   /** Only a look tells what has changed: a notification that somebody has made up would else stand for a change that is never heard of. */

@@ -89,6 +89,7 @@ describe("tables of one's own", async () => {
         ['lists within lists', `update people set teams = '{{a},{b}}' where nick = $1`],
         ['no attributes', `update people set labels = '[1]' where nick = $1`],
         ['no value', `update people set labels = '{"a": {"b": 1}}' where nick = $1`],
+        ['a value twice', `update people set labels = '{"site": "north", "si\\u0074e": "south"}' where nick = $1`],
         ['no effect', `insert into rights (org, nick, may, what, topic) values ('', $1, 'ALLOW', '{publish}', 'a')`],
         ['no action', `insert into rights (org, nick, may, what, topic) values ('', $1, 'allow', '{write}', 'a')`],
         ['no actions', `insert into rights (org, nick, may, what, topic) values ('', $1, 'allow', null, 'a')`],
@@ -141,7 +142,6 @@ describe("tables of one's own", async () => {
     await client.expectExpelled(DENIED);
   });
 
-  test('without push a change counts when the lease ends', async () => {
   test('that say their version at any length are not listened to: nothing is kept, and it heals', async () => {
     await add('patient');
     await scene.sql(`create table era (name text); insert into era values ('first'); grant select on era to ${scene.role}`);
@@ -174,6 +174,7 @@ describe("tables of one's own", async () => {
     await client.expectExpelled(DENIED);
   });
 
+  test('without push a change counts when the lease ends', async () => {
     await add('waiting');
     const broker = await scene.broker({ config: scene.config({ queries: QUERIES, push: false, leaseSeconds: 2 }) });
     const client = await enter(broker, '5.0', 'waiting');

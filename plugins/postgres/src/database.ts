@@ -90,7 +90,8 @@ export class Database {
         const answer = decode(await replica.ask(statement, values).rows);
         if (answer.version !== null && isNewEnough(before, answer)) return answer;
       } catch (error) {
-        if (!(questionError(statement.name, error) instanceof BackendUnavailable)) throw questionError(statement.name, error);
+        const asked = questionError(statement.name, error);
+        if (!(asked instanceof BackendUnavailable || isDamage(error))) throw asked;
       }
     }
     const { rows, link } = await this.#askPrimary(statement, values);

@@ -14,7 +14,7 @@ import { CONFIG } from './config.js';
 import { type ConnectOptions, destroy } from './connect.js';
 import { connectToAny } from './connect-to-any.js';
 import { Database } from './database.js';
-import { errorText, questionError } from './database-errors.js';
+import { errorText, startError } from './database-errors.js';
 import { checkStatement } from './describe-statement.js';
 import { Directory } from './directory.js';
 import { Listener } from './listener.js';
@@ -135,7 +135,7 @@ async function begin(context: PluginContext, settings: Settings, statements: Sta
     await parts.listener.start(client);
   } catch (error) {
     destroy(client);
-    throw error instanceof InvalidPluginConfig ? error : questionError('start', error);
+    throw error instanceof InvalidPluginConfig ? error : startError(error);
   }
 }
 

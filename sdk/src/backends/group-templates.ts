@@ -46,6 +46,9 @@ interface Group {
   loading: Promise<void> | null;
 }
 
+/** The backend has answered each time: it is this one group that is not to be had. */
+class ChangesTooFast extends Error {}
+
 const OUTDATED = Number.NEGATIVE_INFINITY;
 const MAX_READS = 4;
 const RETRIES = 2;
@@ -179,7 +182,8 @@ export class GroupTemplates {
       } catch (error) {
         // Whoever changed it since reads it as well.
         if (changes !== group.changes) return;
-        if (retries === RETRIES || !(error instanceof BackendUnavailable)) return this.#options.failed(group.tenant, group.name, error);
+        if (retries === RETRIES || !(error instanceof BackendUnavailable || error instanceof ChangesTooFast))
+          return this.#options.failed(group.tenant, group.name, error);
         await new Promise<void>((resolve) => void this.#options.timers.after(RETRY_MS, resolve));
       }
     }

@@ -72,7 +72,7 @@ export class LeasedCache<Value> {
 
   /**
    * The value of a key, loaded when it is not here. Rejects with what `load` rejects with; with the reason of `signal` when that is aborted first;
-   * and with `BackendUnavailable` when the key is dropped again and again while it is loaded. A value that is kept with less than `leastMs`
+   * and with an `Error` when the key is dropped again and again while it is loaded. A value that is kept with less than `leastMs`
    * milliseconds of its lease left is loaded anew, once for all who ask meanwhile: what is built on it would soon be asked for again.
    */
   async get(key: string, load: Load<Value>, signal?: AbortSignal, leastMs = 0): Promise<Leased<Value> | undefined> {
@@ -90,7 +90,8 @@ export class LeasedCache<Value> {
       }
       if (!flight.superseded) return leased;
     }
-    throw new BackendUnavailable('the data changes faster than it can be read');
+    // Not the backend's failure: it has answered each time, and it is this one key that changes.
+    throw new Error('the data changes faster than it can be read');
   }
 
   /** Forgets a key; a load of it that is under way counts for nobody. */

@@ -74,6 +74,13 @@ export const CONFIG = {
       description: 'how often the connection that listens is tried',
     },
     maxUsers: { type: 'integer', minimum: 1, maximum: 10_000_000, default: 100_000, description: 'users whose answers are kept, each for its lease' },
+    maxKeptBytes: {
+      type: 'integer',
+      minimum: 1_048_576,
+      maximum: 1_099_511_627_776,
+      default: 268_435_456,
+      description: 'bytes of memory that what is kept of users may take, estimated; who was not asked about the longest time makes room',
+    },
     maxGroups: { type: 'integer', minimum: 1, maximum: 1_000_000, default: 10_000, description: 'groups whose rules are kept' },
     queries: {
       type: 'object',

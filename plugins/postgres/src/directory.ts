@@ -54,9 +54,10 @@ export class Directory {
 
   constructor(options: DirectoryOptions) {
     this.#options = options;
-    const { leaseMs, maxUsers, maxGroups } = options.settings;
-    this.#users = new LeasedCache({ leaseMs, maxEntries: maxUsers });
-    this.#rules = new LeasedCache({ leaseMs, maxEntries: maxUsers });
+    const { leaseMs, maxUsers, maxKeptBytes, maxGroups } = options.settings;
+    this.#users = new LeasedCache({ leaseMs, maxEntries: maxUsers, maxBytes: maxKeptBytes / 4 });
+    // Many rules may go with one user.
+    this.#rules = new LeasedCache({ leaseMs, maxEntries: maxUsers, maxBytes: (maxKeptBytes * 3) / 4 });
     this.#groups = new GroupTemplates({
       policy: options.policy,
       timers: options.timers,
@@ -117,7 +118,6 @@ export class Directory {
     this.#groups.changed(tenant, group);
   }
 
-  allChanged(): void {
   /** Whatever there is in a tenant may have changed. */
   tenantChanged(tenant: string | null): void {
     this.#changes += 1;
@@ -128,6 +128,7 @@ export class Directory {
     void this.#groups.tenantChanged(tenant);
   }
 
+  allChanged(): void {
     this.#changes += 1;
     this.#users.clear();
     this.#rules.clear();
@@ -143,7 +144,6 @@ export class Directory {
     }
   }
 
-  async #loadUser(tenant: string | null, username: string): Promise<User | undefined> {
   #key(tenant: string | null, username: string): string {
     return this.#keyPrefix(tenant) + this.#digest.of(tenant, username);
   }
@@ -152,6 +152,7 @@ export class Directory {
     return this.#digest.of(tenant).slice(0, TENANT_CHARACTERS);
   }
 
+  async #loadUser(tenant: string | null, username: string): Promise<User | undefined> {
     const { user: statement } = this.#options.statements;
     const announced = this.#announcer();
     const values = [tenant ?? '', username];

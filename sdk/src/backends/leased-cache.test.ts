@@ -215,7 +215,7 @@ test('while it is paused everything is asked about, and what was asked before it
   assert.equal(rig.backend.asked.length, 4);
 });
 
-test('it holds no more entries than it may: the oldest makes room', async () => {
+test('it holds no more entries than it may: the one that was not asked for the longest time makes room', async () => {
   const rig = new Rig();
   for (const key of ['a', 'b', 'c', 'd', 'e']) await rig.keep(key, key);
   assert.equal(rig.cache.size, 3);
@@ -224,13 +224,17 @@ test('it holds no more entries than it may: the oldest makes room', async () => 
   const evicted = rig.get('a');
   await rig.answer('again');
   assert.equal(await evicted, 'again');
+  // That one was asked for a moment ago.
+  assert.equal(await rig.get('c'), 'c');
+  const other = rig.get('d');
+  await rig.answer('again');
+  assert.equal(await other, 'again');
 });
 
 test('a cache without a lease or without room is a mistake', () => {
   assert.throws(() => new LeasedCache({ leaseMs: 0, maxEntries: 1 }), RangeError);
   assert.throws(() => new LeasedCache({ leaseMs: Number.NaN, maxEntries: 1 }), RangeError);
   assert.throws(() => new LeasedCache({ leaseMs: 1, maxEntries: 0 }), RangeError);
-});
   assert.throws(() => new LeasedCache({ leaseMs: 1, maxEntries: 1, maxBytes: 0 }), RangeError);
 });
 
@@ -264,3 +268,4 @@ test('it holds no more bytes than it may, and a value that alone is larger is gi
   await rig.keep('c', 'c');
   rig.cache.clear();
   assert.equal(rig.cache.bytes, 0);
+});

@@ -1,7 +1,7 @@
 /** What V8 needs for a string, an array and an object beside what is in them, and for each slot. */
 const STRING_BYTES = 24;
 const ARRAY_BYTES = 64;
-const OBJECT_BYTES = 96;
+const OBJECT_BYTES = 128;
 const SLOT_BYTES = 8;
 /** Objects without a prototype are hash tables, and hold their names themselves. */
 const TABLE_BYTES = 200;

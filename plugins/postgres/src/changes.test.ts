@@ -31,7 +31,8 @@ test('what is no announcement is none', () => {
 test('a notification of own tables names one change', () => {
   assert.deepEqual(readOwnNotification('{"kind":"user","tenant":"acme","name":"bob"}'), { kind: 'user', tenant: 'acme', name: 'bob' });
   assert.deepEqual(readOwnNotification('{"kind":"group","name":"crew"}'), { kind: 'group', tenant: null, name: 'crew' });
-  assert.deepEqual(readOwnNotification('{"kind":"tenant","tenant":null}'), { kind: 'everybody', tenant: null });
+  assert.deepEqual(readOwnNotification('{"kind":"tenant","tenant":null}'), { kind: 'tenant', tenant: null });
+  assert.deepEqual(readOwnNotification('{"kind":"everybody","tenant":"acme"}'), { kind: 'everybody', tenant: 'acme' });
   assert.deepEqual(readOwnNotification('{"kind":"all"}'), { kind: 'all' });
   for (const payload of [
     '',

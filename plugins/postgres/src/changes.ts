@@ -1,7 +1,10 @@
-/** What has changed. Tenant null is that of clients without one. */
+/**
+ * What has changed: a user, a group, the rules that everybody of a tenant has, or a tenant with all that is in it. Tenant null is that of clients without
+ * one.
+ */
 export type Change =
   | { readonly kind: 'user' | 'group'; readonly tenant: string | null; readonly name: string }
-  | { readonly kind: 'everybody'; readonly tenant: string | null }
+  | { readonly kind: 'everybody' | 'tenant'; readonly tenant: string | null }
   | { readonly kind: 'all' };
 
 /** What a notification of the schema says that is worth to be read: anybody who can connect can send one, so what has changed is never taken from it. */
@@ -18,8 +21,9 @@ export function readChange(kind: unknown, tenant: unknown, name: unknown): Chang
     case 'user':
     case 'group':
       return name === '' ? null : { kind, tenant: of, name };
+    case 'everybody':
     case 'tenant':
-      return { kind: 'everybody', tenant: of };
+      return { kind, tenant: of };
     case 'all':
       return { kind };
     default:

@@ -15,7 +15,7 @@ export const CONFIG = {
         { type: 'array', items: { type: 'string', minLength: 1 }, minItems: 1, maxItems: 16, uniqueItems: true },
       ],
       default: '127.0.0.1',
-      description: 'the server: a name, an address, "name:port", or the folder of a Unix socket; several are tried in order until one is the primary',
+      description: 'the server: a name, an address, "name:port", or the folder of a Unix socket; of several the first that answers as primary',
     },
     port: { type: 'integer', minimum: 1, maximum: 65_535, default: 5432, description: 'port of hosts that do not name their own' },
     database: { type: 'string', minLength: 1, description: 'name of the database' },
@@ -74,6 +74,13 @@ export const CONFIG = {
       description: 'how often the connection that listens is tried',
     },
     maxUsers: { type: 'integer', minimum: 1, maximum: 10_000_000, default: 100_000, description: 'users whose answers are kept, each for its lease' },
+    maxKeptBytes: {
+      type: 'integer',
+      minimum: 1_048_576,
+      maximum: 1_099_511_627_776,
+      default: 268_435_456,
+      description: 'bytes of memory that what is kept of users may take, estimated; who was not asked about the longest time makes room',
+    },
     maxGroups: { type: 'integer', minimum: 1, maximum: 1_000_000, default: 10_000, description: 'groups whose rules are kept' },
     queries: {
       type: 'object',

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { type ConnectionOptions, checkServerIdentity } from 'node:tls';
 import { BackendUnavailable, InvalidPluginConfig } from '@portcullis/sdk';
 import pg from 'pg';
-import { connectError, errorText } from './database-errors.js';
-import { describeServer, type Server } from './hosts.js';
+import { errorText } from './database-errors.js';
+import type { Server } from './hosts.js';
 import type { RealTimers } from './real-timers.js';
 import type { Settings, TlsSettings } from './settings.js';
 import { parserOf } from './types.js';
@@ -24,22 +24,8 @@ export interface ConnectOptions {
   readonly signal: AbortSignal;
 }
 
-/** Connects to the first of these servers that has the role. Throws what the last of them said. */
-export async function connectToAny(servers: readonly Server[], role: Role, options: ConnectOptions): Promise<pg.Client> {
-  let last: Error = new BackendUnavailable('there is no server to connect to');
-  for (const server of servers) {
-    try {
-      return await connectTo(server, role, options);
-    } catch (error) {
-      last = connectError(describeServer(server), error);
-      // Of several servers one may be misconfigured; the others are worth a try all the same.
-      if (options.signal.aborted) break;
-    }
-  }
-  throw last;
-}
-
-async function connectTo(server: Server, role: Role, options: ConnectOptions): Promise<pg.Client> {
+/** Connects to one server, which must have the role. Rejects with what stands in the way, and gives up when `signal` is aborted. */
+export async function connectTo(server: Server, role: Role, options: ConnectOptions): Promise<pg.Client> {
   const { settings, timers, signal, pipeline } = options;
   const { host, port } = server;
   const client = new pg.Client({

@@ -6,7 +6,9 @@ import { MalformedAnswer } from './types.js';
 export const QUERY_CANCELED = '57014';
 
 /** Classes of SQLSTATE that say nothing about the question: connections, resources, an operator, the system. */
-const UNAVAILABLE_CLASSES = ['08', '53', '57', '58', '40', '55', 'XX'];
+const UNAVAILABLE_CLASSES = ['08', '53', '57', '58', '40', '55'];
+/** Damage, and what the server calls an internal error: of the row that was asked for, unless it ends the connection. */
+const DAMAGED_CLASS = 'XX';
 /** A statement that was prepared is not there, or not what it was: the connection has to be made anew. */
 const UNPREPARED = ['26000', '0A000', '08P01', '42P05'];
 /** What the operator has to put right before any start can succeed. */
@@ -21,6 +23,15 @@ const MAX_TEXT = 300;
 /** SQLSTATE of an error that a server has sent; null for any other. */
 export function sqlState(error: unknown): string | null {
   return error instanceof pg.DatabaseError && typeof error.code === 'string' && /^[0-9A-Z]{5}$/.test(error.code) ? error.code : null;
+}
+
+/** Whether a server has come upon damage in what was asked for: another server may have it whole. */
+export function isDamage(error: unknown): boolean {
+  return sqlState(error)?.startsWith(DAMAGED_CLASS) === true && !endsConnection(error);
+}
+
+function endsConnection(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && (error.severity === 'FATAL' || error.severity === 'PANIC');
 }
 
 /** What may stand in a log: the message, without the details in which PostgreSQL shows rows. */
@@ -45,8 +56,15 @@ export function questionError(what: string, error: unknown): Error {
   const state = sqlState(error);
   const text = `${what}: ${errorText(error)}`;
   if (error instanceof MalformedAnswer) return new Error(text);
-  if (state === null || UNAVAILABLE_CLASSES.includes(state.slice(0, 2)) || UNPREPARED.includes(state)) return new BackendUnavailable(text);
+  if (isDamage(error)) return new Error(text);
+  if (state === null || state.startsWith(DAMAGED_CLASS) || UNAVAILABLE_CLASSES.includes(state.slice(0, 2)) || UNPREPARED.includes(state))
+    return new BackendUnavailable(text);
   return new Error(text);
+}
+
+/** The error of the start, where nothing was asked about anybody yet: what the server cannot do now it may do later. */
+export function startError(error: unknown): Error {
+  return isDamage(error) ? new BackendUnavailable(`start: ${errorText(error)}`) : questionError('start', error);
 }
 
 /** The error of a connection that could not be made: `InvalidPluginConfig` when no later try can succeed with these options. */

@@ -1,8 +1,8 @@
 import { BackendUnavailable, type PluginLog, type SourceVersions } from '@portcullis/sdk';
 import type pg from 'pg';
 import type { ConnectOptions, Role } from './connect.js';
-import { connectToAny } from './connect.js';
-import { errorText, questionError } from './database-errors.js';
+import { connectToAny } from './connect-to-any.js';
+import { errorText, isDamage, questionError } from './database-errors.js';
 import type { State } from './decode-rows.js';
 import { describeServer, type Server } from './hosts.js';
 import { type Asked, Link, LinkLost } from './link.js';
@@ -90,7 +90,8 @@ export class Database {
         const answer = decode(await replica.ask(statement, values).rows);
         if (answer.version !== null && isNewEnough(before, answer)) return answer;
       } catch (error) {
-        if (!(questionError(statement.name, error) instanceof BackendUnavailable)) throw questionError(statement.name, error);
+        const asked = questionError(statement.name, error);
+        if (!(asked instanceof BackendUnavailable || isDamage(error))) throw asked;
       }
     }
     const { rows, link } = await this.#askPrimary(statement, values);

@@ -23,9 +23,9 @@ class Rig {
   readonly versions = new SourceVersions();
   readonly directory: Directory;
 
-  constructor() {
+  constructor({ maxKeptBytes = 1_000_000 } = {}) {
     this.versions.observe('e', 1);
-    const settings = { schema: 'portcullis', queries: null, leaseMs: 300_000, maxUsers: 10, maxGroups: 10 } as unknown as Settings;
+    const settings = { schema: 'portcullis', queries: null, leaseMs: 300_000, maxUsers: 100, maxKeptBytes, maxGroups: 10 } as unknown as Settings;
     const ask = <Answer extends State>({ name }: Statement, values: readonly string[], _decode: Decode<Answer>): Promise<Answer> =>
       new Promise((resolve) => {
         this.asked.push({ statement: name, values, answer: (given) => resolve({ version: 1, epoch: 'e', ...given } as Answer) });
@@ -104,6 +104,35 @@ test('a hundred questions about one user are one question to the database, and n
   assert.equal((await Promise.all(all)).length, 100);
   await rig.directory.user(null, 'bob');
   assert.equal(rig.asked.length, 1);
+});
+
+test('what is kept of users takes no more bytes than it may, and who was not asked about the longest time is asked about again', async () => {
+  const rig = new Rig({ maxKeptBytes: 40_000 });
+  for (let i = 0; i < 20; i += 1) {
+    const found = rig.directory.user(null, `u${i}`);
+    await rig.answer(i, user('x'.repeat(2000)));
+    await found;
+  }
+  assert.ok(rig.directory.kept.users < 5, String(rig.directory.kept.users));
+  await rig.directory.user(null, 'u19');
+  assert.equal(rig.asked.length, 20);
+  const again = rig.directory.user(null, 'u0');
+  await rig.answer(20, user('x'));
+  assert.equal((await again)?.value.passwordHash, 'x');
+});
+
+test('a tenant that has changed is forgotten, and no other', async () => {
+  const rig = new Rig();
+  for (const [at, tenant] of ['acme', null].entries()) {
+    const found = rig.directory.user(tenant, 'bob');
+    await rig.answer(at, user('old'));
+    await found;
+  }
+  rig.directory.tenantChanged('acme');
+  assert.equal((await rig.directory.user(null, 'bob'))?.value.passwordHash, 'old');
+  const now = rig.directory.user('acme', 'bob');
+  await rig.answer(2, user('new'));
+  assert.equal((await now)?.value.passwordHash, 'new');
 });
 
 test('a name that nobody can have is not asked about', async () => {

@@ -15,6 +15,8 @@ import type { RealTimers } from './real-timers.js';
 import type { Settings } from './settings.js';
 import type { Statement, Statements } from './statements.js';
 
+/** So much of the digest of a tenant stands before each of its keys: two that began alike would only be forgotten together. */
+const TENANT_CHARACTERS = 8;
 /** Longest username, in characters, that can be anybody's: the schema takes 1,000 bytes, and others are not asked for novels. */
 const MAX_USERNAME_CHARACTERS = 4096;
 
@@ -52,9 +54,10 @@ export class Directory {
 
   constructor(options: DirectoryOptions) {
     this.#options = options;
-    const { leaseMs, maxUsers, maxGroups } = options.settings;
-    this.#users = new LeasedCache({ leaseMs, maxEntries: maxUsers });
-    this.#rules = new LeasedCache({ leaseMs, maxEntries: maxUsers });
+    const { leaseMs, maxUsers, maxKeptBytes, maxGroups } = options.settings;
+    this.#users = new LeasedCache({ leaseMs, maxEntries: maxUsers, maxBytes: maxKeptBytes / 4 });
+    // Many rules may go with one user.
+    this.#rules = new LeasedCache({ leaseMs, maxEntries: maxUsers, maxBytes: (maxKeptBytes * 3) / 4 });
     this.#groups = new GroupTemplates({
       policy: options.policy,
       timers: options.timers,
@@ -82,7 +85,7 @@ export class Directory {
   /** A user; undefined for one that is not there. */
   user(tenant: string | null, username: string, signal?: AbortSignal, leastMs = 0): Promise<Leased<User> | undefined> {
     if (username.length > MAX_USERNAME_CHARACTERS) return Promise.resolve(undefined);
-    return this.#users.get(this.#digest.of(tenant, username), () => this.#loadUser(tenant, username), signal, leastMs);
+    return this.#users.get(this.#key(tenant, username), () => this.#loadUser(tenant, username), signal, leastMs);
   }
 
   /** The same, with at least half of a lease left: else what is built on it would be asked for ever more often. */
@@ -93,7 +96,7 @@ export class Directory {
   /** The own rules of a user, with at least half of a lease left. */
   async ownRules(tenant: string | null, username: string, signal?: AbortSignal): Promise<Leased<OwnRules>> {
     const load = (): Promise<OwnRules> => this.#loadRules(tenant, username);
-    const found = await this.#rules.get(this.#digest.of(tenant, username), load, signal, this.#options.settings.leaseMs / 2);
+    const found = await this.#rules.get(this.#key(tenant, username), load, signal, this.#options.settings.leaseMs / 2);
     if (found === undefined) throw new Error('rules: there is no answer');
     return found;
   }
@@ -105,7 +108,7 @@ export class Directory {
 
   userChanged(tenant: string | null, username: string): void {
     this.#changes += 1;
-    const key = this.#digest.of(tenant, username);
+    const key = this.#key(tenant, username);
     this.#users.drop(key);
     this.#rules.drop(key);
   }
@@ -113,6 +116,16 @@ export class Directory {
   groupChanged(tenant: string | null, group: string | null): void {
     this.#changes += 1;
     this.#groups.changed(tenant, group);
+  }
+
+  /** Whatever there is in a tenant may have changed. */
+  tenantChanged(tenant: string | null): void {
+    this.#changes += 1;
+    const prefix = this.#keyPrefix(tenant);
+    const isOfIt = (key: string): boolean => key.startsWith(prefix);
+    this.#users.dropAll(isOfIt);
+    this.#rules.dropAll(isOfIt);
+    void this.#groups.tenantChanged(tenant);
   }
 
   allChanged(): void {
@@ -129,6 +142,14 @@ export class Directory {
       if (isHeard) kept.resume();
       else kept.pause();
     }
+  }
+
+  #key(tenant: string | null, username: string): string {
+    return this.#keyPrefix(tenant) + this.#digest.of(tenant, username);
+  }
+
+  #keyPrefix(tenant: string | null): string {
+    return this.#digest.of(tenant).slice(0, TENANT_CHARACTERS);
   }
 
   async #loadUser(tenant: string | null, username: string): Promise<User | undefined> {

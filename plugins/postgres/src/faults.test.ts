@@ -123,6 +123,22 @@ describe('a question of the plugin postgres', async () => {
     }
   });
 
+  for (const version of VERSIONS) {
+    test(`about a row that is damaged on the disk is a fault of that one user: the breaker stays closed (${version})`, async () => {
+      await scene.sql(
+        `create or replace function damaged(text) returns text language plpgsql stable as $$ begin if $1 = 'damaged' then raise exception 'invalid page' using errcode = 'XX001'; end if; return $1; end $$`,
+      );
+      const user = 'select u.username, u.password_hash from portcullis.users u, lateral damaged($2) p where u.tenant = $1 and u.username = p';
+      const broker = await scene.broker({
+        config: scene.config({ push: false, queries: { user } }),
+        entries: { plugin: { breaker: { faults: 2, windowMs: 10_000, openMs: 60_000 } } },
+      });
+      for (let i = 0; i < 4; i += 1) assert.match(await login(broker, version, 'damaged'), CONNACK.unavailable[version]);
+      assert.match(await login(broker, version, 'alice'), CONNACK.accepted[version]);
+      await broker.stop();
+    });
+  }
+
   for (const [what, break_, repair] of [
     [
       'with an endless text for an answer',

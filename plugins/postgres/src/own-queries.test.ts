@@ -89,6 +89,7 @@ describe("tables of one's own", async () => {
         ['lists within lists', `update people set teams = '{{a},{b}}' where nick = $1`],
         ['no attributes', `update people set labels = '[1]' where nick = $1`],
         ['no value', `update people set labels = '{"a": {"b": 1}}' where nick = $1`],
+        ['a value twice', `update people set labels = '{"site": "north", "si\\u0074e": "south"}' where nick = $1`],
         ['no effect', `insert into rights (org, nick, may, what, topic) values ('', $1, 'ALLOW', '{publish}', 'a')`],
         ['no action', `insert into rights (org, nick, may, what, topic) values ('', $1, 'allow', '{write}', 'a')`],
         ['no actions', `insert into rights (org, nick, may, what, topic) values ('', $1, 'allow', null, 'a')`],
@@ -138,6 +139,38 @@ describe("tables of one's own", async () => {
     const client = await enter(broker, '5.0', 'versioned');
     await scene.sql(`update people set active = false where nick = 'versioned'`);
     await scene.sql('update stamp set n = n + 1');
+    await client.expectExpelled(DENIED);
+  });
+
+  test('that say their version at any length are not listened to: nothing is kept, and it heals', async () => {
+    await add('patient');
+    await scene.sql(`create table era (name text); insert into era values ('first'); grant select on era to ${scene.role}`);
+    const broker = await scene.broker({
+      config: scene.config({
+        queries: { ...QUERIES, version: 'select n as version, name as epoch from stamp, era' },
+        notifications: { channel: 'My changes' },
+        heartbeatSeconds: 1,
+        statementTimeoutMs: 5000,
+      }),
+      entries: { plugin: { timeoutMs: 6000 } },
+    });
+    await scene.sql(`update era set name = repeat('x', 20000000)`);
+    await broker.logged(/no longer heard.*an answer is longer than/);
+    assert.match(await login(broker, '5.0', 'patient'), CONNACK.accepted['5.0']);
+    await scene.sql(`update era set name = 'second'`);
+    await broker.until('changes to be heard again', () => broker.stats.get('plugin.plugin.pushStale') === 0, 10_000);
+  });
+
+  test('say by their version that of two changes one was not announced', async () => {
+    await add('announced');
+    await add('unannounced');
+    const broker = await scene.broker({
+      config: scene.config({ queries: { ...QUERIES, version: 'select n as version from stamp' }, notifications: { channel: 'My changes' } }),
+    });
+    const client = await enter(broker, '5.0', 'unannounced');
+    await scene.sql(`update people set active = false where nick = 'unannounced'`);
+    await scene.sql('update stamp set n = n + 2');
+    await notify({ kind: 'user', name: 'announced' });
     await client.expectExpelled(DENIED);
   });
 

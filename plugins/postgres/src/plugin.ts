@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import {
   BackendUnavailable,
   definePlugin,
@@ -12,9 +11,10 @@ import type pg from 'pg';
 import { markOf, tapAnswers } from './answers.js';
 import type { Change } from './changes.js';
 import { CONFIG } from './config.js';
-import { type ConnectOptions, connectToAny, destroy } from './connect.js';
+import { type ConnectOptions, destroy } from './connect.js';
+import { connectToAny } from './connect-to-any.js';
 import { Database } from './database.js';
-import { errorText, questionError } from './database-errors.js';
+import { errorText, startError } from './database-errors.js';
 import { checkStatement } from './describe-statement.js';
 import { Directory } from './directory.js';
 import { Listener } from './listener.js';
@@ -133,12 +133,9 @@ async function begin(context: PluginContext, settings: Settings, statements: Sta
     };
     parts.listener = makeListener(context, settings, statements, parts, settings.channel, heard);
     await parts.listener.start(client);
-    await parts.listener.probe(`portcullis_probe_${randomBytes(8).toString('hex')}`, (channel, payload) =>
-      database.tell('select pg_catalog.pg_notify($1, $2)', [channel, payload]),
-    );
   } catch (error) {
     destroy(client);
-    throw error instanceof InvalidPluginConfig ? error : questionError('start', error);
+    throw error instanceof InvalidPluginConfig ? error : startError(error);
   }
 }
 
@@ -161,6 +158,7 @@ function makeListener(
     log,
     connect: () => connectToAny(settings.servers, 'primary', connectOptions),
     answerable: () => database.answerable(),
+    notify: (to, payload) => database.tell('select pg_catalog.pg_notify($1, $2)', [to, payload]),
     changed: (changes: readonly Change[]) => updates.take(changes),
     heard,
   });

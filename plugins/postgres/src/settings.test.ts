@@ -17,6 +17,7 @@ function read(more: Partial<Config> = {}): Settings {
     push: true,
     heartbeatSeconds: 5,
     maxUsers: 1,
+    maxKeptBytes: 1_048_576,
     maxGroups: 1,
     ...more,
   };

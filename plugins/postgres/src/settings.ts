@@ -28,6 +28,7 @@ export interface Settings {
   readonly channel: string | null;
   readonly heartbeatMs: number;
   readonly maxUsers: number;
+  readonly maxKeptBytes: number;
   readonly maxGroups: number;
   readonly queries: NonNullable<Config['queries']> | null;
   tlsFor(server: Server): TlsSettings | null;
@@ -78,6 +79,7 @@ export function readSettings(config: Config, { baseFolder, timeoutMs }: { readon
     channel: push ? (notifications?.channel ?? config.schema) : null,
     heartbeatMs: config.heartbeatSeconds * 1000,
     maxUsers: config.maxUsers,
+    maxKeptBytes: config.maxKeptBytes,
     maxGroups: config.maxGroups,
     queries: queries ?? null,
     tlsFor: (server) => tlsFor(config, server, baseFolder),

@@ -20,6 +20,8 @@ class Server {
   version = 5;
   epoch = EPOCH;
   log: unknown[][] = [];
+  /** Notifications that come while it is looked at. */
+  readonly late: string[] = [];
   readonly versions = new SourceVersions();
   readonly told: Change[][] = [];
   readonly tell = (changes: readonly Change[]): void => void this.told.push([...changes]);
@@ -38,7 +40,7 @@ function schemaSource(): { server: Server; source: SchemaSource; look(): Promise
   const server = new Server();
   assert.ok(STATE);
   const source = new SchemaSource(server.versions, STATE, 'portcullis');
-  return { server, source, look: () => source.look(server.client, { isNew: false, pending: [] }, server.tell) };
+  return { server, source, look: () => source.look(server.client, { isNew: false, pending: [], more: () => [] }, server.tell) };
 }
 
 test('the first look tells nothing: nothing was read before it', async () => {
@@ -114,6 +116,27 @@ test('a log that does not reach back, cannot be read or is too long voids all, a
   }
 });
 
+test('a version that names a tenant alone concerns all that is in it; beside a user or a group, what everybody of it has', async () => {
+  const { server, look } = schemaSource();
+  await look();
+  server.version = 8;
+  server.log = [
+    [6, 'tenant', 'acme', ''],
+    [7, 'group', 'acme', 'g'],
+    [7, 'tenant', 'acme', ''],
+    [8, 'tenant', '', ''],
+  ];
+  await look();
+  assert.deepEqual(server.told, [
+    [
+      { kind: 'tenant', tenant: 'acme' },
+      { kind: 'group', tenant: 'acme', name: 'g' },
+      { kind: 'everybody', tenant: 'acme' },
+      { kind: 'tenant', tenant: null },
+    ],
+  ]);
+});
+
 test('a look that fails half-way forgets nothing: the next one tells it', async () => {
   const { server, look } = schemaSource();
   await look();
@@ -133,7 +156,8 @@ test('a look that fails half-way forgets nothing: the next one tells it', async 
 test('own tables without a version: what is notified is told, and after a lost connection all', async () => {
   const server = new Server();
   const source = new OwnSource(server.versions, null);
-  const look = (isNew: boolean, ...pending: string[]): Promise<void> => source.look(server.client, { isNew, pending }, server.tell);
+  const look = (isNew: boolean, ...pending: string[]): Promise<void> =>
+    source.look(server.client, { isNew, pending, more: () => server.late.splice(0) }, server.tell);
   await look(true);
   await look(false);
   assert.deepEqual(server.told, []);
@@ -149,7 +173,8 @@ test('own tables without a version: what is notified is told, and after a lost c
 test('own tables with a version: one that grew without a word, or while nobody listened, or went backwards, voids all', async () => {
   const server = new Server();
   const source = new OwnSource(server.versions, STATE);
-  const look = (isNew: boolean, ...pending: string[]): Promise<void> => source.look(server.client, { isNew, pending }, server.tell);
+  const look = (isNew: boolean, ...pending: string[]): Promise<void> =>
+    source.look(server.client, { isNew, pending, more: () => server.late.splice(0) }, server.tell);
   await look(true);
   await look(false);
   await look(true);
@@ -166,4 +191,23 @@ test('own tables with a version: one that grew without a word, or while nobody l
   server.version = 6;
   await look(false, '{"kind":"user","name":"bob"}');
   assert.deepEqual([server.told.length, server.told.at(-1)], [4, [{ kind: 'all' }]]);
+});
+
+test('own tables with a version: one that grew by more than was notified, also a moment later, voids all', async () => {
+  const server = new Server();
+  const source = new OwnSource(server.versions, STATE);
+  const look = (...pending: string[]): Promise<void> =>
+    source.look(server.client, { isNew: false, pending, more: () => server.late.splice(0) }, server.tell);
+  const bob = '{"kind":"user","name":"bob"}';
+  await look();
+  server.version += 2;
+  await look(bob);
+  assert.deepEqual(server.told, [[{ kind: 'all' }]]);
+  server.version += 2;
+  server.late.push(bob);
+  await look(bob);
+  assert.deepEqual(server.told.at(-1), [BOB, BOB]);
+  server.version += 1;
+  await look(bob, bob, bob);
+  assert.deepEqual(server.told.at(-1), [BOB, BOB, BOB]);
 });

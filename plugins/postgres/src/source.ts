@@ -14,6 +14,8 @@ export interface Look {
   readonly isNew: boolean;
   /** Notifications that were not taken. */
   readonly pending: readonly string[];
+  /** Takes those that have come since. */
+  more(): readonly string[];
 }
 
 /** How tables tell what has changed. */
@@ -24,9 +26,16 @@ export interface Source {
   look(client: pg.Client, look: Look, tell: Tell): Promise<void>;
 }
 
+/** What became of the version, and by how much it grew. */
+interface Observed {
+  readonly observation: Observation;
+  readonly steps: number;
+}
+
 const ALL: readonly Change[] = [{ kind: 'all' }];
 /** More changes at once are as good as all. */
 const MAX_CHANGES = 10_000;
+const MAX_NAME_BYTES = 1000;
 
 /** Tables of the schema: each change has a version, and a log says what each version has changed. */
 export class SchemaSource implements Source {
@@ -39,7 +48,8 @@ export class SchemaSource implements Source {
   constructor(versions: SourceVersions, state: Statement, schema: string) {
     this.#versions = versions;
     this.#state = state;
-    this.#changes = `select version, kind, tenant, name from ${quoteIdentifier(schema)}.changes where version > $1 order by seq limit ${MAX_CHANGES + 1}`;
+    // Names beyond what the schema takes are none; read in full they could be of any length.
+    this.#changes = `select version, kind, tenant, case when pg_catalog.octet_length(name) <= ${MAX_NAME_BYTES} then name end from ${quoteIdentifier(schema)}.changes where version > $1 order by seq limit ${MAX_CHANGES + 1}`;
   }
 
   /** Only a look tells what has changed: a notification that somebody has made up would else stand for a change that is never heard of. */
@@ -63,11 +73,13 @@ export class SchemaSource implements Source {
     const { rows } = await client.query<unknown[], unknown[]>({ text: this.#changes, values: [before], rowMode: 'array' });
     // The log is trimmed by whole versions, from the oldest: if the first is there, none is missing.
     if (rows.length > MAX_CHANGES || rows[0]?.[0] !== before + 1) return ALL;
+    const single = new Set(rows.filter(([, kind]) => kind === 'user' || kind === 'group').map(([version]) => version));
     const changes: Change[] = [];
     for (const [version, kind, tenant, name] of rows) {
       // What came after the look is announced by itself.
       if (typeof version !== 'number' || version > now) continue;
-      const change = readChange(kind, tenant, name);
+      // Alone it may stand for more users and groups than a version lists; beside one that is listed, for the rules of everybody only.
+      const change = readChange(kind === 'tenant' && single.has(version) ? 'everybody' : kind, tenant, name);
       if (change === null) return ALL;
       changes.push(change);
     }
@@ -91,27 +103,37 @@ export class OwnSource implements Source {
     return false;
   }
 
-  async look(client: pg.Client, { isNew, pending }: Look, tell: Tell): Promise<void> {
-    const changes = pending.map(readOwnNotification).filter((change) => change !== null);
-    const isUnderstood = changes.length === pending.length;
-    const observation = this.#state === null ? await this.#countUp(client, pending.length) : await this.#observe(client, this.#state);
+  async look(client: pg.Client, { isNew, pending, more }: Look, tell: Tell): Promise<void> {
+    const notified = [...pending];
+    const { observation, steps } =
+      this.#state === null ? await this.#countUp(client, pending.length) : await this.#observe(client, this.#state, notified, more);
+    const changes = notified.map(readOwnNotification).filter((change) => change !== null);
+    const isUnderstood = changes.length === notified.length;
     // Of what was missed nobody speaks; without a version one cannot even know whether there was any.
-    const mayHaveMissed = this.#state === null ? isNew && this.#hasLooked : observation === 'newer' && (isNew || changes.length === 0);
+    const mayHaveMissed = this.#state === null ? isNew && this.#hasLooked : observation === 'newer' && (isNew || steps > changes.length);
     this.#hasLooked = true;
     if (observation === 'reset' || mayHaveMissed || !isUnderstood) tell(ALL);
     else if (changes.length > 0) tell(changes);
   }
 
-  async #observe(client: pg.Client, state: Statement): Promise<Observation> {
+  /** A version that grew by more than was notified holds a change that nobody has spoken of. */
+  async #observe(client: pg.Client, state: Statement, notified: string[], more: Look['more']): Promise<Observed> {
+    const before = this.#versions.current?.version ?? 0;
     const { version, epoch } = await readState(client, state);
-    return this.#versions.observe(epoch, version);
+    const steps = version - before;
+    if (steps > notified.length) {
+      // Changes that this version holds were committed before it was read: what was notified of them comes before one more answer does.
+      await client.query('select 1');
+      notified.push(...more());
+    }
+    return { observation: this.#versions.observe(epoch, version), steps };
   }
 
   /** Counts what it hears of; and asks something all the same, because a connection that is dead must show. */
-  async #countUp(client: pg.Client, notified: number): Promise<Observation> {
+  async #countUp(client: pg.Client, notified: number): Promise<Observed> {
     await client.query('select 1');
     this.#count += notified;
-    return this.#versions.observe('', this.#count);
+    return { observation: this.#versions.observe('', this.#count), steps: notified };
   }
 }
 

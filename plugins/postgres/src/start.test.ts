@@ -6,6 +6,7 @@ import { startPostgres } from '@portcullis/test-servers';
 import { faultProxy, startTestBroker, type TestBrokerOptions } from '@portcullis/testing';
 import plugin from './index.js';
 import { CONNACK, ending, login, Scene, soon, VERSIONS } from './scene.test.support.js';
+import { type PoolerHabit, pooler } from './tool/pooler.test.support.js';
 
 /** Why the broker does not start. */
 async function refusal(config: Readonly<Record<string, unknown>>, options: Partial<TestBrokerOptions> = {}): Promise<string> {
@@ -166,6 +167,24 @@ describe('the start of the plugin postgres', async () => {
     const { port } = balancer.address() as AddressInfo;
     assert.match(await refusal(scene.config({ port })), /a notification did not arrive: a connection pooler, or a proxy to several servers/);
   });
+
+  test('refuses a pooler that swallows notifications', async (t) => {
+    const port = await pooler(t, Number(scene.url.port), 'swallows notifications');
+    assert.match(await refusal(scene.config({ port })), /a notification did not arrive: a connection pooler/);
+  });
+
+  for (const version of VERSIONS) {
+    test(`takes a server that says nothing while a notification is awaited for one that may come back (${version})`, async (t) => {
+      let habit: PoolerHabit | null = 'falls silent';
+      const port = await pooler(t, Number(scene.url.port), () => habit);
+      await scene.user(`patient ${version}`);
+      const broker = await scene.broker({ config: scene.config({ port }) });
+      assert.match(await login(broker, version, `patient ${version}`), CONNACK.unavailable[version]);
+      habit = null;
+      await soon('the user to be let in', async () => CONNACK.accepted[version].test(await login(broker, version, `patient ${version}`)), 20_000);
+      await broker.stop();
+    });
+  }
 
   for (const version of VERSIONS) {
     test(`with a database that is down lets nobody in until it is there (${version})`, async (t) => {

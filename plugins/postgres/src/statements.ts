@@ -39,6 +39,8 @@ export interface Statements {
 /** Most rules of one user, of one group, and of everybody. More are a fault and never cut. */
 export const MAX_RULES = 10_000;
 
+/** Attributes of more are none: a text in their place, which is a fault of that user and needs no room. */
+const MAX_ATTRIBUTES_BYTES = 4 * 1024 * 1024;
 /** No usable hash is longer: of one that is, as much is read as shows that. */
 const MAX_HASH_CHARACTERS = 1024;
 
@@ -87,7 +89,7 @@ function schemaStatements(schema: string): Statements {
       parameters: 2,
       columns: userColumns,
       hasState: true,
-      text: `select $1::text as asked_tenant, $2::text as asked_name, u.username, left(u.password_hash, ${MAX_HASH_CHARACTERS + 1}) as password_hash, u.enabled, u.attributes, array(select g.name from ${s}.memberships m join ${s}.groups g on g.id = m.group_id where m.user_id = u.id order by g.name) as groups, s.version, s.epoch from ${s}.state s left join ${s}.users u on u.tenant = $1 and u.username = $2 limit 2`,
+      text: `select $1::text as asked_tenant, $2::text as asked_name, u.username, left(u.password_hash, ${MAX_HASH_CHARACTERS + 1}) as password_hash, u.enabled, case when octet_length(u.attributes::text) > ${MAX_ATTRIBUTES_BYTES} then '"too long"'::jsonb else u.attributes end as attributes, array(select g.name from ${s}.memberships m join ${s}.groups g on g.id = m.group_id where m.user_id = u.id order by g.name) as groups, s.version, s.epoch from ${s}.state s left join ${s}.users u on u.tenant = $1 and u.username = $2 limit 2`,
     },
     rules: rulesOf('rules', 2, `${s}.users u join ${s}.rules r on r.user_id = u.id where u.tenant = $1 and u.username = $2`),
     groupRules: rulesOf('groupRules', 2, `${s}.groups g join ${s}.rules r on r.group_id = g.id where g.tenant = $1 and g.name = $2`),

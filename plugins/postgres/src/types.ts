@@ -1,3 +1,4 @@
+import { parseStrictJson } from '@portcullis/sdk';
 import pg from 'pg';
 
 /** Types of PostgreSQL that a column may have, by what they are read as. */
@@ -45,10 +46,11 @@ function parseInteger(text: string): number {
   return number;
 }
 
+/** In `json` a name may stand twice, and others who read it may take the first: which one was meant nobody can tell. */
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    throw new MalformedAnswer('a JSON value is none');
+    return parseStrictJson(text);
+  } catch (error) {
+    throw new MalformedAnswer(`a JSON value ${(error as Error).message}`);
   }
 }

@@ -44,6 +44,9 @@ export function decodeRule(fields: RuleFields, from: string): Rule {
   return retain === null ? { effect, actions, pattern, maxQos, from } : { effect, actions, pattern, maxQos, retain, from };
 }
 
+/** One list for all rules with the same actions: there are many rules, and few such lists. */
+const LISTS = new Map<string, readonly RuleAction[]>();
+
 function decodeActions(given: unknown, from: string): readonly RuleAction[] {
   if (!Array.isArray(given) || given.length === 0) throw malformed(from, 'actions', 'no list with at least one action');
   const isKnown = (action: unknown): action is RuleAction => ACTIONS.includes(action);
@@ -54,6 +57,11 @@ function decodeActions(given: unknown, from: string): readonly RuleAction[] {
     }
     actions.push(action);
   }
+  // Bounded by the orders of three actions.
+  const name = actions.join();
+  const known = LISTS.get(name);
+  if (known !== undefined) return known;
+  LISTS.set(name, Object.freeze(actions));
   return actions;
 }
 

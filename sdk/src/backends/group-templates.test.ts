@@ -211,3 +211,15 @@ test('who no longer waits for a group is told why', async () => {
   patience.abort(new Error('enough'));
   await used;
 });
+
+test('when a tenant has changed its groups are read again, and what everybody of it has, and no others', async () => {
+  const rig = new Rig();
+  await rig.groups.use('t', ['g', null]);
+  await rig.groups.use(null, ['g', null]);
+  rig.reads.length = 0;
+  await rig.groups.tenantChanged('t');
+  assert.deepEqual(rig.reads, ['t/g', 't/null']);
+  rig.reads.length = 0;
+  await rig.groups.tenantChanged(null);
+  assert.deepEqual(rig.reads, ['null/g', 'null/null']);
+});

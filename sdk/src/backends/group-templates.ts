@@ -46,6 +46,9 @@ interface Group {
   loading: Promise<void> | null;
 }
 
+/** The backend has answered each time: it is this one group that is not to be had. */
+class ChangesTooFast extends Error {}
+
 const OUTDATED = Number.NEGATIVE_INFINITY;
 const MAX_READS = 4;
 const RETRIES = 2;
@@ -99,9 +102,12 @@ export class GroupTemplates {
 
   /** All groups may have changed: each is read again, a few at a time. Resolves when that is done; never rejects. */
   async allChanged(): Promise<void> {
-    const groups = [...this.#groups.values()];
-    for (const group of groups) outdate(group);
-    await Promise.all(groups.map((group) => this.#readAgain(group)));
+    await this.#readAllAgain([...this.#groups.values()]);
+  }
+
+  /** All groups of a tenant may have changed, and what everybody of it has. Resolves when they are read again; never rejects. */
+  async tenantChanged(tenant: string | null): Promise<void> {
+    await this.#readAllAgain([...this.#groups.values()].filter((group) => group.tenant === tenant));
   }
 
   /** From now on each use reads: for as long as nobody would say that a group has changed. */
@@ -159,7 +165,12 @@ export class GroupTemplates {
       group.validUntil = this.#keeps ? begunAt + leaseMs : OUTDATED;
       return;
     }
-    throw new BackendUnavailable('a group changes faster than it can be read');
+    throw new ChangesTooFast('a group changes faster than it can be read');
+  }
+
+  async #readAllAgain(groups: readonly Group[]): Promise<void> {
+    for (const group of groups) outdate(group);
+    await Promise.all(groups.map((group) => this.#readAgain(group)));
   }
 
   async #readAgain(group: Group): Promise<void> {
@@ -171,7 +182,8 @@ export class GroupTemplates {
       } catch (error) {
         // Whoever changed it since reads it as well.
         if (changes !== group.changes) return;
-        if (retries === RETRIES || !(error instanceof BackendUnavailable)) return this.#options.failed(group.tenant, group.name, error);
+        if (retries === RETRIES || !(error instanceof BackendUnavailable || error instanceof ChangesTooFast))
+          return this.#options.failed(group.tenant, group.name, error);
         await new Promise<void>((resolve) => void this.#options.timers.after(RETRY_MS, resolve));
       }
     }

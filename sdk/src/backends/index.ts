@@ -3,4 +3,5 @@ export * from './group-templates.js';
 export { KeyedDigest } from './keyed-digest.js';
 export { type Leased, LeasedCache, type LeasedCacheOptions, type Load } from './leased-cache.js';
 export { type AnswerStanding, type Observation, SourceVersions } from './source-versions.js';
+export { parseStrictJson } from './strict-json.js';
 export { VouchedUsers, type VouchedUsersOptions } from './vouched-users.js';

@@ -1,11 +1,14 @@
 import { BackendUnavailable } from '../errors.js';
+import { estimatedBytes } from './estimated-bytes.js';
 
 /** Bounds of a {@link LeasedCache}, and what tests replace. */
 export interface LeasedCacheOptions {
   /** Longest time that a value stands, in milliseconds; each gets this or up to a fifth less, so that what came together does not end together. */
   readonly leaseMs: number;
-  /** At most so many values are kept; the one that was loaded first makes room. */
+  /** At most so many values are kept; the one that was not asked for the longest time makes room. */
   readonly maxEntries: number;
+  /** At most so many bytes are kept, estimated from what the values hold; 128 MiB unless told. A value that alone is larger is not kept. */
+  readonly maxBytes?: number;
   /** Milliseconds that only grow; `performance.now` unless told. */
   readonly now?: () => number;
   /** From 0 up to 1; `Math.random` unless told. */
@@ -26,6 +29,7 @@ export type Load<Value> = (signal: AbortSignal) => Promise<Value | undefined>;
 interface Entry<Value> {
   readonly value: Value;
   readonly endsAt: number;
+  readonly bytes: number;
 }
 
 interface Flight<Value> {
@@ -39,6 +43,9 @@ interface Flight<Value> {
 /** How often one question begins anew because what it asked for has changed meanwhile. */
 const MAX_LOADS = 4;
 const JITTER = 0.2;
+const MAX_BYTES = 128 * 1024 * 1024;
+/** A key, its place, and what is noted of a value. */
+const ENTRY_BYTES = 250;
 
 /**
  * Keeps what a backend has said, each value for an absolute lease: a hit never prolongs it. Only values are kept; that there is none, and errors, are
@@ -50,17 +57,22 @@ const JITTER = 0.2;
 export class LeasedCache<Value> {
   readonly #leaseMs: number;
   readonly #maxEntries: number;
+  readonly #maxBytes: number;
   readonly #now: () => number;
   readonly #random: () => number;
+  /** The one that was not asked for the longest time comes first. */
   readonly #entries = new Map<string, Entry<Value>>();
+  #bytes = 0;
   /** One for each key that somebody waits for: as many as there are questions under way, which the host bounds. */
   readonly #flights = new Map<string, Flight<Value>>();
   #keeps = true;
 
-  constructor({ leaseMs, maxEntries, now = () => performance.now(), random = Math.random }: LeasedCacheOptions) {
-    if (!(leaseMs > 0) || !Number.isInteger(maxEntries) || maxEntries < 1) throw new RangeError('a cache needs a lease and room for one entry');
+  constructor({ leaseMs, maxEntries, maxBytes = MAX_BYTES, now = () => performance.now(), random = Math.random }: LeasedCacheOptions) {
+    if (!(leaseMs > 0) || !Number.isInteger(maxEntries) || maxEntries < 1 || !(maxBytes > 0))
+      throw new RangeError('a cache needs a lease and room for one entry');
     this.#leaseMs = leaseMs;
     this.#maxEntries = maxEntries;
+    this.#maxBytes = maxBytes;
     this.#now = now;
     this.#random = random;
   }
@@ -70,9 +82,14 @@ export class LeasedCache<Value> {
     return this.#entries.size;
   }
 
+  /** How many bytes they take, estimated. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /**
    * The value of a key, loaded when it is not here. Rejects with what `load` rejects with; with the reason of `signal` when that is aborted first;
-   * and with `BackendUnavailable` when the key is dropped again and again while it is loaded. A value that is kept with less than `leastMs`
+   * and with an `Error` when the key is dropped again and again while it is loaded. A value that is kept with less than `leastMs`
    * milliseconds of its lease left is loaded anew, once for all who ask meanwhile: what is built on it would soon be asked for again.
    */
   async get(key: string, load: Load<Value>, signal?: AbortSignal, leastMs = 0): Promise<Leased<Value> | undefined> {
@@ -90,19 +107,26 @@ export class LeasedCache<Value> {
       }
       if (!flight.superseded) return leased;
     }
-    throw new BackendUnavailable('the data changes faster than it can be read');
+    // Not the backend's failure: it has answered each time, and it is this one key that changes.
+    throw new Error('the data changes faster than it can be read');
   }
 
   /** Forgets a key; a load of it that is under way counts for nobody. */
   drop(key: string): void {
-    this.#entries.delete(key);
+    this.#forget(key);
     const flight = this.#flights.get(key);
     if (flight !== undefined) this.#supersede(key, flight);
+  }
+
+  /** Forgets all keys of which `concerns` says yes, as `drop` forgets one. */
+  dropAll(concerns: (key: string) => boolean): void {
+    for (const key of [...this.#entries.keys(), ...this.#flights.keys()]) if (concerns(key)) this.drop(key);
   }
 
   /** Forgets everything, and makes all loads that are under way count for nobody. */
   clear(): void {
     this.#entries.clear();
+    this.#bytes = 0;
     for (const [key, flight] of this.#flights) this.#supersede(key, flight);
   }
 
@@ -123,8 +147,12 @@ export class LeasedCache<Value> {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
     const leftMs = entry.endsAt - this.#now();
-    if (leftMs > 0 && leftMs >= leastMs) return { value: entry.value, leftMs };
-    this.#entries.delete(key);
+    if (leftMs > 0 && leftMs >= leastMs) {
+      this.#entries.delete(key);
+      this.#entries.set(key, entry);
+      return { value: entry.value, leftMs };
+    }
+    this.#forget(key);
     return undefined;
   }
 
@@ -140,7 +168,7 @@ export class LeasedCache<Value> {
       try {
         const value = await load(controller.signal);
         if (value === undefined) return undefined;
-        if (counts() && this.#keeps) this.#keep(key, { value, endsAt });
+        if (counts() && this.#keeps) this.#keep(key, { value, endsAt, bytes: ENTRY_BYTES + estimatedBytes(value) });
         const leftMs = endsAt - this.#now();
         if (leftMs <= 0) throw new BackendUnavailable('an answer took longer than it would have stood');
         return { value, leftMs };
@@ -156,13 +184,21 @@ export class LeasedCache<Value> {
   }
 
   #keep(key: string, entry: Entry<Value>): void {
-    if (this.#entries.size >= this.#maxEntries && !this.#entries.has(key)) {
-      for (const oldest of this.#entries.keys()) {
-        this.#entries.delete(oldest);
-        break;
-      }
+    this.#forget(key);
+    if (entry.bytes > this.#maxBytes) return;
+    for (const oldest of this.#entries.keys()) {
+      if (this.#entries.size < this.#maxEntries && this.#bytes + entry.bytes <= this.#maxBytes) break;
+      this.#forget(oldest);
     }
     this.#entries.set(key, entry);
+    this.#bytes += entry.bytes;
+  }
+
+  #forget(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    this.#entries.delete(key);
+    this.#bytes -= entry.bytes;
   }
 
   #supersede(key: string, flight: Flight<Value>): void {

@@ -218,3 +218,17 @@ test('who logs in with the new password before a change is judged keeps nobody i
   await rig.runDelays();
   assert.deepEqual(rig.ended, ['null/bob 87']);
 });
+
+test('when a tenant has changed all who were vouched for in it are judged, and nobody else', async () => {
+  const rig = new Rig();
+  rig.login('stays', 'hash', 'acme');
+  rig.login('goes', 'hash', 'acme');
+  rig.login('goes');
+  rig.directory.delete('acme/goes');
+  rig.directory.delete('null/goes');
+  await rig.users.tenantChanged('acme');
+  assert.deepEqual([rig.ended, rig.reads], [['acme/goes 87'], 2]);
+  await rig.runDelays();
+  await rig.users.tenantChanged(null);
+  assert.deepEqual([rig.ended, rig.reads], [['acme/goes 87', 'null/goes 87'], 3]);
+});

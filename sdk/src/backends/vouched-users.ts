@@ -127,8 +127,12 @@ export class VouchedUsers {
 
   /** All may have changed: each is read and judged. Resolves when that is done; never rejects. */
   async allChanged(): Promise<void> {
-    const present = [...this.#memory.users.values()].filter(({ until }) => until > this.#now());
-    await Promise.all(present.map(({ tenant, username }) => this.#inTurn(tenant, username)));
+    await this.#judgeAll([...this.#memory.users.values()]);
+  }
+
+  /** All of a tenant may have changed: each is read and judged. Resolves when that is done; never rejects. */
+  async tenantChanged(tenant: string | null): Promise<void> {
+    await this.#judgeAll([...this.#memory.users.values()].filter((user) => user.tenant === tenant));
   }
 
   /** The thread of a plugin may have been replaced: what was vouched for before is still connected. */
@@ -142,6 +146,11 @@ export class VouchedUsers {
 
   #leaseEnd(): number {
     return this.#now() + this.#options.leaseMs + SPARE_MS;
+  }
+
+  async #judgeAll(users: readonly Vouched[]): Promise<void> {
+    const present = users.filter(({ until }) => until > this.#now());
+    await Promise.all(present.map(({ tenant, username }) => this.#inTurn(tenant, username)));
   }
 
   /** A few at a time; who waits for it already is not put in line again. */

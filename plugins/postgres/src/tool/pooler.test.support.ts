@@ -4,16 +4,18 @@ import type { TestContext } from 'node:test';
 const DATA_ROW = 0x44;
 const NOTIFICATION = 0x41;
 const KEY_DATA = 0x4b;
+const COMMAND_COMPLETE = 0x43;
+const READY = 0x5a;
 
-/** What a pooler between does to those behind it. */
-export type PoolerHabit = 'swallows notifications' | 'changes connections';
+/** What a pooler between does to those behind it; "falls silent" means after LISTEN, and nobody hears a word from it on that connection any more. */
+export type PoolerHabit = 'swallows notifications' | 'changes connections' | 'falls silent';
 
-/** Stands before a server as a pooler does, as far as can be seen from outside. Gives its port; ends with the test. */
-export async function pooler(t: TestContext, serverPort: number, habit: PoolerHabit): Promise<number> {
+/** Stands before a server as a pooler does, as far as can be seen from outside. Gives its port; ends with the test. The habit may change meanwhile. */
+export async function pooler(t: TestContext, serverPort: number, habit: PoolerHabit | (() => PoolerHabit | null)): Promise<number> {
   const sockets = new Set<Socket>();
   const proxy = createServer((client) => {
     const server = connect(serverPort, '127.0.0.1');
-    const answers = new Answers(habit);
+    const answers = new Answers(typeof habit === 'function' ? habit : () => habit);
     server.on('data', (bytes) => client.write(answers.rewrite(bytes)));
     client.on('data', (bytes) => server.write(bytes));
     for (const [one, other] of [
@@ -36,12 +38,14 @@ export async function pooler(t: TestContext, serverPort: number, habit: PoolerHa
 
 /** Messages of the server: a byte of type, and a length that counts itself. */
 class Answers {
-  readonly #habit: PoolerHabit;
+  readonly #habit: () => PoolerHabit | null;
+  #isSilent = false;
   #rest = Buffer.alloc(0);
   #processId = '';
   #told = 0;
+  #listens = false;
 
-  constructor(habit: PoolerHabit) {
+  constructor(habit: () => PoolerHabit | null) {
     this.#habit = habit;
   }
 
@@ -53,8 +57,11 @@ class Answers {
       const message = Buffer.from(this.#rest.subarray(0, end));
       this.#rest = this.#rest.subarray(end);
       if (message[0] === KEY_DATA) this.#processId = String(message.readUInt32BE(5));
-      if (this.#habit === 'swallows notifications' && message[0] === NOTIFICATION) continue;
-      kept.push(this.#habit === 'changes connections' && message[0] === DATA_ROW ? this.#asAnother(message) : message);
+      const habit = this.#habit();
+      if (this.#isSilent || (habit === 'swallows notifications' && message[0] === NOTIFICATION)) continue;
+      kept.push(habit === 'changes connections' && message[0] === DATA_ROW ? this.#asAnother(message) : message);
+      if (message[0] === COMMAND_COMPLETE) this.#listens = message.includes('LISTEN');
+      if (habit === 'falls silent' && this.#listens && message[0] === READY) this.#isSilent = true;
     }
     return Buffer.concat(kept);
   }

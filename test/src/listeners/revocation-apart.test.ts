@@ -33,7 +33,7 @@ describe('a revocation list that is good', () => {
   const client = (of: Authority, name: string): Promise<Pair> => of.issue({ subject: [['CN', name]], usage: 'client', names: [] });
   const by = (pair: Pair): ConnectionOptions => ({ ca: root.pem, ...pair });
   const named = (pair: Pair): ConnectionOptions => ({ ...pair, servername: 'beta.example', rejectUnauthorized: false });
-  const answer = async (options: ConnectionOptions): Promise<string> => (await attempt(broker.port('tls'), options)).answer;
+  const answer = async (options: ConnectionOptions, listener = 'tls'): Promise<string> => (await attempt(broker.port(listener), options)).answer;
   const login4 = (options: ConnectionOptions, clientId: string): Promise<WireClient> => tlsLogin(broker.port('tls'), options, { ...LOGIN, clientId });
 
   async function login5(options: ConnectionOptions, clientId: string): Promise<WireClient> {
@@ -50,6 +50,8 @@ describe('a revocation list that is good', () => {
     const sound = {
       'cert.pem': own.cert,
       'key.pem': own.key,
+      'picky.pem': own.cert,
+      'picky.key': own.key,
       'ca.pem': root.pem + other.pem,
       'beta.crt': beta.cert,
       'beta.key': beta.key,
@@ -74,6 +76,8 @@ describe('a revocation list that is good', () => {
     const files = {
       'cert.pem': own.cert,
       'key.pem': own.key,
+      'picky.pem': own.cert,
+      'picky.key': own.key,
       'beta.crt': beta.cert,
       'beta.key': beta.key,
       'ca.pem': root.pem + other.pem,
@@ -82,7 +86,9 @@ describe('a revocation list that is good', () => {
       'beta-root.crl': await root.list(),
       'other.crl': await other.list(),
     };
-    broker = await startWith({ tls: { url: 'mqtts://127.0.0.1:0', tls } }, files, { more: { control: { socket: 'control.sock' } } });
+    const picky = { ...tls, cert: 'picky.pem', key: 'picky.key', ciphers: ['ECDHE-ECDSA-AES128-GCM-SHA256'], maxVersion: 'TLSv1.2', names: {} };
+    const url = 'mqtts://127.0.0.1:0';
+    broker = await startWith({ tls: { url, tls }, picky: { url, tls: picky } }, files, { more: { control: { socket: 'control.sock' } } });
   });
 
   after(async () => assert.equal(await broker.stop(), 0));
@@ -119,6 +125,26 @@ describe('a revocation list that is good', () => {
       assert.match(output, /all else is in force/);
       if (name.startsWith('beta-')) replace(name, await root.list());
       await mend();
+    });
+  }
+
+  for (const [what, listener, kind, cert, key] of [
+    ['OpenSSL does not serve', 'tls', 'weak', 'cert.pem', 'key.pem'],
+    ['no cipher suite of the listener goes with', 'picky', 'rsa', 'picky.pem', 'picky.key'],
+  ] as const) {
+    it(`holds although the certificate was renewed by one that ${what}; the one before stays`, async () => {
+      const [victim, stranger] = [await client(root, 'victim'), await client(root, 'stranger')];
+      const wire = await tlsLogin(broker.port(listener), by(victim), { ...LOGIN, clientId: 'v' });
+      const next = await root.issue({ kind });
+      replace(cert, next.cert);
+      replace(key, next.key);
+      replace('root.crl', await root.list({ revoked: [victim.cert] }));
+      assert.equal((await reload()).code, 1);
+      await wire.expectClosed();
+      assert.equal(await answer(by(victim), listener), '');
+      assert.equal(await answer(by(stranger), listener), ACCEPTED);
+      await mend();
+      assert.equal(await answer(by(victim), listener), ACCEPTED);
     });
   }
 

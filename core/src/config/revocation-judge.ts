@@ -14,6 +14,9 @@ import type { Segment } from './problem.js';
 
 const LIST = /-----BEGIN X509 CRL-----([^-]+)-----END X509 CRL-----/g;
 const DER_SEQUENCE = 0x30;
+/** Most that is kept of one file from readings before, in bytes, and what a list counts beside its own: about a thousand short ones, or a few long ones. */
+export const MAX_KEPT_BYTES = 16 * 1024 * 1024;
+const LIST_OVERHEAD_BYTES = 16_384;
 
 /** Takes what is wrong, or odd, with one file. */
 export type Remark = (at: readonly Segment[], message: string, hint: string | null) => void;
@@ -74,11 +77,21 @@ export class RevocationJudge {
     }
   }
 
-  /** Takes lists that were in force before, as far as they are by these authorities. */
-  keep(known: readonly KnownList[]): void {
-    for (const { file, list } of known) {
-      if (this.#isSigned(list) && !this.#lists.some((other) => other.list.der.equals(list.der))) this.#lists.push({ file, list });
-    }
+  /**
+   * Takes lists that were in force before, as far as they are by these authorities and say more than one that is here. Not the newest alone: an
+   * authority may have several, each about a part of its certificates. False when there are too many of them to keep, in a file that has been bad
+   * for long: the oldest are then dropped, and nobody may be let in by what is left.
+   */
+  keep(known: readonly KnownList[], maxBytes = Number.POSITIVE_INFINITY): boolean {
+    const kept = known.filter(({ list }) => this.#isSigned(list) && !this.#lists.some((other) => saysAllOf(other.list, list)));
+    kept.sort((one, other) => other.list.thisUpdate - one.list.thisUpdate);
+    let bytes = 0;
+    const fitting = kept.filter(({ list }) => {
+      bytes += list.der.length + LIST_OVERHEAD_BYTES;
+      return bytes <= maxBytes;
+    });
+    this.#lists.push(...fitting);
+    return fitting.length === kept.length;
   }
 
   /**
@@ -151,6 +164,13 @@ function issuersOf(authorities: readonly X509Certificate[]): Issuer[] | null {
     if (error instanceof DerError) return null;
     throw error;
   }
+}
+
+/** Whether a list revokes all that another one does, lets in whom that does, and is not older. */
+function saysAllOf(list: RevocationList, other: RevocationList): boolean {
+  if (list.issuer !== other.issuer || list.covers !== other.covers || list.thisUpdate < other.thisUpdate) return false;
+  for (const serial of other.serials) if (!list.serials.has(serial)) return false;
+  return true;
 }
 
 function derOf(bytes: Buffer): Buffer[] {

@@ -80,7 +80,7 @@ function complaintOf({ at, message, hint }: TlsRemark, gone: readonly string[]):
   const text = hint === null ? message : `${message} (${hint})`;
   if (at.includes('ca')) return `${text}: the authorities read before stay in force`;
   if (!at.includes('crl')) return `${text}: the certificates read before stay in force`;
-  if (gone.some((path) => message.endsWith(` ${path}`))) return `${text}: until it is back, nobody is accepted who needs a list of it`;
+  if (gone.some((path) => message.includes(path))) return `${text}: until it is there and good, nobody new is accepted who needs a list of it`;
   return `${text}: what was read of it before stays in force until it expires`;
 }
 

@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Revocation } from '../x509/index.js';
 import type { Segment } from './problem.js';
-import { type KnownList, RevocationJudge } from './revocation-judge.js';
+import { type KnownList, MAX_KEPT_BYTES, RevocationJudge } from './revocation-judge.js';
 import { placeIn, type TlsContents, type TlsRemarks } from './tls-contents.js';
 
 /** Files of those who vouch for the certificates of clients; paths are absolute. */
@@ -99,9 +99,12 @@ function judgeLists(
     const bytes = contents.bytes(path, place);
     if (bytes !== null) judge.add(path, bytes, place, known);
     if (remarks.faults === before) continue;
-    judge.keep(known.filter(({ file }) => file === path));
+    const keptAll = judge.keep(
+      known.filter(({ file }) => file === path),
+      MAX_KEPT_BYTES,
+    );
     // One that was gone is not back before it is sound.
-    if (contents.isMissing(path) || held?.trust.gone.includes(path) === true) gone.push(path);
+    if (!keptAll || contents.isMissing(path) || held?.trust.gone.includes(path) === true) gone.push(path);
   }
   if (held !== null) judge.refuseOlder((issuer) => held.newest(held.serverName, issuer), known, at);
   const { lists } = judge;

@@ -42,7 +42,7 @@ export class PluginLife {
   #retryMs = FIRST_RETRY_MS;
   #retry: WheelTimer | null = null;
   /** What was last told of a start that failed, and when, in monotonic milliseconds. */
-  #told: { readonly cause: string; readonly at: number } | null = null;
+  #told: { readonly text: string; readonly at: number } | null = null;
   #ended = false;
 
   constructor(init: LifeInit, adopt: Adopt) {
@@ -157,8 +157,9 @@ export class PluginLife {
     const cause = errorText(error);
     const { log, wheel } = this.#tools;
     const at = wheel.clock.now();
-    if (this.#told?.cause === cause && at - this.#told.at < SAME_CAUSE_MS) return;
-    this.#told = { cause, at };
+    const text = `${message}: ${cause}`;
+    if (this.#told?.text === text && at - this.#told.at < SAME_CAUSE_MS) return;
+    this.#told = { text, at };
     log.warn({ plugin: this.name, cause }, message);
   }
 

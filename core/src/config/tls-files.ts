@@ -78,8 +78,9 @@ export class TlsFiles {
 /** What is wrong, and what holds in its place. */
 function complaintOf({ at, message, hint }: TlsRemark, gone: readonly string[]): string {
   const text = hint === null ? message : `${message} (${hint})`;
-  if (at.includes('ca')) return `${text}: the authorities read before stay in force`;
-  if (!at.includes('crl')) return `${text}: the certificates read before stay in force`;
+  const key = at[0] === 'names' ? at[2] : at[0];
+  if (key === 'ca') return `${text}: the authorities read before stay in force`;
+  if (key !== 'crl') return `${text}: the certificates read before stay in force`;
   if (gone.some((path) => message.includes(path))) return `${text}: until it is there and good, nobody new is accepted who needs a list of it`;
   return `${text}: what was read of it before stays in force until it expires`;
 }

@@ -13,7 +13,8 @@ export async function reload(address: BrokerAddress, json: boolean, terminal: Te
     for (const line of answeredLines(configFile, answer.problems)) terminal.complain(line);
     const more = Number(answer.omitted ?? 0);
     if (more > 0) terminal.complain(`… and ${more} more`);
-    const files = 'not everything could be read again, and that stays as it was';
+    const files =
+      'not everything could be read again: in its place stays what was read before, but a revocation list that is gone lets nobody in; all else is in force';
     terminal.complain(`portcullis: ${answer.what === 'files' ? files : 'reload refused, everything stays as it was'}`);
     return 1;
   }

@@ -178,7 +178,7 @@ export class Reloader {
       const text = 'the configuration is as before; listeners and plugins were told to read their files again';
       // What is wrong has been said by those who found it.
       if (ok) log.info({ by }, text);
-      else log.error({ by }, `${text}; what could not be read stays as it was`);
+      else log.error({ by }, `${text}; what could not be read is named above, all else is in force`);
       return;
     }
     if (ok) return log.info({ file: shownFile, by }, 'reloaded the configuration');

@@ -75,8 +75,9 @@ function listenerLines(listeners: BrokerStatus['listeners']): string[] {
 /** Revocation lists, and until when they count. */
 function listLines(listeners: BrokerStatus['listeners']): string[] {
   const rows = listeners.flatMap(({ name, revocationLists }) =>
-    revocationLists.map(({ file, issuer, revoked, thisUpdate, nextUpdate }) => {
-      const state = nextUpdate !== null && nextUpdate < Date.now() ? 'EXPIRED' : thisUpdate > Date.now() ? 'NOT YET VALID' : 'in force';
+    revocationLists.map(({ file, issuer, revoked, thisUpdate, nextUpdate, gone }) => {
+      const isOver = nextUpdate !== null && nextUpdate < Date.now();
+      const state = isOver ? 'EXPIRED' : thisUpdate > Date.now() ? 'NOT YET VALID' : gone ? 'FILE GONE' : 'in force';
       return [name, issuer, revoked, state, nextUpdate === null ? 'never' : time(nextUpdate), file];
     }),
   );

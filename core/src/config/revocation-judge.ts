@@ -14,9 +14,18 @@ import type { Segment } from './problem.js';
 
 const LIST = /-----BEGIN X509 CRL-----([^-]+)-----END X509 CRL-----/g;
 const DER_SEQUENCE = 0x30;
+/** Most that is kept of one file from readings before, in bytes, and what a list counts beside its own: about a thousand short ones, or a few long ones. */
+export const MAX_KEPT_BYTES = 16 * 1024 * 1024;
+const LIST_OVERHEAD_BYTES = 16_384;
 
 /** Takes what is wrong, or odd, with one file. */
 export type Remark = (at: readonly Segment[], message: string, hint: string | null) => void;
+
+/** A list, and the file that it came from. */
+export interface KnownList {
+  readonly file: string;
+  readonly list: RevocationList;
+}
 
 interface Issuer extends AuthorityId {
   readonly certificate: X509Certificate;
@@ -28,7 +37,7 @@ export class RevocationJudge {
   readonly #now: number;
   readonly #problem: Remark;
   readonly #warning: Remark;
-  readonly #lists: { readonly file: string; readonly list: RevocationList }[] = [];
+  #lists: KnownList[] = [];
 
   private constructor(issuers: readonly Issuer[], now: number, problem: Remark, warning: Remark) {
     this.#now = now;
@@ -39,25 +48,28 @@ export class RevocationJudge {
 
   /** Null when one of these authorities has a certificate that cannot be read. */
   static of(authorities: readonly X509Certificate[], now: number, problem: Remark, warning: Remark): RevocationJudge | null {
-    try {
-      const issuers = authorities.map((certificate) => ({ ...authorityId(readCertificate(certificate.raw)), certificate }));
-      return new RevocationJudge(issuers, now, problem, warning);
-    } catch (error) {
-      if (error instanceof DerError) return null;
-      throw error;
-    }
+    const issuers = issuersOf(authorities);
+    return issuers === null ? null : new RevocationJudge(issuers, now, problem, warning);
   }
 
-  /** Judges the lists of one file. */
-  add(file: string, bytes: Buffer, at: readonly Segment[]): void {
+  /** Whether the names of all these authorities can be compared with those of lists. */
+  static canRead(authorities: readonly X509Certificate[]): boolean {
+    return issuersOf(authorities) !== null;
+  }
+
+  get lists(): readonly KnownList[] {
+    return this.#lists;
+  }
+
+  /** Judges the lists of one file, each for itself. Those that are known already are not taken apart again: that is most of the work. */
+  add(file: string, bytes: Buffer, at: readonly Segment[], known: readonly KnownList[] = []): void {
     const ders = derOf(bytes);
     if (ders.length === 0) this.#problem(at, `${file} holds no revocation list`, 'it must be PEM, with -----BEGIN X509 CRL----- lines, or DER');
     for (const [index, der] of ders.entries()) {
       const which = ders.length === 1 ? file : `${file}: list ${index + 1}`;
       try {
-        const list = readRevocationList(der);
-        this.#judge(list, which, at);
-        this.#lists.push({ file, list });
+        const list = known.find((other) => other.list.der.equals(der))?.list ?? readRevocationList(der);
+        if (this.#judge(list, which, at)) this.#lists.push({ file, list });
       } catch (error) {
         if (!(error instanceof DerError)) throw error;
         this.#problem(at, `${which} cannot be read: ${error.message}`, 'it is damaged, half written, or not a complete list of one issuer');
@@ -65,14 +77,52 @@ export class RevocationJudge {
     }
   }
 
-  /** What all of them say together. */
-  finish(at: readonly Segment[]): Revocation {
+  /**
+   * Takes lists that were in force before, as far as they are by these authorities and say more than one that is here. Not the newest alone: an
+   * authority may have several, each about a part of its certificates. False when there are too many of them to keep, in a file that has been bad
+   * for long: the oldest are then dropped, and nobody may be let in by what is left.
+   */
+  keep(known: readonly KnownList[], maxBytes = Number.POSITIVE_INFINITY): boolean {
+    const kept = known.filter(({ list }) => this.#isSigned(list) && !this.#lists.some((other) => saysAllOf(other.list, list)));
+    kept.sort((one, other) => other.list.thisUpdate - one.list.thisUpdate);
+    let bytes = 0;
+    const fitting = kept.filter(({ list }) => {
+      bytes += list.der.length + LIST_OVERHEAD_BYTES;
+      return bytes <= maxBytes;
+    });
+    this.#lists.push(...fitting);
+    return fitting.length === kept.length;
+  }
+
+  /**
+   * Puts the lists that were in force in the place of those of an issuer that are older than what was in force already, though signed and not over:
+   * they know less. `newest`: when the newest one was made. One that is not valid yet counts for nothing: a clock may be put right.
+   */
+  refuseOlder(newest: (issuerName: string) => number | null, known: readonly KnownList[], at: readonly Segment[]): void {
+    for (const issuer of new Set(this.#lists.map(({ list }) => list.issuer))) {
+      const valid = this.#lists.filter(({ list }) => list.issuer === issuer && list.thisUpdate <= this.#now);
+      const last = valid.reduce<KnownList | null>(
+        (found, one) => (found === null || one.list.thisUpdate > found.list.thisUpdate ? one : found),
+        null,
+      );
+      const before = last === null ? null : newest(last.list.issuerName);
+      if (last === null || before === null || last.list.thisUpdate >= before) continue;
+      const dates = `is of ${time(last.list.thisUpdate)}, older than the one of ${time(before)} that was in force`;
+      const hint = 'put the newer one back, or restart the broker to take the older one';
+      this.#problem(at, `${last.file}: the list of "${last.list.issuerName}" ${dates}`, hint);
+      this.#lists = this.#lists.filter(({ list }) => list.issuer !== issuer);
+      this.keep(known.filter(({ list }) => list.issuer === issuer));
+    }
+  }
+
+  /** What all of them say together. `gone`: files that are no longer there. */
+  finish(at: readonly Segment[], gone: ReadonlySet<string>): Revocation {
     for (const { certificate, subject } of this.#issuers) {
       if (this.#lists.some(({ list }) => list.issuer === subject)) continue;
       const name = certificate.subject.split('\n').join(',');
       this.#warning(at, `there is no list of "${name}", so no certificate that it has issued is accepted`, 'add its list');
     }
-    return new Revocation(this.#lists, this.#issuers);
+    return new Revocation(this.#lists, this.#issuers, gone);
   }
 
   /** The lists as OpenSSL takes them through Node: one PEM text each. */
@@ -83,20 +133,44 @@ export class RevocationJudge {
     });
   }
 
-  #judge(list: RevocationList, which: string, at: readonly Segment[]): void {
+  /** Whether a list is by one of these authorities. */
+  #judge(list: RevocationList, which: string, at: readonly Segment[]): boolean {
     const { issuer, issuerName, thisUpdate, nextUpdate } = list;
-    const issuers = this.#issuers.filter(({ subject }) => subject === issuer);
-    if (issuers.length === 0) {
+    if (!this.#issuers.some(({ subject }) => subject === issuer)) {
       this.#problem(at, `${which} was issued by "${issuerName}", who is not in "ca"`, 'put the certificate of its issuer into the file of "ca"');
-    } else if (!issuers.some(({ certificate }) => isSignedBy(list, certificate.publicKey))) {
+      return false;
+    }
+    if (!this.#isSigned(list)) {
       this.#problem(at, `${which} was not signed by "${issuerName}" in "ca"`, 'it is damaged or forged, or the authority has got another key');
+      return false;
     }
     const refused = 'until there is a new one, no certificate of its issuer is accepted';
     if (nextUpdate === null) this.#warning(at, `${which} does not say when it gets too old`, 'a new one may never be missed');
     else if (!isValid({ thisUpdate: 0, nextUpdate }, this.#now)) this.#warning(at, `${which} expired on ${time(nextUpdate)}`, refused);
     if (thisUpdate > this.#now)
       this.#warning(at, `${which} is not valid before ${time(thisUpdate)}`, 'is the clock right? Until then its issuer counts for nothing');
+    return true;
   }
+
+  #isSigned(list: RevocationList): boolean {
+    return this.#issuers.some(({ subject, certificate }) => subject === list.issuer && isSignedBy(list, certificate.publicKey));
+  }
+}
+
+function issuersOf(authorities: readonly X509Certificate[]): Issuer[] | null {
+  try {
+    return authorities.map((certificate) => ({ ...authorityId(readCertificate(certificate.raw)), certificate }));
+  } catch (error) {
+    if (error instanceof DerError) return null;
+    throw error;
+  }
+}
+
+/** Whether a list revokes all that another one does, lets in whom that does, and is not older. */
+function saysAllOf(list: RevocationList, other: RevocationList): boolean {
+  if (list.issuer !== other.issuer || list.covers !== other.covers || list.thisUpdate < other.thisUpdate) return false;
+  for (const serial of other.serials) if (!list.serials.has(serial)) return false;
+  return true;
 }
 
 function derOf(bytes: Buffer): Buffer[] {

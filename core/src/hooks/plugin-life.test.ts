@@ -114,6 +114,27 @@ test('a plugin whose backend is down says so in the log, at the first start and 
   assert.doesNotMatch([...rig.lines, whyDown].join(), /hunter22/);
 });
 
+test('a backend that stays down for the same cause is logged every half minute, and another cause at once', async () => {
+  let cause = 'no connection';
+  const p = plugin('p', () => {
+    throw new BackendUnavailable(cause);
+  });
+  const rig = makeRig([p], []);
+  await rig.host.prepare();
+  const pass = async (milliseconds: number): Promise<number> => {
+    const before = rig.lines.length;
+    for (let passed = 0; passed < milliseconds; passed += 100) {
+      rig.clock.advance(100);
+      await turn();
+    }
+    return rig.lines.length - before;
+  };
+  assert.equal(rig.lines.length, 1);
+  assert.equal(await pass(60_000), 2);
+  cause = 'no such database';
+  assert.equal(await pass(3000), 1);
+});
+
 test('a plugin that loses one thread after the other is started again ever later', async () => {
   let starts = 0;
   const { life, lines, wait } = lifeOf(

@@ -12,7 +12,10 @@ import { within } from './within.js';
 import { Restarts } from './worker/restarts.js';
 
 const FIRST_RETRY_MS = 1000;
-const LAST_RETRY_MS = 30_000;
+/** Longest pause between two starts: a backend that is back must be in use within five seconds, of which the start itself takes some. */
+const LAST_RETRY_MS = 2500;
+/** A start that fails as the one before is told of so often. */
+const SAME_CAUSE_MS = 30_000;
 const STOP_MS = 5000;
 
 /** Called when a later start succeeded, before the plugin is asked anything; throws when the configuration does not fit what it taps. */
@@ -38,6 +41,8 @@ export class PluginLife {
   #threadRereads = true;
   #retryMs = FIRST_RETRY_MS;
   #retry: WheelTimer | null = null;
+  /** What was last told of a start that failed, and when, in monotonic milliseconds. */
+  #told: { readonly text: string; readonly at: number } | null = null;
   #ended = false;
 
   constructor(init: LifeInit, adopt: Adopt) {
@@ -66,7 +71,7 @@ export class PluginLife {
     } catch (error) {
       await this.#stopInstance();
       if (!isBackendUnavailable(error) || this.#init.spec.startup === 'exit') throw this.#startError(error);
-      this.#tools.log.warn({ plugin: this.name, cause: errorText(error) }, 'the backend of a plugin is down; its start is tried again');
+      this.#tell(error, 'the backend of a plugin is down; its start is tried again');
       this.#beDown(error);
       return;
     }
@@ -113,7 +118,7 @@ export class PluginLife {
     } catch (error) {
       await this.#stopInstance();
       if (this.#ended) return;
-      this.#tools.log.warn({ plugin: this.name, cause: errorText(error) }, 'a plugin could not start; it is tried again');
+      this.#tell(error, 'a plugin could not start; it is tried again');
       this.#beDown(error);
       return;
     }
@@ -137,6 +142,7 @@ export class PluginLife {
   #becomeReady(): void {
     this.#restarts.started(this.#tools.wheel.clock.now());
     this.#retryMs = FIRST_RETRY_MS;
+    this.#told = null;
     this.runtime.becomeReady(this.#instance.registry);
   }
 
@@ -145,6 +151,16 @@ export class PluginLife {
     if (this.#ended) return;
     this.#retry = this.#tools.wheel.after(this.#retryMs, () => void this.#tryAgain());
     this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
+  }
+
+  #tell(error: unknown, message: string): void {
+    const cause = errorText(error);
+    const { log, wheel } = this.#tools;
+    const at = wheel.clock.now();
+    const text = `${message}: ${cause}`;
+    if (this.#told?.text === text && at - this.#told.at < SAME_CAUSE_MS) return;
+    this.#told = { text, at };
+    log.warn({ plugin: this.name, cause }, message);
   }
 
   async #stopInstance(): Promise<void> {

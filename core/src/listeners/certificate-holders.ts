@@ -105,7 +105,7 @@ export class CertificateHolders {
     const { id, serverName, serial, subject, connection } = holder;
     const pair = pairFor(this.#material(), serverName);
     // Whoever came by a name that is no longer served is judged by what came in its place, like everybody.
-    const standing: CertificateStanding = (pair ?? this.#material()).revocation?.judge(id, wall) ?? 'good';
+    const standing: CertificateStanding = (pair ?? this.#material()).revocation?.judge(id, wall, true) ?? 'good';
     if (standing === 'good') holder.unprovenSince = null;
     else if (standing === 'revoked') {
       const key = `${serial} ${subject}`;

@@ -40,7 +40,7 @@ test('A ticket is good for a resumed session until the keys change, once an hour
   const { room, clock } = connectionRig();
   const first = await material();
   const server = new TlsServer(first, { protocol: null, handshakeTimeoutMs: 5000, wall: Date.now });
-  const source = { material: first, files: [], lists: [], read: async () => first };
+  const source = { material: first, files: [], lists: [], read: async () => ({ material: first, problems: [], gone: [] }) };
   const certificates = new Certificates('tls', server, source, room.wheel, new Logger(() => {}));
   const front = createServer((socket) => {
     socket.on('error', () => {});
@@ -99,7 +99,7 @@ async function listenTls(connections: ConnectionRoom) {
       chain: 'default',
       maxConnections: null,
       origins: null,
-      tls: { material: first, files: [], lists: [], read: async () => first },
+      tls: { material: first, files: [], lists: [], read: async () => ({ material: first, problems: [], gone: [] }) },
       proxyProtocol: null,
       mode: 0o600,
     },

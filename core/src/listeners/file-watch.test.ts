@@ -16,7 +16,7 @@ describe('a watch over files', () => {
   let told: number;
   /** What happens while the files are read. */
   let meanwhile: () => void;
-  let wasSettled: boolean;
+  let moving: readonly string[];
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'portcullis-watch-'));
@@ -27,10 +27,10 @@ describe('a watch over files', () => {
     wheel = new TimerWheel(clock, (error) => assert.ifError(error));
     told = 0;
     meanwhile = () => {};
-    watch = new FileWatch(wheel, [cert, key], async (settled) => {
+    watch = new FileWatch(wheel, [cert, key], async () => {
       told += 1;
       meanwhile();
-      wasSettled = await settled();
+      moving = await watch.moving();
     });
     // They may have changed since they were read: told once, whatever they are.
     await watch.look();
@@ -50,7 +50,7 @@ describe('a watch over files', () => {
     await watch.look();
     assert.equal(told, 0);
     await watch.look();
-    assert.deepEqual([told, wasSettled], [1, true]);
+    assert.deepEqual([told, moving], [1, []]);
     await watch.look();
     await watch.look();
     assert.equal(told, 1);
@@ -66,14 +66,54 @@ describe('a watch over files', () => {
     assert.equal(told, 1);
   });
 
-  test('waits for the second file of a pair', async () => {
+  test('says that the second file of a pair is still on its way, and tells of it when it rests', async () => {
     writeFileSync(cert, 'cert 2, longer');
     await watch.look();
     writeFileSync(key, 'key 2, longer');
     await watch.look();
-    assert.equal(told, 0);
+    assert.deepEqual([told, moving], [1, [key]]);
     await watch.look();
-    assert.equal(told, 1);
+    assert.deepEqual([told, moving], [2, []]);
+  });
+
+  test('tells of a file while another never comes to rest', async () => {
+    writeFileSync(cert, 'cert 2, longer');
+    for (let length = 7; length < 12; length += 1) {
+      writeFileSync(key, 'x'.repeat(length));
+      await watch.look();
+    }
+    assert.deepEqual([told, moving], [1, [key]]);
+  });
+
+  test('tells of a file that is gone when it has been so for as long as it may be, and of its coming back as soon as it rests', async () => {
+    const told: string[] = [];
+    const patient = new FileWatch(wheel, [cert], async () => void told.push((await patient.moving()).join()), { lookMs: 3_600_000, goneMs: 2000 });
+    const looks = async (): Promise<void> => {
+      await patient.look();
+      await patient.look();
+    };
+    await looks();
+    assert.deepEqual(told, ['']);
+    rmSync(cert);
+    await looks();
+    assert.deepEqual(await patient.moving(), [cert]);
+    clock.advance(1900);
+    await looks();
+    assert.deepEqual(told, ['']);
+    clock.advance(200);
+    await patient.look();
+    assert.deepEqual(told, ['', '']);
+    writeFileSync(cert, 'cert 3');
+    await looks();
+    assert.deepEqual(told, ['', '', '']);
+    patient.stop();
+  });
+
+  test('tells again of a file that it was told to forget, though that is as it was', async () => {
+    watch.forget([key]);
+    await watch.look();
+    await watch.look();
+    assert.deepEqual([told, moving], [1, []]);
   });
 
   test('knows a file that was moved over another, of the same length and time', async () => {
@@ -99,11 +139,11 @@ describe('a watch over files', () => {
     await watch.look();
     meanwhile = () => writeFileSync(key, 'key 2, longer');
     await watch.look();
-    assert.deepEqual([told, wasSettled], [1, false]);
+    assert.deepEqual([told, moving], [1, [key]]);
     meanwhile = () => {};
     await watch.look();
     await watch.look();
-    assert.deepEqual([told, wasSettled], [2, true]);
+    assert.deepEqual([told, moving], [2, []]);
   });
 
   test('looks by itself a second after the last look has ended, and not when it was stopped', async () => {

@@ -25,10 +25,15 @@ export class ListAges {
     return null;
   }
 
-  /** This material is in force. A list that has gone is remembered: it must not come back older. */
-  note(material: TlsMaterial, now: number): void {
+  /** When the newest list of an issuer was made that was in force for a server name, '' for the listener's own; null for none. */
+  newest(serverName: string, issuer: string): number | null {
+    return this.#newest.get(keyOf(serverName, issuer)) ?? null;
+  }
+
+  /** This material is in force. A list that has gone is remembered: it must not come back older, unless it is `taken` all the same. */
+  note(material: TlsMaterial, now: number, taken = false): void {
     for (const [key, { thisUpdate }] of newestOf(material, now)) {
-      const newest = Math.max(thisUpdate, this.#newest.get(key) ?? thisUpdate);
+      const newest = taken ? thisUpdate : Math.max(thisUpdate, this.#newest.get(key) ?? thisUpdate);
       this.#newest.delete(key);
       this.#newest.set(key, newest);
     }
@@ -44,11 +49,15 @@ function newestOf(material: TlsMaterial, now: number): ReadonlyMap<string, Revoc
   const found = new Map<string, RevocationListInfo>();
   for (const [name, { revocation }] of [['', material] as [string, TlsPair], ...material.names]) {
     for (const list of revocation?.lists ?? []) {
-      const key = JSON.stringify([name, list.issuer]);
+      const key = keyOf(name, list.issuer);
       if (list.thisUpdate <= now && list.thisUpdate >= (found.get(key)?.thisUpdate ?? list.thisUpdate)) found.set(key, list);
     }
   }
   return found;
+}
+
+function keyOf(serverName: string, issuer: string): string {
+  return JSON.stringify([serverName, issuer]);
 }
 
 function time(milliseconds: number): string {

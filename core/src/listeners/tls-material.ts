@@ -34,8 +34,26 @@ export interface TlsSource {
   readonly files: readonly string[];
   /** Those among them that take rights away: they are looked at more often. */
   readonly lists: readonly string[];
-  /** Reads the files again; rejects with an error of one line when they cannot be used. */
-  read(): Promise<TlsMaterial>;
+  /** Reads the files again, one reading at a time. What cannot be used leaves what was in force in its place, and nothing else. */
+  read(terms: TlsReadingTerms): Promise<TlsReading>;
+}
+
+/** What a reading asks. */
+export interface TlsReadingTerms {
+  /** Files that are being changed: what was read of them may be half of it, and is not used. */
+  moving(): Promise<ReadonlySet<string>>;
+  /** When the newest revocation list of an issuer was made that was in force for a server name, '' for the listener's own; null for none. */
+  newest(serverName: string, issuer: string): number | null;
+}
+
+/** What a reading has found. */
+export interface TlsReading {
+  /** What holds from now on. */
+  readonly material: TlsMaterial;
+  /** What cannot be used, and what holds in its place. */
+  readonly problems: readonly string[];
+  /** Files of revocation lists that are gone. */
+  readonly gone: readonly string[];
 }
 
 /** The key of `names` that a server name goes by; null for one that is not among them. */

@@ -24,6 +24,8 @@ export interface RevocationListInfo {
   readonly nextUpdate: number | null;
   /** Certificates that it revokes. */
   readonly revoked: number;
+  /** Its file is no longer there: it lets nobody in any more, and revokes still. */
+  readonly gone: boolean;
 }
 
 /** `unproven`: no list in force covers a certificate of the chain, so nobody can say that it is not revoked. */
@@ -37,26 +39,38 @@ export function authorityId(parts: CertificateParts): AuthorityId {
   return { ...certificateId(parts), subject: nameKey(parts.subjectName) };
 }
 
+interface Source {
+  readonly list: RevocationList;
+  readonly gone: boolean;
+}
+
 /** The lists of one trust: what they say of a certificate, and of every authority above it. Their signatures have been verified. */
 export class Revocation {
   readonly lists: readonly RevocationListInfo[];
-  readonly #byIssuer = new Map<string, RevocationList[]>();
+  readonly #byIssuer = new Map<string, Source[]>();
   readonly #authorities = new Map<string, AuthorityId[]>();
 
-  constructor(lists: readonly { readonly file: string; readonly list: RevocationList }[], authorities: readonly AuthorityId[]) {
+  /** `gone`: files that are no longer there. */
+  constructor(
+    lists: readonly { readonly file: string; readonly list: RevocationList }[],
+    authorities: readonly AuthorityId[],
+    gone: ReadonlySet<string> = new Set(),
+  ) {
     this.lists = lists.map(({ file, list: { issuerName, thisUpdate, nextUpdate, serials } }) => {
-      return { file, issuer: issuerName, thisUpdate, nextUpdate, revoked: serials.size };
+      return { file, issuer: issuerName, thisUpdate, nextUpdate, revoked: serials.size, gone: gone.has(file) };
     });
-    for (const { list } of lists) this.#byIssuer.set(list.issuer, [...(this.#byIssuer.get(list.issuer) ?? []), list]);
+    for (const { list, file } of lists) {
+      this.#byIssuer.set(list.issuer, [...(this.#byIssuer.get(list.issuer) ?? []), { list, gone: gone.has(file) }]);
+    }
     for (const authority of authorities) this.#authorities.set(authority.subject, [...(this.#authorities.get(authority.subject) ?? []), authority]);
   }
 
   /**
    * What the lists say at this moment, in milliseconds since 1970. Of several authorities with one name all must be good: which of them signed,
-   * a session that was resumed does not tell.
+   * a session that was resumed does not tell. Whoever is connected stays while a list holds whose file is gone; nobody comes in by it.
    */
-  judge(certificate: CertificateId, now: number): CertificateStanding {
-    return this.#judge(certificate, now, new Set(), 'ends');
+  judge(certificate: CertificateId, now: number, isConnected = false): CertificateStanding {
+    return this.#judge(certificate, now, new Set(), 'ends', isConnected);
   }
 
   /** The next moment after this one at which a list begins or ends to be valid; infinity for none. */
@@ -65,17 +79,17 @@ export class Revocation {
     return Math.min(Number.POSITIVE_INFINITY, ...moments.filter((moment) => moment > now));
   }
 
-  #judge({ issuer, serial }: CertificateId, now: number, seen: Set<string>, kind: Covered): CertificateStanding {
+  #judge({ issuer, serial }: CertificateId, now: number, seen: Set<string>, kind: Covered, isConnected: boolean): CertificateStanding {
     const lists = this.#byIssuer.get(issuer) ?? [];
     // What an old list has revoked stays so.
-    if (lists.some(({ serials }) => serials.has(serial))) return 'revoked';
+    if (lists.some(({ list }) => list.serials.has(serial))) return 'revoked';
     const authorities = this.#authorities.get(issuer) ?? [];
-    const isCovered = lists.some((list) => (list.covers === 'all' || list.covers === kind) && isValid(list, now));
+    const isCovered = lists.some(({ list, gone }) => (isConnected || !gone) && (list.covers === 'all' || list.covers === kind) && isValid(list, now));
     let standing: CertificateStanding = authorities.length > 0 && isCovered ? 'good' : 'unproven';
     if (seen.has(issuer)) return standing;
     seen.add(issuer);
     for (const authority of authorities) {
-      const above = this.#judge(authority, now, seen, 'authorities');
+      const above = this.#judge(authority, now, seen, 'authorities', isConnected);
       if (above === 'revoked') return above;
       if (above === 'unproven') standing = above;
     }

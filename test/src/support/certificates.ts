@@ -7,6 +7,8 @@ x509.cryptoProvider.set(webcrypto);
 const ALGORITHMS = {
   ecdsa: { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' },
   rsa: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', publicExponent: new Uint8Array([1, 0, 1]), modulusLength: 2048 },
+  /** RSA with a key so short that OpenSSL does not serve it. */
+  weak: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', publicExponent: new Uint8Array([1, 0, 1]), modulusLength: 512 },
 } as const;
 const DAY_MS = 86_400_000;
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';

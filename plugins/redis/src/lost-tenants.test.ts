@@ -147,6 +147,17 @@ test('users that are kept in memory are refused as soon as a beat has seen the l
   assert.equal(broker.stats.get('plugin.plugin.disconnected') ?? 0, 0);
 });
 
+test('a question that finds the loss before a beat does ends what is kept in memory, too', async () => {
+  await started();
+  await admin.putUser('alice');
+  broker = await redisBroker(server.port, { heartbeatMs: 60_000 });
+  await login('alice');
+  await server.command('FLUSHALL');
+  assert.equal(await codeOf('alice'), 0, 'nobody can know of it yet');
+  assert.equal(await codeOf('stranger'), 0x88);
+  await becomes('alice', 0x88);
+});
+
 for (const gone of ['epoch', 'version'] as const) {
   test(`a tenant whose ${gone} alone is gone is lost as well`, async () => {
     await started();

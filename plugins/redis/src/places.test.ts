@@ -119,6 +119,10 @@ test('a cluster is asked at its primaries only: no replica is ever read, since i
     const writer = new Writer(client, new Layout('portcullis'));
     const fields = { hash: HASH, enabled: '1', groups: '[]', attributes: '{}', rules: '[]' };
     for (const tenant of tenants) await writer.write({ kind: 'user', tenant, name: 'alice', expected: null, fields });
+    // The driver would let replicas answer what only reads and stands in no transaction.
+    for (let times = 0; times < 10; times += 1) {
+      for (const tenant of tenants) await client.pipeline([['hget', new Layout('portcullis').user(tenant, 'alice'), 'v']]).exec();
+    }
   } finally {
     client.disconnect();
   }
@@ -132,5 +136,5 @@ test('a cluster is asked at its primaries only: no replica is ever read, since i
     const alice = await broker.client({ protocol: '5.0', listener: tenant });
     await alice.connect({ username: 'alice', password: PASSWORD });
   }
-  for (const replica of replicas) assert.doesNotMatch(String(await replica.command('INFO', 'commandstats')), /cmdstat_(?:hmget|hlen|getrange)/);
+  for (const replica of replicas) assert.doesNotMatch(String(await replica.command('INFO', 'commandstats')), /cmdstat_(?:hmget|hlen|hget|getrange)/);
 });

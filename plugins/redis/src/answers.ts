@@ -68,7 +68,8 @@ export class Answers {
     if (name === null || user === undefined || !user.value.enabled || user.value.hash === '') return decide.deny('not-authorized');
     const known = memory.known(directory.userKey(tenant, name));
     const now = memory.standingOf(user.value);
-    if (known !== undefined && (known.password !== now.password || known.attributes !== now.attributes)) return decide.deny('not-authorized');
+    // Of whom nothing is remembered, nobody can say that the password is still the one that he came in with.
+    if (known === undefined || known.password !== now.password || known.attributes !== now.attributes) return decide.deny('not-authorized');
     this.#know(tenant, name, user.value);
     return decide.allow({ leaseSeconds: user.leftMs / MS_PER_SECOND });
   }

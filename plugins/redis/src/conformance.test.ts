@@ -22,7 +22,8 @@ describe('the plugin redis', async () => {
   });
 
   const cases = conformanceCases(plugin, {
-    config: { port: server.port },
+    config: { port: server.port, commandTimeoutMs: 300 },
+    entries: { plugin: { timeoutMs: 1000 } },
     validCredentials: [
       { username: 'alice', password: PASSWORD },
       { username: 'bob', password: OTHER_PASSWORD },

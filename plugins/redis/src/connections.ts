@@ -1,4 +1,5 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { LocalConnector, localOnly } from './local-connector.js';
 import type { Address, ServerSettings } from './settings.js';
 
 /** What the driver takes, but for the option by which its types tell apart how replies look. */
@@ -52,6 +53,8 @@ function oneServer(settings: ServerSettings, address: Address | undefined): Driv
     sentinelCommandTimeout: settings.commandTimeoutMs,
     ...(sentinel.password !== null && { sentinelUsername: sentinel.username, sentinelPassword: sentinel.password }),
     ...(tls !== null && { enableTLSForSentinelMode: true, sentinelTLS: tlsOptions(settings) }),
+    // Asked about each primary and each sentinel that is named, before anything is sent to it.
+    ...(isLocalOnly(settings) && { natMap: localOnly }),
   };
 }
 
@@ -71,7 +74,13 @@ function common(settings: ServerSettings): DriverOptions {
     autoResubscribe: false,
     autoResendUnfulfilledCommands: false,
     ...(settings.tls !== null && { tls: tlsOptions(settings) }),
+    // Sentinel has one of its own.
+    ...(settings.kind !== 'sentinel' && isLocalOnly(settings) && { Connector: LocalConnector }),
   };
+}
+
+function isLocalOnly({ tls, remoteInClear }: ServerSettings): boolean {
+  return tls === null && !remoteInClear;
 }
 
 function tlsOptions({ tls }: ServerSettings): NonNullable<RedisOptions['tls']> {

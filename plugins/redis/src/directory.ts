@@ -1,5 +1,6 @@
 import { BackendUnavailable, type Leased, LeasedCache, type Rule, SourceVersions } from '@portcullis/sdk';
 import type { Layout } from './layout.js';
+import type { LostTenants } from './lost-tenants.js';
 import type { Memory } from './memory.js';
 import type { Found, Objects, TenantState } from './objects.js';
 import type { GroupRecord, Tombstone, UserRecord } from './records.js';
@@ -27,6 +28,7 @@ export interface DirectoryOptions {
   readonly objects: Objects;
   readonly layout: Layout;
   readonly memory: Memory;
+  readonly lost: LostTenants;
   readonly events: DirectoryEvents;
   readonly leaseMs: number;
   readonly maxUsers: number;
@@ -115,6 +117,7 @@ export class Directory {
   ): Promise<{ readonly found: Found<Record>; readonly announced: number }> {
     for (let reads = 0; reads < MAX_READS; reads += 1) {
       const found = await read();
+      this.#requireThere(tenant, found);
       const history = this.#followed(tenant, found);
       const standing = history.standing(found.epoch, found.version);
       if (standing === 'current') return { found, announced: history.announced(found.version) };
@@ -124,11 +127,18 @@ export class Directory {
     throw new BackendUnavailable('Redis tells another history than before: it was restored, or a failover has lost writes; everything is read again');
   }
 
+  #requireThere(tenant: string | null, found: TenantState): void {
+    const { lost, events } = this.#options;
+    const wasLost = lost.has(tenant);
+    if (lost.isThere(tenant, found)) return;
+    // What is still kept of it is not to be used either.
+    if (!wasLost && this.#tenants.has(tenant)) events.suspect(tenant);
+    throw lost.fault(tenant);
+  }
+
   #followed(tenant: string | null, state: TenantState): SourceVersions {
     let history = this.#tenants.get(tenant);
     if (history === undefined) {
-      // Of a tenant without any data nothing is kept: a stranger may be able to name one.
-      if (state.version === 0 && state.epoch === '') return firstOf(state);
       if (this.#tenants.size >= MAX_TENANTS) throw new Error(`more than ${MAX_TENANTS} tenants are in use`);
       history = firstOf(state);
       this.#tenants.set(tenant, history);

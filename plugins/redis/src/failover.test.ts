@@ -133,7 +133,7 @@ test('a cluster: keys of a tenant lie together, changes on any node are heard of
   const listeners = Object.fromEntries(['acme', 'umbrella'].map((tenant) => [tenant, { url: 'mqtt://127.0.0.1:0', chain: 'default', tenant }]));
   // With the rights that docs/redis.md names for the broker, and that for clusters.
   const rights =
-    'on >secret resetkeys %R~portcullis:* resetchannels &portcullis:changes -@all +hgetall +hget +hlen +hstrlen +mget +multi +exec +info +ping +subscribe +select +cluster|slots +cluster|info';
+    'on >secret resetkeys %R~portcullis:* resetchannels &portcullis:changes -@all +hget +hmget +hlen +hstrlen +getrange +multi +exec +info +ping +subscribe +select +cluster|slots +cluster|info';
   for (const node of cluster.nodes) await node.command('ACL', 'SETUSER', 'broker', ...rights.split(' '));
   const login = { username: 'broker', password: { $env: 'SECRET' } };
   broker = await redisBroker(

@@ -167,8 +167,8 @@ function without(fields: Readonly<Record<string, string>>, name: string): Readon
   return Object.fromEntries(Object.entries(fields).filter(([field]) => field !== name));
 }
 
-/** How many HGETALL the server was asked. */
+/** How many HMGET the server was asked. */
 async function commands(): Promise<number> {
   const stats = await scene.admin.client.info('commandstats');
-  return Number(/cmdstat_hgetall:calls=(\d+)/.exec(stats)?.[1] ?? 0);
+  return Number(/cmdstat_hmget:calls=(\d+)/.exec(stats)?.[1] ?? 0);
 }

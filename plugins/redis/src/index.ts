@@ -19,7 +19,7 @@ export default definePlugin({
   async start(context, config) {
     const { hooks } = context;
     const layout = new Layout(config.prefix);
-    const source = new Source(context, config, serverSettings(config, context.baseFolder), layout);
+    const source = new Source(context, config, serverSettings(config, context), layout);
     context.onDispose(() => source.close());
     const { directory, templates, memory } = source;
     const answers = new Answers({ directory, templates, memory, layout, decoys: new Decoys(decoyHash) });

@@ -2,7 +2,7 @@ import type { PluginContext } from '@portcullis/sdk';
 import type { Directory } from './directory.js';
 import { inBackground } from './in-background.js';
 import type { Memory } from './memory.js';
-import { MalformedObject } from './redis-errors.js';
+import { LostTenant, MalformedObject } from './redis-errors.js';
 
 /** DISCONNECT "not authorized". */
 const NOT_AUTHORIZED = 0x87;
@@ -99,7 +99,7 @@ export class Judge {
       // Also of those who are away: their sessions keep messages.
       context.policy.invalidate({ tenant, username }, user?.announced);
     } catch (error) {
-      if (!(error instanceof MalformedObject)) return unsure(tenant);
+      if (!(error instanceof MalformedObject) || error instanceof LostTenant) return unsure(tenant);
       context.log.error({ problem: error.message }, 'a user cannot be used as it stands in Redis');
       this.#end(tenant, username, UNCONFIRMED, 'the user cannot be confirmed');
       context.policy.invalidate({ tenant, username });

@@ -22,7 +22,7 @@ after(() => server.dispose());
 function settings(more: Partial<ServerSettings> = {}): ServerSettings {
   return {
     ...{ kind: 'single', addresses: [{ host: '127.0.0.1', port: server.port }], database: 0, username: 'default', password: null },
-    ...{ sentinel: null, tls: null, commandTimeoutMs: 300, connectTimeoutMs: 2000, ...more },
+    ...{ sentinel: null, tls: null, remoteInClear: false, commandTimeoutMs: 300, connectTimeoutMs: 2000, ...more },
   };
 }
 

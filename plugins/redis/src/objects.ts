@@ -5,9 +5,11 @@ import {
   decodeUser,
   decodeVersion,
   type Fields,
+  GROUP_FIELDS,
   type GroupRecord,
   MAX_OBJECT_BYTES,
   type Tombstone,
+  USER_FIELDS,
   type UserRecord,
 } from './records.js';
 import { MalformedObject } from './redis-errors.js';
@@ -26,10 +28,14 @@ export interface Found<Record> extends TenantState {
   readonly record: Record | Tombstone | null;
 }
 
-const MAX_FIELDS = 16;
 const MAX_EPOCH_CHARACTERS = 100;
-/** Fields whose lengths are looked at before they are asked for. */
-const LONG_FIELDS = ['hash', 'groups', 'attributes', 'rules'] as const;
+/** Digits of the highest version that is told apart from the next one. */
+const MAX_VERSION_DIGITS = 16;
+const FIELDS_OF_USER = [...USER_FIELDS, 'deleted'] as const;
+const FIELDS_OF_GROUP = [...GROUP_FIELDS, 'deleted'] as const;
+
+type Asked = [name: string, ...args: string[]];
+type Decode<Record> = (key: string, fields: Fields) => Record | Tombstone;
 
 /** Reads users and groups, each together with the version of its tenant. */
 export class Objects {
@@ -42,59 +48,87 @@ export class Objects {
   }
 
   async user(tenant: string | null, username: string): Promise<Found<UserRecord>> {
-    return await this.#read(tenant, this.#layout.user(tenant, username), decodeUser);
+    return await this.#read(tenant, this.#layout.user(tenant, username), FIELDS_OF_USER, decodeUser);
   }
 
   /** A group; with null the rules of everybody of the tenant. */
   async group(tenant: string | null, name: string | null): Promise<Found<GroupRecord>> {
-    return await this.#read(tenant, name === null ? this.#layout.everybody(tenant) : this.#layout.group(tenant, name), decodeGroup);
+    const key = name === null ? this.#layout.everybody(tenant) : this.#layout.group(tenant, name);
+    return await this.#read(tenant, key, FIELDS_OF_GROUP, decodeGroup);
   }
 
   async state(tenant: string | null): Promise<TenantState> {
-    const [state] = await this.#lookups.ask([this.#stateOf(tenant)]);
-    return this.#decodeState(tenant, state);
+    return this.#decodeState(tenant, await this.#lookups.askAtOnce(this.#stateOf(tenant)));
   }
 
   /** Versions that stand in the keys of users now, in the same order; null where no key is or it holds none. */
   async userVersions(tenant: string | null, usernames: readonly string[]): Promise<readonly (number | null)[]> {
-    const answers = await this.#lookups.ask(usernames.map((name) => ['hget', this.#layout.user(tenant, name), 'v']));
-    return answers.map((text) => (typeof text === 'string' && /^[1-9][0-9]{0,15}$/.test(text) ? Number(text) : null));
+    const keys = usernames.map((name) => this.#layout.user(tenant, name));
+    const sizes = await this.#lookups.ask(keys.map((key) => ['hstrlen', key, 'v']));
+    const readable = keys.filter((_, index) => isWithin(sizes[index], MAX_VERSION_DIGITS));
+    if (readable.length === 0) return keys.map(() => null);
+    const texts = await this.#lookups.ask(readable.map((key) => ['hget', key, 'v']));
+    const versions = new Map(readable.map((key, index) => [key, texts[index]]));
+    return keys.map((key) => {
+      const text = versions.get(key);
+      return typeof text === 'string' && /^[1-9][0-9]{0,15}$/.test(text) ? Number(text) : null;
+    });
   }
 
-  async #read<Record>(tenant: string | null, key: string, decode: (key: string, fields: Fields) => Record | Tombstone): Promise<Found<Record>> {
-    // The lengths first: what somebody else has written must not fill the broker's memory.
-    const lengths: [string, ...string[]][] = LONG_FIELDS.map((field) => ['hstrlen', key, field]);
-    const [state, count, ...sizes] = await this.#lookups.ask([this.#stateOf(tenant), ['hlen', key], ...lengths]);
-    if (count === 0) return { ...this.#decodeState(tenant, state), record: null };
-    if (typeof count !== 'number' || count > MAX_FIELDS) throw new MalformedObject(`${key}: has more fields than any user or group`);
+  /**
+   * How much there is to read comes first, and nothing is read but what the layout knows: what somebody else has written must neither fill the
+   * broker's memory nor keep the answers of others waiting.
+   */
+  async #read<Record>(tenant: string | null, key: string, names: readonly string[], decode: Decode<Record>): Promise<Found<Record>> {
+    const lengths = names.map((name): Asked => ['hstrlen', key, name]);
+    const [version, epoch, count, ...sizes] = await this.#lookups.askAtOnce([...this.#stateOf(tenant), ['hlen', key], ...lengths]);
+    if (count === 0) return { ...this.#decodeState(tenant, [version, epoch]), record: null };
+    if (!isWithin(count, names.length)) throw new MalformedObject(`${key}: has more fields than the layout knows`);
     const bytes = sizes.reduce<number>((sum, size) => sum + (typeof size === 'number' ? size : Number.POSITIVE_INFINITY), 0);
     if (bytes > MAX_OBJECT_BYTES) throw new MalformedObject(`${key}: is larger than ${MAX_OBJECT_BYTES} bytes`);
-    const [fields, now] = await this.#lookups.askAtOnce([['hgetall', key], this.#stateOf(tenant)]);
+    const [values, countNow, ...now] = await this.#lookups.askAtOnce([['hmget', key, ...names], ['hlen', key], ...this.#stateOf(tenant)]);
     const found = this.#decodeState(tenant, now);
-    const record = decodeFields(key, fields, decode);
-    return { ...found, record };
+    return { ...found, record: decodeFields(key, names, values, countNow, decode) };
   }
 
-  #stateOf(tenant: string | null): [string, ...string[]] {
-    return ['mget', this.#layout.version(tenant), this.#layout.epoch(tenant)];
+  /** A little more than may be there, so that what is longer is seen to be. */
+  #stateOf(tenant: string | null): Asked[] {
+    return [
+      ['getrange', this.#layout.version(tenant), '0', String(MAX_VERSION_DIGITS)],
+      ['getrange', this.#layout.epoch(tenant), '0', String(MAX_EPOCH_CHARACTERS)],
+    ];
   }
 
-  #decodeState(tenant: string | null, answer: unknown): TenantState {
-    if (!Array.isArray(answer) || answer.length !== 2) throw new MalformedObject('MGET was answered with something else');
-    const [version, epoch] = answer as readonly unknown[];
+  #decodeState(tenant: string | null, [version, epoch]: readonly unknown[]): TenantState {
+    if (typeof version !== 'string' || typeof epoch !== 'string') throw new MalformedObject('GETRANGE was answered with something else');
     const key = this.#layout.version(tenant);
-    if (epoch !== null && (typeof epoch !== 'string' || epoch.length > MAX_EPOCH_CHARACTERS)) throw new MalformedObject(`${key}: the epoch is none`);
-    if (version === null) return { version: 0, epoch: epoch ?? '' };
-    return { version: typeof version === 'string' ? decodeVersion(key, version) : Number.NaN, epoch: epoch ?? '' };
+    if (epoch.length > MAX_EPOCH_CHARACTERS) throw new MalformedObject(`${this.#layout.epoch(tenant)}: the epoch is none`);
+    return { version: version === '' ? 0 : decodeVersion(key, version), epoch };
   }
 }
 
-function decodeFields<Record>(key: string, fields: unknown, decode: (key: string, fields: Fields) => Record | Tombstone): Record | Tombstone | null {
+/** Fields of the layout that are there, decoded; null where there is none at all. */
+function decodeFields<Record>(
+  key: string,
+  names: readonly string[],
+  values: unknown,
+  count: unknown,
+  decode: Decode<Record>,
+): Record | Tombstone | null {
+  if (!Array.isArray(values) || values.length !== names.length) throw new MalformedObject(`${key}: HMGET was answered with something else`);
   const named: { [name: string]: string } = Object.create(null);
-  if (typeof fields !== 'object' || fields === null) throw new MalformedObject(`${key}: HGETALL was answered with something else`);
-  for (const [name, value] of Object.entries(fields)) {
-    if (typeof value !== 'string') throw new MalformedObject(`${key}: HGETALL was answered with something else`);
+  let found = 0;
+  for (const [index, name] of names.entries()) {
+    const value: unknown = values[index];
+    if (value === null) continue;
+    if (typeof value !== 'string') throw new MalformedObject(`${key}: HMGET was answered with something else`);
     named[name] = value;
+    found += 1;
   }
-  return Object.keys(named).length === 0 ? null : decode(key, named);
+  if (count !== found) throw new MalformedObject(`${key}: has a field that is none of the layout; portcullis-redis check names it`);
+  return found === 0 ? null : decode(key, named);
+}
+
+function isWithin(number: unknown, most: number): boolean {
+  return typeof number === 'number' && number <= most;
 }

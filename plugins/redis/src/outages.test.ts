@@ -121,6 +121,52 @@ test('a server that is frozen: everybody is refused in time, what it answers aft
   await broker.until('changes are heard of', () => !stale());
 });
 
+/** A server that does not answer, by a long time. */
+const PATIENT = { commandTimeoutMs: 3000 };
+const PATIENT_ENTRY = { timeoutMs: 9000 };
+
+test('once the breaker is open, who comes is refused at once and Redis is not asked', async () => {
+  broker = await redisBroker(server.port, PATIENT, { entries: { plugin: { ...PATIENT_ENTRY, breaker: { openMs: 60_000 } } } });
+  await comesIn();
+  server.freeze();
+  try {
+    const first = await Promise.all(Array.from({ length: 12 }, (_, number) => connack('5.0', `crowd-${number}`)));
+    assert.deepEqual(new Set(first.map(({ hex }) => hex)), new Set(['2003008800']));
+    for (const [protocol, hex] of [
+      ['3.1.1', '20020003'],
+      ['5.0', '2003008800'],
+    ] as const) {
+      const later = await connack(protocol, 'late');
+      assert.equal(later.hex, hex);
+      assert.ok(later.ms < PATIENT.commandTimeoutMs / 2, `the refusal took ${Math.round(later.ms)} ms`);
+    }
+  } finally {
+    server.thaw();
+  }
+});
+
+for (const [protocol, busy] of [
+  ['3.1.1', '20020003'],
+  ['5.0', '2003008900'],
+] as const) {
+  test(`who finds too many others waiting for Redis is refused as busy at once (${protocol})`, async () => {
+    broker = await redisBroker(server.port, PATIENT, { entries: { plugin: { ...PATIENT_ENTRY, maxConcurrent: 2, maxQueue: 10 } } });
+    await comesIn();
+    server.freeze();
+    try {
+      const answers: string[] = [];
+      const logins = Array.from({ length: 50 }, async (_, number) => void answers.push((await connack(protocol, `crowd-${number}`)).hex));
+      await broker.until('those that are too many to be refused', () => answers.length >= 38);
+      assert.deepEqual(new Set(answers.slice(0, 38)), new Set([busy]));
+      server.thaw();
+      await Promise.all(logins);
+    } finally {
+      server.thaw();
+    }
+    await heals();
+  });
+}
+
 test('what was changed while the server could not be reached is in force when it is back', async () => {
   proxy = await faultProxy({ target: { port: server.port } });
   broker = await redisBroker(proxy.port, FAST);

@@ -20,6 +20,18 @@ export class MalformedObject extends Error {
   override readonly name = 'MalformedObject';
 }
 
+/** A tenant whose history is not there: a fault of the one answer as well, and nothing that is wrong with one user. */
+export class LostTenant extends MalformedObject {}
+
+/** A server that Sentinel or a cluster has named and that may not be spoken to in the clear. The driver hands on the text only. */
+export class OtherMachine extends Error {
+  constructor(host: string) {
+    super(`${host} is another machine, and "tls" is not said`);
+  }
+}
+
+const OTHER_MACHINE = /([A-Za-z0-9_.:%-]{1,255}) is another machine, and "tls" is not said/;
+
 /**
  * What to throw for an error of the driver. Its own errors carry the command with all arguments, AUTH's included, so nothing of them is kept but
  * the first word of what Redis said.
@@ -38,6 +50,9 @@ export function firstWord(message: string): string {
 }
 
 function explain(error: unknown, message: string, word: string): string {
+  const [, host] = OTHER_MACHINE.exec(message) ?? [];
+  if (host !== undefined)
+    return `names ${host}, which is another machine: nothing is sent to it in the clear. Say "tls": {} for TLS, { "mode": "disable" } for none`;
   const known = KNOWN.get(word);
   if (known !== undefined) return `${known} (${word})`;
   if (word !== '') return `answered with an error (${word})`;

@@ -10,7 +10,7 @@ const DEFAULTS: RedisConfig = {
 };
 
 function settings(config: Partial<RedisConfig>) {
-  return serverSettings({ ...DEFAULTS, ...config }, '/etc');
+  return serverSettings({ ...DEFAULTS, ...config }, { baseFolder: '/etc', timeoutMs: 2000 });
 }
 
 test('without a word about it, the server is on this machine, and no TLS is made to it', () => {
@@ -36,6 +36,7 @@ test('options that exclude or need each other are refused, in words', () => {
     [{ username: 'a' }, /needs a "password"/],
     [{ sentinel: { name: 'm', nodes: ['127.0.0.1'], username: 'x' } }, /"sentinel.username" needs/],
     [{ sentinel: { name: 'm', nodes: ['a:b:c'] } }, /is no address/],
+    [{ commandTimeoutMs: 667 }, /"commandTimeoutMs" \(667\) must be at most a third .*\(2000\): write 666 or less, or a "timeoutMs" of 2001 or more/],
     [{ tls: { mode: 'disable', servername: 'x' } }, /take out the one or the other/],
     [{ tls: { mode: 'verify-full', cert: 'x' } }, /together, or neither/],
     [{ tls: { mode: 'verify-full', ca: 'nowhere.pem' } }, /\/etc\/nowhere.pem: cannot be read \(ENOENT\)/],
@@ -48,6 +49,12 @@ test('options that exclude or need each other are refused, in words', () => {
       String(message),
     );
   }
+});
+
+test('only what was said in so many words goes to other machines in the clear', () => {
+  assert.equal(settings({}).remoteInClear, false);
+  assert.equal(settings({ tls: { mode: 'verify-full' } }).remoteInClear, false);
+  assert.equal(settings({ tls: { mode: 'disable' } }).remoteInClear, true);
 });
 
 test('addresses are host:port, and nothing else', () => {

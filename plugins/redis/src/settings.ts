@@ -30,6 +30,8 @@ export interface ServerSettings {
   /** Of Sentinel alone. */
   readonly sentinel: { readonly name: string; readonly username: string; readonly password: string | null } | null;
   readonly tls: TlsSettings | null;
+  /** Whether other machines may be spoken to without TLS. Sentinel and a cluster name servers that stand in no configuration. */
+  readonly remoteInClear: boolean;
   readonly commandTimeoutMs: number;
   readonly connectTimeoutMs: number;
 }
@@ -37,8 +39,17 @@ export interface ServerSettings {
 const DEFAULT_PORT = 6379;
 const DEFAULT_SENTINEL_PORT = 26_379;
 
-/** Judges the options of the plugin that say what is connected to. Throws InvalidPluginConfig with what to do. */
-export function serverSettings(config: RedisConfig, baseFolder: string): ServerSettings {
+/** A login asks for the role of a new connection, then for the user twice; all of it has to end before its question does. */
+const COMMANDS_OF_A_QUESTION = 3;
+
+/**
+ * Judges the options of the plugin that say what is connected to; `timeoutMs` is that of the entry. Throws InvalidPluginConfig with what to do.
+ */
+export function serverSettings(
+  config: RedisConfig,
+  { baseFolder, timeoutMs }: { readonly baseFolder: string; readonly timeoutMs: number },
+): ServerSettings {
+  requireTime(config.commandTimeoutMs, timeoutMs);
   const { sentinel, cluster } = config;
   const isSingle = config.host !== undefined || config.port !== undefined;
   if ([isSingle, sentinel !== undefined, cluster !== undefined].filter(Boolean).length > 1) {
@@ -60,9 +71,19 @@ export function serverSettings(config: RedisConfig, baseFolder: string): ServerS
     password: config.password ?? null,
     sentinel: sentinel === undefined ? null : { name: sentinel.name, username: sentinel.username ?? 'default', password: sentinel.password ?? null },
     tls: tlsSettings(config.tls, addresses, baseFolder),
+    remoteInClear: config.tls?.mode === 'disable',
     commandTimeoutMs: config.commandTimeoutMs,
     connectTimeoutMs: config.connectTimeoutMs,
   };
+}
+
+function requireTime(commandTimeoutMs: number, timeoutMs: number): void {
+  if (commandTimeoutMs * COMMANDS_OF_A_QUESTION <= timeoutMs) return;
+  const most = Math.floor(timeoutMs / COMMANDS_OF_A_QUESTION);
+  throw new InvalidPluginConfig(
+    `"commandTimeoutMs" (${commandTimeoutMs}) must be at most a third of "timeoutMs" of the entry (${timeoutMs}): ` +
+      `write ${most} or less, or a "timeoutMs" of ${commandTimeoutMs * COMMANDS_OF_A_QUESTION} or more`,
+  );
 }
 
 /** Reads `host`, `host:port`, `[::1]:port`. Throws InvalidPluginConfig. */

@@ -7,8 +7,10 @@ import { inBackground } from './in-background.js';
 import { Judge } from './judge.js';
 import type { Layout } from './layout.js';
 import { Lookups } from './lookups.js';
+import { LostTenants } from './lost-tenants.js';
 import { type Memory, memoryOf } from './memory.js';
 import { Objects } from './objects.js';
+import { LostTenant } from './redis-errors.js';
 import { describeServer, type ServerSettings } from './settings.js';
 import { Trouble } from './trouble.js';
 import { Watch } from './watch.js';
@@ -37,8 +39,9 @@ export class Source {
     const objects = new Objects(this.#lookups, layout);
     const { memory } = this;
     const leaseMs = config.leaseSeconds * MS_PER_SECOND;
+    const lost = new LostTenants(context, layout);
     this.directory = new Directory({
-      ...{ objects, layout, memory, leaseMs, maxUsers: config.maxCachedUsers },
+      ...{ objects, layout, memory, lost, leaseMs, maxUsers: config.maxCachedUsers },
       events: {
         suspect: (tenant) => this.#watch.suspect(tenant),
         changedUnsaid: (tenant, username) => judge.lookUnlessAtWork(tenant, username),
@@ -47,7 +50,7 @@ export class Source {
     this.templates = this.#groupTemplates(leaseMs);
     const { directory, templates } = this;
     const judge = new Judge({ context, directory, memory, unsure: (tenant) => this.#watch.unsure(tenant) });
-    this.#watch = new Watch({ context, directory, objects, lookups: this.#lookups, templates, memory, judge });
+    this.#watch = new Watch({ context, directory, objects, lookups: this.#lookups, templates, memory, lost, judge });
     this.#channel = this.#openChannel(layout.channel);
     this.#watch.use(this.#channel);
   }
@@ -89,7 +92,8 @@ export class Source {
       maxGroups: this.#config.maxGroups,
       load: (tenant, group) => this.directory.group(tenant, group),
       failed: (tenant, group, error) => {
-        if (signal.aborted) return;
+        // Of a lost tenant it has been said, and who is connected keeps his rights, denials among them, until his lease ends.
+        if (signal.aborted || error instanceof LostTenant) return;
         log.error({ tenant, group, problem: error instanceof Error ? error.message : String(error) }, 'the rules of a group cannot be read again');
         policy.invalidate({ tenant });
       },

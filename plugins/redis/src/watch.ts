@@ -5,6 +5,7 @@ import type { Directory } from './directory.js';
 import { inBackground } from './in-background.js';
 import type { Judge } from './judge.js';
 import type { Lookups } from './lookups.js';
+import type { LostTenants } from './lost-tenants.js';
 import type { Memory } from './memory.js';
 import type { Objects, TenantState } from './objects.js';
 import { MalformedObject } from './redis-errors.js';
@@ -22,6 +23,7 @@ export interface WatchOptions {
   readonly templates: GroupTemplates;
   readonly judge: Judge;
   readonly memory: Memory;
+  readonly lost: LostTenants;
 }
 
 /**
@@ -135,7 +137,7 @@ export class Watch {
   }
 
   async #lookAtVersions(): Promise<void> {
-    const { directory, objects } = this.#options;
+    const { directory, objects, lost } = this.#options;
     const all = directory.tenants;
     if (this.#nextTenant >= all.length) this.#nextTenant = 0;
     const tenants = all.slice(this.#nextTenant, this.#nextTenant + TENANTS_PER_BEAT);
@@ -146,6 +148,11 @@ export class Watch {
         const state = await unlessMalformed(objects.state(tenant));
         if (before == null) return;
         if (state === null || this.#malformed.has(tenant)) return this.unsure(tenant);
+        // Looked at once when it was lost, and again when it is back.
+        const wasLost = lost.has(tenant);
+        const isLost = !lost.isThere(tenant, state);
+        if (isLost && wasLost) return;
+        if (isLost || wasLost) return this.unsure(tenant);
         if (state.epoch !== before.epoch || state.version < before.version) this.unsure(tenant);
         else if (state.version > (directory.history(tenant)?.current?.version ?? 0)) this.#isAhead(tenant, state.version);
         else this.#ahead.delete(tenant);
@@ -210,12 +217,14 @@ export class Watch {
 
   /** Reads the state of a tenant, and looks at every user with a session whose version is not the one that its rights rest on. */
   async #refresh(tenant: string | null): Promise<void> {
-    const { directory, objects, memory, context } = this.#options;
+    const { directory, objects, memory, lost, context } = this.#options;
     const before = directory.history(tenant)?.current ?? null;
     const state = await unlessMalformed(objects.state(tenant));
     directory.dropAll();
     if (state === null) return this.#cannotBeRead(tenant);
     this.#malformed.delete(tenant);
+    // Nothing is known of it, so nothing is changed by it: who is connected keeps the rights he has until his lease ends.
+    if (!lost.isThere(tenant, state)) return;
     if (this.#hasNewHistory(tenant, before, state)) {
       context.log.warn({ tenant, version: state.version }, 'Redis tells another history than before: everything is read again');
       context.metrics.count('resets');

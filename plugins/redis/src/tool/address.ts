@@ -39,6 +39,8 @@ export function serverOf({ url, tls, secretsShown }: ToolArguments, env: Readonl
     password: password ?? env[PASSWORD_VARIABLE] ?? null,
     sentinel: kind === 'sentinel' ? { name: decoded(name), username: 'default', password: env[SENTINEL_PASSWORD_VARIABLE] ?? null } : null,
     tls: isTls ? { ca: read(tls.ca), cert: read(tls.cert), key: read(tls.key), servername: tls.servername ?? null } : null,
+    // The address says in so many words whether TLS is made.
+    remoteInClear: !isTls,
     commandTimeoutMs: COMMAND_TIMEOUT_MS,
     connectTimeoutMs: COMMAND_TIMEOUT_MS,
   };

@@ -127,9 +127,11 @@ async function checkChannel(report: Report, { client, server, layout }: CheckOpt
 async function checkKeys(report: Report, { editor, layout }: CheckOptions): Promise<void> {
   const groups = new Set<string>();
   const memberships: (readonly [group: string, of: string])[] = [];
+  const tenants = new Set<string | null>();
   let users = 0;
   for (const key of await editor.keys()) {
     const parsed = layout.parse(key);
+    if (parsed !== null) tenants.add(parsed.tenant);
     if (parsed === null || parsed.kind === 'version' || parsed.kind === 'epoch') continue;
     try {
       const fields: Fields = await editor.fields(key);
@@ -155,7 +157,22 @@ async function checkKeys(report: Report, { editor, layout }: CheckOptions): Prom
     }
   }
   for (const [group, key] of memberships) if (!groups.has(group)) report.say('problem', `${key}: is in a group that is not there (${group})`);
+  for (const tenant of tenants) await checkHistory(report, editor, tenant);
+  if (tenants.size === 0) report.say('warning', 'nothing is written yet: brokers refuse everybody as unavailable until something is');
   report.say('ok', `${users} users and ${groups.size} groups were read`);
+}
+
+/** Without its history, a tenant is taken for one whose data are lost. */
+async function checkHistory(report: Report, editor: Editor, tenant: string | null): Promise<void> {
+  for (const key of [editor.layout.epoch(tenant), editor.layout.version(tenant)]) {
+    try {
+      if ((await editor.text(key)) !== null) continue;
+      const restored = `portcullis-redis restored${tenant === null ? '' : ` --tenant ${tenant}`}`;
+      report.say('problem', `${key}: is missing, and brokers refuse everybody of the tenant; if all else is right, run: ${restored}`);
+    } catch (error) {
+      report.say('problem', error instanceof Error ? error.message : String(error));
+    }
+  }
 }
 
 function checkUser(report: Report, key: string, { hash }: UserRecord): void {

@@ -254,7 +254,8 @@ test('the check finds what would be a fault, and says where', async () => {
     /warning {2}portcullis:\{-\}:user:five: the password hash is damaged/,
     /problem {2}portcullis:\{-\}:group:six: a key holds another type/,
     /warning {2}maxmemory-policy allkeys-lru throws away users/,
-    /5 problems/,
+    /problem {2}portcullis:\{acme\}:epoch: is missing, and brokers refuse everybody of the tenant; .*run: portcullis-redis restored --tenant acme\n/,
+    /7 problems/,
   ]) {
     assert.match(out, line);
   }

@@ -1,5 +1,5 @@
+import { parseStrictJson } from '@portcullis/sdk';
 import { nameProblem, type ObjectKind } from './layout.js';
-import { parseStrictJson } from './strict-json.js';
 
 /** Largest message on the channel that is read, in bytes; a name may be escaped. */
 const MAX_MESSAGE_BYTES = 16_384;

@@ -1,7 +1,6 @@
-import { type AttributeValue, decodeAttributes, decodeGroups, decodeRule, type Rule } from '@portcullis/sdk';
+import { type AttributeValue, decodeAttributes, decodeGroups, decodeRule, parseStrictJson, type Rule } from '@portcullis/sdk';
 import { nameProblem } from './layout.js';
 import { MalformedObject } from './redis-errors.js';
-import { parseStrictJson } from './strict-json.js';
 
 /** Largest user or group that is read, in bytes of all its fields. */
 export const MAX_OBJECT_BYTES = 1_048_576;

@@ -1,48 +1,19 @@
 import assert from 'node:assert/strict';
-import { afterEach, test } from 'node:test';
+import { test } from 'node:test';
 import { SENTINEL_NAME } from '@portcullis/test-servers';
-import type { TestBroker, TestClient } from '@portcullis/testing';
-import { Administrator, allow, PASSWORD, type RedisServer, redisBroker, startRedis } from './redis.test.support.js';
+import type { TestClient } from '@portcullis/testing';
+import { allow, ownServers, PASSWORD, redisBroker } from './redis.test.support.js';
 
 const FAST = { commandTimeoutMs: 300, heartbeatMs: 100 };
 
-const servers: RedisServer[] = [];
-const administrators: Administrator[] = [];
-let broker: TestBroker | null = null;
-
-afterEach(async () => {
-  await broker?.stop();
-  broker = null;
-  for (const administrator of administrators.splice(0)) administrator.close();
-  for (const server of servers.splice(0).reverse()) await server.dispose();
-});
-
-async function started(options: Parameters<typeof startRedis>[0] = {}): Promise<RedisServer> {
-  const server = await startRedis(options);
-  servers.push(server);
-  return server;
-}
-
-function administrator(server: RedisServer): Administrator {
-  const made = new Administrator(server.url());
-  administrators.push(made);
-  return made;
-}
+const own = ownServers();
+const { started, administrator, codeOf } = own;
 
 async function login(username: string): Promise<TestClient> {
-  assert.ok(broker !== null);
-  const client = await broker.client({ protocol: '5.0' });
+  assert.ok(own.broker !== null);
+  const client = await own.broker.client({ protocol: '5.0' });
   await client.connect({ username, password: PASSWORD });
   return client;
-}
-
-async function codeOf(username: string): Promise<number> {
-  assert.ok(broker !== null);
-  const client = await broker.client({ protocol: '5.0' });
-  client.sendConnect({ username, password: PASSWORD });
-  const { code } = await client.expectPacket((packet) => packet.type === 2);
-  client.close();
-  return code ?? -1;
 }
 
 async function becomes(username: string, code: number, waitMs = 10_000): Promise<void> {
@@ -61,7 +32,7 @@ test('a failover by Sentinel: the new primary is found, changes there are heard 
   const sentinel = await started({ sentinelOf: primary });
   await administrator(primary).putUser('alice', { rules: [allow('a')] });
   await primary.command('WAIT', '1', '2000');
-  broker = await redisBroker(0, { sentinel: { name: SENTINEL_NAME, nodes: [`127.0.0.1:${sentinel.port}`] }, ...FAST });
+  own.broker = await redisBroker(0, { sentinel: { name: SENTINEL_NAME, nodes: [`127.0.0.1:${sentinel.port}`] }, ...FAST });
   const alice = await login('alice');
   await primary.kill();
   await becomes('alice', 0, 20_000);
@@ -76,7 +47,7 @@ test('a failover that has lost a revocation lets the revoked user not in again, 
   const admin = administrator(primary);
   await admin.putUser('alice');
   await admin.putUser('bob', { rules: [allow('b')] });
-  broker = await redisBroker(primary.port, FAST);
+  own.broker = await redisBroker(primary.port, FAST);
   const alice = await login('alice');
   const bob = await login('bob');
   const before = await primary.command('HGETALL', admin.layout.user(null, 'alice'));
@@ -90,13 +61,13 @@ test('a failover that has lost a revocation lets the revoked user not in again, 
     .hset(admin.layout.user(null, 'alice'), ...(before as string[]))
     .set(admin.layout.version(null), '2')
     .exec();
-  await broker.until('the loss is known', () => broker?.stats.get('plugin.plugin.resets') === 1);
+  await own.broker.until('the loss is known', () => own.broker?.stats.get('plugin.plugin.resets') === 1);
   assert.equal(await codeOf('alice'), 0x88);
-  await broker.logged(/has version 1, but version 3 was there before: the server has lost a change/);
+  await own.broker.logged(/has version 1, but version 3 was there before: the server has lost a change/);
   // Whom nothing is lost of goes on, and what is written now is newer than all that was announced.
   assert.equal(await bob.publish('b', 'x', { qos: 1 }), 0);
   await admin.putUser('bob', { rules: [allow('c')] });
-  await broker.until('the change holds', () => true);
+  await own.broker.until('the change holds', () => true);
   const deadline = Date.now() + 5000;
   while ((await bob.publish('c', 'x', { qos: 1 })) !== 0) assert.ok(Date.now() < deadline, 'the change holds');
   await admin.beginEpoch();
@@ -107,7 +78,7 @@ test('a primary that has become a replica is not read from: what it says may be 
   const primary = await started();
   const other = await started();
   await administrator(primary).putUser('alice');
-  broker = await redisBroker(primary.port, FAST);
+  own.broker = await redisBroker(primary.port, FAST);
   await login('alice');
   await primary.command('REPLICAOF', '127.0.0.1', String(other.port));
   await becomes('alice', 0x88);
@@ -136,14 +107,14 @@ test('a cluster: keys of a tenant lie together, changes on any node are heard of
     'on >secret resetkeys %R~portcullis:* resetchannels &portcullis:changes -@all +hget +hmget +hlen +hstrlen +getrange +multi +exec +info +ping +subscribe +select +cluster|slots +cluster|info';
   for (const node of cluster.nodes) await node.command('ACL', 'SETUSER', 'broker', ...rights.split(' '));
   const login = { username: 'broker', password: { $env: 'SECRET' } };
-  broker = await redisBroker(
+  own.broker = await redisBroker(
     0,
     { cluster: { nodes: nodes.slice(0, 1) }, ...login, ...FAST },
     { document: { listeners, tenants: { acme: {}, umbrella: {} } }, env: { SECRET: 'secret' } },
   );
   const clients: [tenant: string | null, client: TestClient][] = [];
   for (const tenant of [null, 'acme', 'umbrella']) {
-    const client = await broker.client({ protocol: '5.0', ...(tenant !== null && { listener: tenant }) });
+    const client = await own.broker.client({ protocol: '5.0', ...(tenant !== null && { listener: tenant }) });
     await client.connect({ username: 'alice', password: PASSWORD });
     clients.push([tenant, client]);
   }
@@ -154,7 +125,7 @@ test('a cluster: keys of a tenant lie together, changes on any node are heard of
   for (const tenant of [null, 'acme', 'umbrella']) await run(tenant, 'alice', ['enable']);
   await becomes('alice', 0);
   await cluster.kill();
-  await broker.until('the loss is known', () => broker?.stats.get('plugin.plugin.pushStale') === 1);
+  await own.broker.until('the loss is known', () => own.broker?.stats.get('plugin.plugin.pushStale') === 1);
   const begun = performance.now();
   assert.equal(await codeOf('bob'), 0x88);
   assert.ok(performance.now() - begun < 2500);

@@ -1,44 +1,15 @@
 import assert from 'node:assert/strict';
-import { afterEach, test } from 'node:test';
+import { test } from 'node:test';
 import { SENTINEL_NAME } from '@portcullis/test-servers';
-import { type TestBroker, until } from '@portcullis/testing';
+import { until } from '@portcullis/testing';
 import { Cluster, Redis } from 'ioredis';
 import { openLookupClient } from './connections.js';
 import { Layout } from './layout.js';
-import { Administrator, HASH, PASSWORD, type RedisServer, redisBroker, startRedis } from './redis.test.support.js';
+import { HASH, ownServers, PASSWORD, type RedisServer, redisBroker } from './redis.test.support.js';
 import { Writer } from './writer.js';
 
-const servers: RedisServer[] = [];
-const administrators: Administrator[] = [];
-let broker: TestBroker | null = null;
-
-afterEach(async () => {
-  await broker?.stop();
-  broker = null;
-  for (const administrator of administrators.splice(0)) administrator.close();
-  for (const server of servers.splice(0).reverse()) await server.dispose();
-});
-
-async function started(options: Parameters<typeof startRedis>[0] = {}): Promise<RedisServer> {
-  const server = await startRedis(options);
-  servers.push(server);
-  return server;
-}
-
-function administrator(server: RedisServer): Administrator {
-  const made = new Administrator(server.url());
-  administrators.push(made);
-  return made;
-}
-
-async function codeOf(username: string): Promise<number> {
-  assert.ok(broker !== null);
-  const client = await broker.client({ protocol: '5.0' });
-  client.sendConnect({ username, password: PASSWORD });
-  const { code } = await client.expectPacket((packet) => packet.type === 2);
-  client.close();
-  return code ?? -1;
-}
+const own = ownServers();
+const { started, administrator, codeOf } = own;
 
 test('users are read in the database and below the prefix that were named, and nowhere else', async () => {
   const server = await started();
@@ -51,9 +22,9 @@ test('users are read in the database and below the prefix that were named, and n
   try {
     await write('portcullis', 'other-prefix');
     const version = await write('own:users', 'alice');
-    broker = await redisBroker(server.port, { database: 3, prefix: 'own:users', heartbeatMs: 60_000 });
+    own.broker = await redisBroker(server.port, { database: 3, prefix: 'own:users', heartbeatMs: 60_000 });
     assert.deepEqual(await Promise.all(['alice', 'other-prefix', 'elsewhere'].map(codeOf)), [0, 0x86, 0x86]);
-    const alice = await broker.client({ protocol: '5.0' });
+    const alice = await own.broker.client({ protocol: '5.0' });
     await alice.connect({ username: 'alice', password: PASSWORD });
     await write('own:users', 'alice', '0', String(version));
     await alice.expectExpelled(0x87);
@@ -71,13 +42,13 @@ test('sentinels that want a password are given theirs, and nobody is let in with
     password: { $env: 'SERVER' },
   });
   const env = { SERVER: 'of-the-server', SENTINEL: 'of-sentinel' };
-  broker = await redisBroker(0, config({ password: { $env: 'SENTINEL' } }), { env });
+  own.broker = await redisBroker(0, config({ password: { $env: 'SENTINEL' } }), { env });
   assert.equal(await codeOf('alice'), 0);
-  await broker.stop();
+  await own.broker.stop();
   for (const wrong of [{}, { password: { $env: 'SERVER' } }]) {
-    broker = await redisBroker(0, config(wrong), { env });
+    own.broker = await redisBroker(0, config(wrong), { env });
     assert.equal(await codeOf('alice'), 0x88);
-    await broker.stop();
+    await own.broker.stop();
   }
 });
 
@@ -129,13 +100,13 @@ test('a cluster is asked at its primaries only: no replica is ever read, since i
     for (let times = 0; times < 10; times += 1) for (const tenant of tenants) await client.hget(layout.user(tenant, 'alice'), 'v');
   });
   const listeners = Object.fromEntries(tenants.map((tenant) => [tenant, { url: 'mqtt://127.0.0.1:0', chain: 'default', tenant }]));
-  broker = await redisBroker(
+  own.broker = await redisBroker(
     0,
     { cluster: { nodes }, heartbeatMs: 60_000 },
     { document: { listeners, tenants: Object.fromEntries(tenants.map((tenant) => [tenant, {}])) } },
   );
   for (const tenant of tenants) {
-    const alice = await broker.client({ protocol: '5.0', listener: tenant });
+    const alice = await own.broker.client({ protocol: '5.0', listener: tenant });
     await alice.connect({ username: 'alice', password: PASSWORD });
   }
   for (const replica of replicas) assert.doesNotMatch(String(await replica.command('INFO', 'commandstats')), /cmdstat_(?:hmget|hlen|hget|getrange)/);

@@ -1,4 +1,4 @@
-import { after, before, beforeEach } from 'node:test';
+import { after, afterEach, before, beforeEach } from 'node:test';
 import { type RedisServer, startRedis } from '@portcullis/test-servers';
 import { startTestBroker, type TestBroker, type TestBrokerOptions } from '@portcullis/testing';
 import { Redis } from 'ioredis';
@@ -126,6 +126,49 @@ export function redisScene(): RedisScene {
     await scene.admin.beginEpoch();
   });
   return scene;
+}
+
+/** Servers of one test each, whoever administers them, and a broker: they end with the test, the broker first. */
+export interface OwnServers {
+  /** The broker of the test that runs. */
+  broker: TestBroker | null;
+  started(options?: Parameters<typeof startRedis>[0]): Promise<RedisServer>;
+  administrator(server: RedisServer): Administrator;
+  /** What a login is answered, with the right password. */
+  codeOf(username: string): Promise<number>;
+}
+
+export function ownServers(): OwnServers {
+  const servers: RedisServer[] = [];
+  const administrators: Administrator[] = [];
+  const own: OwnServers = {
+    broker: null,
+    started: async (options = {}) => {
+      const server = await startRedis(options);
+      servers.push(server);
+      return server;
+    },
+    administrator: (server) => {
+      const made = new Administrator(server.url());
+      administrators.push(made);
+      return made;
+    },
+    codeOf: async (username) => {
+      if (own.broker === null) throw new Error('there is no broker');
+      const client = await own.broker.client({ protocol: '5.0' });
+      client.sendConnect({ username, password: PASSWORD });
+      const { code } = await client.expectPacket((packet) => packet.type === 2);
+      client.close();
+      return code ?? -1;
+    },
+  };
+  afterEach(async () => {
+    await own.broker?.stop();
+    own.broker = null;
+    for (const administrator of administrators.splice(0)) administrator.close();
+    for (const server of servers.splice(0).reverse()) await server.dispose();
+  });
+  return own;
 }
 
 export { type RedisServer, startRedis };

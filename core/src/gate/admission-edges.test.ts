@@ -143,3 +143,16 @@ test('A question whose asking ends the connection that it is about is given up a
   admission?.cancel();
   assert.equal(given, 1);
 });
+
+test('Who has no username to go by where clients go by theirs is denied, and that is no fault.', () => {
+  const { gate, standing } = gateRig({ sessionRules: { useUsernameAsClientId: true } });
+  standing.hooks.script.set('authenticate', identified(null));
+  standing.global.tapped.add('connectDecided');
+  const results: AdmissionResult[] = [];
+  gate.admit('default', connectRequest(), (result) => results.push(result))?.start();
+  assert.deepEqual(results, [{ kind: 'refused', reasonCode: 0x85 }]);
+  assert.deepEqual(
+    standing.global.told.map(({ news }) => [news.hook, news.outcome, news.reasonCode]),
+    [['connect', 'deny', 0x85]],
+  );
+});

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { clientOf, gateRig, messageOf, PASS, rules, standingOf } from './gate.test.support.js';
-import type { SubscribeVerdict } from './subscribe-gate.js';
+import { grantedQos, type SubscribeVerdict } from './subscribe-gate.js';
 
 test('A topic of the broker is refused by no rule and by no code.', () => {
   const { gate, standing } = gateRig();
@@ -31,5 +31,18 @@ test('Nobody has to be waited for when rules and guards have answered at once.',
         [outcome],
       );
     }
+  }
+});
+
+test('What code has allowed keeps its QoS when it is judged again; what rules allow has theirs.', () => {
+  const [rule] = rules('subscribe:+a');
+  const client = clientOf(rule === undefined ? [] : [{ ...rule, maxQos: 1 }]);
+  for (const [byCode, qos, expected] of [
+    [true, 2, 2],
+    [false, 2, 1],
+    [false, 1, 1],
+    [false, 0, 0],
+  ] as const) {
+    assert.equal(grantedQos(client, 'a', byCode, qos), expected, `${byCode} ${qos}`);
   }
 });

@@ -39,6 +39,7 @@ test('a message that quotes a path attributes nothing, and neither does what is 
   const quoting = new Error('cannot read\n    /app/plugins/a/users.txt');
   quoting.stack = `Error: ${quoting.message}\n    at f (/lib/x.js:1:1)`;
   assert.equal(attribute(quoting, PLUGINS), null);
+  assert.equal(attribute({ stack: errorAt('f (/app/plugins/a/index.js:1:1)').stack }, PLUGINS), null);
   const unreadable = Object.defineProperty(new Error('x'), 'stack', {
     get() {
       throw new Error('no');

@@ -40,6 +40,12 @@ test('no place is elsewhere, and none is taken out of what the error says', () =
   assert.deepEqual(placeOf(quoting, ROOT), { at: 'index.js:4:5', frames: ['at /plugins/p/index.js:4:5'] });
 });
 
+test('also what an error with a long name says at its end is no place', () => {
+  const message = 'it said:\n    at secret (/plugins/p/secret.js:1:1)';
+  const error = Object.assign(new Error(message), { stack: `${'E'.repeat(100)}: ${message}\n    at /plugins/p/index.js:4:5` });
+  assert.equal(placeOf(error, ROOT)?.at, 'index.js:4:5');
+});
+
 test('whatever cannot be looked at has no place', () => {
   const hostile = new Proxy(new Error('x'), {
     get: () => {

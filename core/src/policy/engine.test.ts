@@ -243,3 +243,10 @@ test('a template whose grants are withdrawn goes on denying to those who are bou
   engine.removeTemplate('p', 'mixed');
   assert.deepEqual(may(), [false, true, false, true]);
 });
+
+test('what a template grants can be taken back also where it denies nothing and nobody is bound to it', () => {
+  const engine = new PolicyEngine();
+  engine.setTemplate('p', 'one', rules('+a'));
+  engine.withdrawGrants('p', ['one', 'none']);
+  assert.equal(engine.hasTemplate('p', 'one'), false);
+});

@@ -99,7 +99,7 @@ describe('the record of mutants that no test notices', () => {
     assert.equal(new Set(record.survivors.map(({ mutant }) => mutant)).size, record.survivors.length);
   });
 
-  it('is of a draw that no test was written against', () => {
+  it('is of a draw that is none of the earlier ones, which are not drawn again', () => {
     assert.equal(isTuned(record, record.seed), false);
     for (const { seed, drawn, noticed, equivalent } of record.earlier) {
       assert.equal(isTuned(record, seed), true);

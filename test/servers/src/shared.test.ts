@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
+import { poll } from './poll.js';
 import { type RedisServer, startRedis } from './redis.js';
 import { query } from './servers.test.support.js';
 import { freshDatabase, freshRedis, POSTGRES_URL, REDIS_URL, startShared } from './shared.js';
@@ -25,6 +26,8 @@ describe('a fresh database', () => {
     await query(one.url, 'CREATE TABLE mine (n int)');
     assert.deepEqual(await query(two.url, "SELECT to_regclass('mine') AS found"), [{ found: null }]);
     const asleep = assert.rejects(query(one.url, 'SELECT pg_sleep(600)'), /terminat/);
+    const sleepers = `SELECT 1 FROM pg_stat_activity WHERE datname = '${new URL(one.url).pathname.slice(1)}' AND query LIKE '%pg_sleep%'`;
+    await poll('somebody who is asleep', 10_000, async () => (await query(two.url, sleepers)).length === 1);
     await Promise.all([asleep, one.drop()]);
     await assert.rejects(query(one.url, 'SELECT 1'), /does not exist/);
     await two.drop();

@@ -90,7 +90,7 @@ export class TlsJudge {
     const keys: (KeyObject | null)[] = [];
     const own = this.#settings;
     const trusts = new Map([['', this.#trust(own, [], '')]]);
-    const shown = new Map([['', this.#shown(own, [], this.#held?.material ?? null, keys)]]);
+    const shown = new Map([['', this.#shown(own, [], this.#heldPair(''), keys)]]);
     for (const [name, settings] of own.names) {
       const base = ['names', name];
       // A certificate that the listener's lists revoke would be let in by whoever asks for this name.
@@ -100,7 +100,7 @@ export class TlsJudge {
       }
       const inherited = settings.ca === own.ca && settings.crl === own.crl;
       trusts.set(name, inherited ? (trusts.get('') as Trust) : this.#trust(settings, base, name));
-      shown.set(name, this.#shown(settings, base, this.#held?.material.names.get(name) ?? null, keys));
+      shown.set(name, this.#shown(settings, base, this.#heldPair(name), keys));
     }
     const before = this.#remarks.faults;
     this.#judgeSettings(keys);

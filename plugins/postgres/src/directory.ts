@@ -50,6 +50,7 @@ export class Directory {
   readonly #users: LeasedCache<User>;
   readonly #rules: LeasedCache<OwnRules>;
   readonly #groups: GroupTemplates;
+  #lastPrefix: { readonly tenant: string | null; readonly prefix: string } | null = null;
   #changes = 0;
 
   constructor(options: DirectoryOptions) {
@@ -148,8 +149,12 @@ export class Directory {
     return this.#keyPrefix(tenant) + this.#digest.of(tenant, username);
   }
 
+  /** Nearly always that of the tenant before: a digest would else be made twice for each key. */
   #keyPrefix(tenant: string | null): string {
-    return this.#digest.of(tenant).slice(0, TENANT_CHARACTERS);
+    if (this.#lastPrefix?.tenant !== tenant) {
+      this.#lastPrefix = { tenant, prefix: this.#digest.of(tenant).slice(0, TENANT_CHARACTERS) };
+    }
+    return this.#lastPrefix.prefix;
   }
 
   async #loadUser(tenant: string | null, username: string): Promise<User | undefined> {

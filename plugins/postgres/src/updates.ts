@@ -25,7 +25,7 @@ export class Updates {
   /** First everything is forgotten that has changed, then it is asked for anew: no question in between finds what was. */
   take(changes: readonly Change[]): void {
     const { directory, vouched } = this.#options;
-    const tenants = new Set(changes.filter(isOfTenant).map(({ tenant }) => tenant));
+    const tenants = new Set(changes.flatMap((change) => (change.kind === 'tenant' ? [change.tenant] : [])));
     if (tenants.size > MAX_SINGLE_TENANTS || changes.some(({ kind }) => kind === 'all')) {
       directory.allChanged();
       this.#invalidate('all');
@@ -52,10 +52,6 @@ export class Updates {
     if (versions.current === null) policy.invalidate(selector);
     else policy.invalidate(selector, versions.announced(versions.current.version));
   }
-}
-
-function isOfTenant(change: Change): change is Extract<Change, { readonly kind: 'everybody' | 'tenant' }> {
-  return change.kind === 'tenant';
 }
 
 function isOfUser(change: Change): change is Extract<Change, { readonly name: string }> {

@@ -1,11 +1,11 @@
 // Databases that go away under logins, change, and are asked by a crowd:
 // `node test/dist/campaigns/databases.js [--stops=200] [--freezes=50] [--logins=100] [--away=2500] [--changes=600] [--crowd=10000] [--only=redis]`.
 import { loadavg } from 'node:os';
-import { type Backend, postgresBackend } from '../databases/backend.js';
+import type { Backend } from '../databases/backend.js';
+import { BACKENDS } from '../databases/backends.js';
 import { startBrokerWith, TIMEOUT_MS } from '../databases/broker.js';
 import { failings, type OutageReport, runOutages } from '../databases/outages.js';
 import { timePushes } from '../databases/push-times.js';
-import { redisBackend } from '../databases/redis-backend.js';
 import { crowdReturns } from '../databases/returning.js';
 
 const PASSWORD = 'right';
@@ -15,7 +15,6 @@ const PUSHED_WITHIN_MS = 50;
 const MOST_AT_ONCE = 64 + 1;
 /** Questions that do not belong to one user: rules of everybody, and whether the server is there. */
 const OF_THE_BROKER = 100;
-const MAKERS = { postgres: postgresBackend, redis: redisBackend } as const;
 const USAGE = `usage: databases.js [--stops=200] [--freezes=50] [--logins=100] [--away=2500] [--changes=600] [--crowd=10000] [--only=postgres|redis]\n`;
 
 const given = new Map(process.argv.slice(2).map((arg) => arg.replace(/^--/, '').split('=') as [string, string]));
@@ -26,7 +25,7 @@ for (const [name, value] of given) {
   if (!Object.hasOwn(sizes, name) || !(Number(value) >= 0)) usage();
   sizes[name as keyof typeof sizes] = Number(value);
 }
-if (only !== undefined && !Object.hasOwn(MAKERS, only)) usage();
+if (only !== undefined && !Object.hasOwn(BACKENDS, only)) usage();
 
 function usage(): never {
   process.stderr.write(USAGE);
@@ -97,7 +96,7 @@ const crowd: Part = async (backend) => {
 };
 
 let failed = 0;
-for (const [name, make] of Object.entries(MAKERS)) {
+for (const [name, { make }] of Object.entries(BACKENDS)) {
   if (only !== undefined && only !== name) continue;
   const parts: readonly [boolean, Part][] = [
     [sizes.changes > 0, pushes],

@@ -1,5 +1,6 @@
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { connect5, connect311 } from '../support/packets.js';
+import { sendConnect } from './send-connect.js';
 
 /** Who tries to log in, and whether he may. */
 export interface Candidate {
@@ -70,29 +71,13 @@ export class LoginLoad {
     const fields = { clientId: `c${this.#begun}`, username: candidate.username, password: candidate.password };
     const bytes = Buffer.from(version === 4 ? connect311(fields) : connect5(fields), 'hex');
     const begunAt = performance.now();
-    const socket = connect(this.#port, '127.0.0.1');
-    this.#sockets.add(socket);
-    let received = Buffer.alloc(0);
-    let told = false;
-    const tell = (code: number | null): void => {
-      if (told) return;
-      told = true;
+    const socket = sendConnect({ port: this.#port, host: '127.0.0.1' }, bytes, (code) => {
       this.#ended({ candidate, mayEnter, code, version, begunAt, tookMs: performance.now() - begunAt });
-    };
+      if (!socket.destroyed) socket.end(Buffer.from('e000', 'hex'));
+    });
+    this.#sockets.add(socket);
     socket.setTimeout(GIVE_UP_MS, () => socket.destroy());
-    socket.on('error', () => undefined);
-    socket.on('data', (chunk) => {
-      received = Buffer.concat([received, chunk]);
-      // 20, remaining length (one byte in all answers that are due here), flags, code.
-      if (received.length < 4) return;
-      tell(received[0] === 0x20 ? (received[3] ?? null) : null);
-      socket.end(Buffer.from('e000', 'hex'));
-    });
-    socket.on('close', () => {
-      this.#sockets.delete(socket);
-      tell(null);
-    });
-    socket.write(bytes);
+    socket.on('close', () => this.#sockets.delete(socket));
   }
 }
 

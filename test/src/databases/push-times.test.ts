@@ -1,19 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { postgresBackend } from './backend.js';
+import { BACKENDS } from './backends.js';
 import { startBrokerWith, TIMEOUT_MS } from './broker.js';
 import { timePushes } from './push-times.js';
-import { redisBackend } from './redis-backend.js';
 
 const PASSWORD = 'right';
 /** What a machine that has much else to do may need; the campaign of the databases asks for less. */
 const MOST_MS = 2000;
 
-for (const [name, make] of [
-  ['PostgreSQL', postgresBackend],
-  ['Redis', redisBackend],
-] as const) {
-  test(`what changes in ${name} is effective on clients that are connected, one change after the other`, async () => {
+for (const { title, make } of Object.values(BACKENDS)) {
+  test(`what changes in ${title} is effective on clients that are connected, one change after the other`, async () => {
     const backend = await make(PASSWORD, TIMEOUT_MS);
     try {
       const broker = await startBrokerWith(backend.entry);

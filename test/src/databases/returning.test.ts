@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { postgresBackend } from './backend.js';
+import { BACKENDS } from './backends.js';
 import { startBrokerWith, TIMEOUT_MS } from './broker.js';
-import { redisBackend } from './redis-backend.js';
 import { crowdReturns } from './returning.js';
 
 const PASSWORD = 'right';
@@ -11,11 +10,8 @@ const AT_ONCE = 8;
 /** What does not belong to one user: the rules of everybody, and looking whether the server is there. */
 const OF_THE_BROKER = 20;
 
-for (const [name, make] of [
-  ['PostgreSQL', postgresBackend],
-  ['Redis', redisBackend],
-] as const) {
-  test(`clients who all come back after a restart of the broker cost ${name} two questions each at most, and few at once`, async () => {
+for (const { title, make } of Object.values(BACKENDS)) {
+  test(`clients who all come back after a restart of the broker cost ${title} two questions each at most, and few at once`, async () => {
     const backend = await make(PASSWORD, TIMEOUT_MS);
     try {
       await backend.addAll('crowd-', CLIENTS);

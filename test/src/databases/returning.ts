@@ -1,8 +1,9 @@
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { fromHex } from '@portcullis/testing';
 import { connect5, connect311 } from '../support/packets.js';
 import type { Asked, Backend } from './backend.js';
 import { ACCEPTED } from './login-load.js';
+import { sendConnect } from './send-connect.js';
 
 /** What a crowd that came all at once has cost. */
 export interface ReturnReport {
@@ -45,16 +46,8 @@ export async function crowdReturns(backend: Backend, port: number, prefix: strin
 /** Resolves with the code of the CONNACK, null for a connection that ended without one. */
 function login(port: number, number: number, username: string, password: string): Promise<{ code: number | null; socket: Socket }> {
   const bytes = fromHex((number % 2 === 0 ? connect311 : connect5)({ clientId: username, username, password, keepAlive: 0 }));
-  const socket = connect({ port, host: '127.0.0.1', localAddress: `127.0.1.${1 + (number % ADDRESSES)}` });
+  const from = `127.0.1.${1 + (number % ADDRESSES)}`;
   return new Promise((resolve) => {
-    let received = Buffer.alloc(0);
-    socket.on('error', () => undefined);
-    socket.on('close', () => resolve({ code: null, socket }));
-    socket.on('data', (chunk) => {
-      received = Buffer.concat([received, chunk]);
-      // 20, remaining length (one byte), flags, code.
-      if (received.length >= 4) resolve({ code: received[0] === 0x20 ? (received[3] ?? null) : null, socket });
-    });
-    socket.write(bytes);
+    const socket = sendConnect({ port, host: '127.0.0.1', localAddress: from }, bytes, (code) => resolve({ code, socket }));
   });
 }

@@ -53,9 +53,8 @@ const KNOWN = '%u or %{username}, %c or %{clientId}, %{tenant}, %{cn}, %{attr.<n
 export function parsePattern(text: string): Pattern {
   if (text === '') throw new PatternFault('is empty');
   if (text.includes('\0')) throw new PatternFault('holds U+0000', text.indexOf('\0'));
-  const bytes = Buffer.from(text, 'utf8');
-  if (bytes.length > MAX_BYTES) throw new PatternFault(`is longer than ${MAX_BYTES} bytes`);
-  if (bytes.toString('utf8') !== text) throw new PatternFault('holds half of a surrogate pair');
+  if (Buffer.byteLength(text, 'utf8') > MAX_BYTES) throw new PatternFault(`is longer than ${MAX_BYTES} bytes`);
+  if (!text.isWellFormed()) throw new PatternFault('holds half of a surrogate pair');
   // It would match nothing: rights are judged on the filter behind the group. A deny that never strikes must not pass unnoticed.
   if (text.startsWith('$share/')) throw new PatternFault('begins with $share/; shared subscriptions are judged on the filter behind the group');
   const parts = text.split('/');

@@ -106,7 +106,8 @@ export function checkPolicy(given: unknown): PolicyGrant {
   });
 }
 
-const ACTIONS: readonly RuleAction[] = ['publish', 'subscribe', 'receive'];
+/** How many actions there are. */
+const ACTIONS = 3;
 
 /** A checked copy of rules. Whether their patterns compile is for the policy engine to say. */
 export function checkRules(given: unknown): readonly Rule[] {
@@ -120,24 +121,41 @@ export function checkRules(given: unknown): readonly Rule[] {
 function checkRule(given: unknown): Rule {
   const { effect, actions, pattern, maxQos, retain, from } = asObject(given, 'a rule');
   if (effect !== 'allow' && effect !== 'deny') throw new Malformed('the effect of a rule is neither "allow" nor "deny"');
-  if (!Array.isArray(actions) || actions.length === 0) throw new Malformed('a rule has no actions');
-  const named: RuleAction[] = [];
-  for (let i = 0; i < actions.length; i += 1) {
-    const action: unknown = actions[i];
-    const known = ACTIONS.find((name) => name === action);
-    if (known === undefined) throw new Malformed('a rule has an action other than publish, subscribe and receive');
-    named.push(known);
-  }
+  const named = checkActions(actions);
   if (typeof pattern !== 'string') throw new Malformed('a rule has no pattern');
   if (retain !== undefined && typeof retain !== 'boolean') throw new Malformed('"retain" of a rule is not a boolean');
+  const origin = typeof from === 'string' ? from : '';
+  // Nearly all rules are of this kind, and there may be very many.
+  if (maxQos === undefined && retain === undefined) return Object.freeze({ effect, actions: named, pattern, from: origin });
   return Object.freeze({
     effect,
-    actions: Object.freeze(named),
+    actions: named,
     pattern,
     ...(maxQos !== undefined && { maxQos: checkQos(maxQos) }),
     ...(retain !== undefined && { retain }),
-    from: typeof from === 'string' ? from : '',
+    from: origin,
   });
+}
+
+/** One frozen list for all rules that name the same actions in the same order. */
+const ACTION_LISTS = new Map<string, readonly RuleAction[]>();
+
+function checkActions(given: unknown): readonly RuleAction[] {
+  if (!Array.isArray(given) || given.length === 0) throw new Malformed('a rule has no actions');
+  const named: RuleAction[] = [];
+  for (let i = 0; i < given.length; i += 1) {
+    const action: unknown = given[i];
+    if (action !== 'publish' && action !== 'subscribe' && action !== 'receive')
+      throw new Malformed('a rule has an action other than publish, subscribe and receive');
+    named.push(action);
+  }
+  // More than there are name one twice; those lists would be without number.
+  if (named.length > ACTIONS) return Object.freeze(named);
+  const key = named.join();
+  const known = ACTION_LISTS.get(key);
+  if (known !== undefined) return known;
+  ACTION_LISTS.set(key, Object.freeze(named));
+  return named;
 }
 
 export function checkQos(qos: unknown): 0 | 1 | 2 {

@@ -34,6 +34,7 @@ export class TrieNode {
   actions = 0;
   /** Literal children: a hash table with open addressing, a power of two in size, at most half full. */
   table: (TrieNode | null)[] = NO_CHILDREN;
+  children = 0;
   any: TrieNode | null = null;
   variables: VariableEdge[] | null = null;
   /** Rules that end here, in their order. */
@@ -50,8 +51,8 @@ export class TrieNode {
 /** Puts patterns into a trie. Add all, then take the root. */
 export class TrieBuilder {
   readonly #root = new TrieNode('');
-  readonly #literals = new Map<TrieNode, Map<string, TrieNode>>();
-  readonly #edges = new Map<TrieNode, Map<string, VariableEdge>>();
+  /** By what they say: at one node there may be very many. Hardly any rules have variables, and most tries are those of one client. */
+  #edges: Map<TrieNode, Map<string, VariableEdge>> | null = null;
   #size = 0;
 
   add(pattern: Pattern, entry: RuleEntry): void {
@@ -72,8 +73,7 @@ export class TrieBuilder {
 
   /** The finished trie; null if nothing was added. */
   finish(): TrieNode | null {
-    for (const [node, children] of this.#literals) node.table = tableOf(children);
-    for (const [node, edges] of this.#edges) node.variables = Array.from(edges.values());
+    for (const [node, edges] of this.#edges ?? []) node.variables = Array.from(edges.values());
     return this.#size === 0 ? null : this.#root;
   }
 
@@ -83,38 +83,50 @@ export class TrieBuilder {
         node.any ??= new TrieNode('+');
         return node.any;
       case 'literal':
-        return found(this.#literals, node, level.text, () => new TrieNode(level.text));
-      case 'variable': {
-        const { variable, prefix, suffix } = level;
-        const key = JSON.stringify([variable.kind, variable.name, prefix, suffix]);
-        return found(this.#edges, node, key, () => ({ variable, prefix, suffix, child: new TrieNode('%') })).child;
-      }
+        return literalChild(node, level.text);
+      case 'variable':
+        return this.#variableChild(node, level);
     }
   }
+
+  #variableChild(node: TrieNode, { variable, prefix, suffix }: Extract<PatternLevel, { kind: 'variable' }>): TrieNode {
+    this.#edges ??= new Map();
+    let own = this.#edges.get(node);
+    if (own === undefined) {
+      own = new Map();
+      this.#edges.set(node, own);
+    }
+    const key = JSON.stringify([variable.kind, variable.name, prefix, suffix]);
+    let edge = own.get(key);
+    if (edge === undefined) {
+      edge = { variable, prefix, suffix, child: new TrieNode('%') };
+      own.set(key, edge);
+    }
+    return edge.child;
+  }
 }
 
-function found<T>(all: Map<TrieNode, Map<string, T>>, node: TrieNode, key: string, make: () => T): T {
-  let own = all.get(node);
-  if (own === undefined) {
-    own = new Map();
-    all.set(node, own);
+function literalChild(node: TrieNode, text: string): TrieNode {
+  const hash = hashText(text);
+  let { table } = node;
+  let at = hash & (table.length - 1);
+  for (let child = table[at]; child; child = table[at]) {
+    if (child.hash === hash && child.text === text) return child;
+    at = (at + 1) & (table.length - 1);
   }
-  let child = own.get(key);
-  if (child === undefined) {
-    child = make();
-    own.set(key, child);
+  const made = new TrieNode(text);
+  node.children += 1;
+  if (node.children * 2 > table.length) {
+    table = new Array<TrieNode | null>(node.children === 1 ? 2 : table.length * 2).fill(null);
+    for (const child of node.table) if (child !== null) place(table, child);
+    node.table = table;
   }
-  return child;
+  place(table, made);
+  return made;
 }
 
-function tableOf(children: ReadonlyMap<string, TrieNode>): (TrieNode | null)[] {
-  let size = 2;
-  while (size < children.size * 2) size *= 2;
-  const table = new Array<TrieNode | null>(size).fill(null);
-  for (const child of children.values()) {
-    let at = child.hash & (size - 1);
-    while (table[at] !== null) at = (at + 1) & (size - 1);
-    table[at] = child;
-  }
-  return table;
+function place(table: (TrieNode | null)[], child: TrieNode): void {
+  let at = child.hash & (table.length - 1);
+  while (table[at] !== null) at = (at + 1) & (table.length - 1);
+  table[at] = child;
 }

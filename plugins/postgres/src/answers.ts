@@ -40,11 +40,11 @@ export function tapAnswers({ hooks }: PluginContext, options: AnswersOptions): v
 async function authenticate(
   { directory, vouched }: AnswersOptions,
   username: string,
-  { credentials, tenant, signal }: AuthenticateRequest,
+  { credentials, tenant }: AuthenticateRequest,
   decide: DecideIdentity,
 ): Promise<Decision> {
   let { changes } = directory;
-  const found = await directory.user(tenant, username, signal);
+  const found = await directory.user(tenant, username);
   if (found === undefined) {
     // The answer is the same whatever this says: only the time that it takes counts.
     await credentials.verify(directory.decoys.for(username));
@@ -57,7 +57,7 @@ async function authenticate(
   // What has changed meanwhile is looked at before he is vouched for: else one who is not let in would stand for those who are.
   while (directory.changes !== changes) {
     changes = directory.changes;
-    const now = await directory.user(tenant, username, signal);
+    const now = await directory.user(tenant, username);
     if (now === undefined || !now.value.isEnabled || markOf(vouched, now.value) !== mark) return decide.deny('bad-credentials');
   }
   // From here on a change ends the session.
@@ -75,12 +75,12 @@ async function verify(credentials: Credentials, { passwordHash }: User, decoy: s
 
 async function refresh(
   { directory, vouched }: AnswersOptions,
-  { identity, tenant, signal }: RefreshIdentityRequest,
+  { identity, tenant }: RefreshIdentityRequest,
   decide: DecideRefresh,
 ): Promise<Decision> {
   if (identity.anonymous === true) return decide.deny('not-authorized');
   const { username } = identity;
-  const found = await directory.freshUser(tenant, username, signal);
+  const found = await directory.freshUser(tenant, username);
   if (found === undefined || !found.value.isEnabled) return decide.deny('not-authorized');
   const mark = markOf(vouched, found.value);
   if (!vouched.isVouched(tenant, username, mark)) return decide.deny('not-authorized');
@@ -88,17 +88,14 @@ async function refresh(
   return decide.allow({ leaseSeconds: found.leftMs / 1000 });
 }
 
-async function loadPolicy({ directory }: AnswersOptions, { identity, tenant, signal }: LoadPolicyRequest, give: GivePolicy): Promise<Decision> {
+async function loadPolicy({ directory }: AnswersOptions, { identity, tenant }: LoadPolicyRequest, give: GivePolicy): Promise<Decision> {
   if (identity.anonymous === true) {
-    const { templates, leftMs } = await directory.templates(tenant, [], signal);
+    const { templates, leftMs } = await directory.templates(tenant, []);
     return give.policy({ version: directory.version, templates, leaseSeconds: leftMs / 1000 });
   }
-  const [user, own] = await Promise.all([
-    directory.freshUser(tenant, identity.username, signal),
-    directory.ownRules(tenant, identity.username, signal),
-  ]);
+  const { user, own } = await directory.rights(tenant, identity.username);
   if (user?.value.isEnabled === false) return give.policy({ version: user.value.version, rules: NOTHING, leaseSeconds: user.leftMs / 1000 });
-  const { templates, leftMs } = await directory.templates(tenant, user?.value.groups ?? [], signal);
+  const { templates, leftMs } = await directory.templates(tenant, user?.value.groups ?? []);
   const version = Math.min(own.value.version, user?.value.version ?? own.value.version);
   const leaseMs = Math.min(leftMs, own.leftMs, user?.leftMs ?? own.leftMs);
   return give.policy({ version, templates, rules: own.value.rules, leaseSeconds: leaseMs / 1000 });

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeRules, decodeState, decodeUser } from './decode-rows.js';
+import { decodeListedRules, decodeRules, decodeState, decodeUser } from './decode-rows.js';
 import type { Settings } from './settings.js';
 import { MAX_RULES, type Statement, statementsOf } from './statements.js';
 
 const STATEMENTS = statementsOf({ schema: 'portcullis', queries: null } as unknown as Settings);
-const RULES = STATEMENTS.rules as Statement;
+const RULES = STATEMENTS.groupRules as Statement;
 const STATE = STATEMENTS.state as Statement;
 const TYPES: Readonly<Record<string, number>> = { text: 25, boolean: 16, integer: 20, 'text[]': 1009, json: 3802, uuid: 2950 };
 
@@ -19,7 +19,7 @@ const STAMP = { version: 7, epoch: 'e', asked_tenant: 't', asked_name: 'bob' };
 const BOB = { ...STAMP, username: 'bob', password_hash: 'hash', enabled: true, groups: ['a'], attributes: { site: 'x' } };
 const RULE = [1, 'allow', ['publish'], 'a/#', null, null];
 /** The one row in which rules stand as a list. */
-const listed = (...rules: readonly unknown[]): Record<string, unknown> => ({ ...STAMP, rules });
+const listed = (...rules: readonly unknown[]): Record<string, unknown> => ({ ...STAMP, rules: JSON.stringify(rules) });
 const OWN_RULES = statementsOf({ schema: 'portcullis', queries: { user: 'select 1', rules: 'select 1' } } as unknown as Settings).rules as Statement;
 const OWN_RULE = { id: 1, effect: 'allow', actions: ['publish'], pattern: 'a/#' };
 
@@ -29,6 +29,16 @@ test('a user is read with the version that he was read at', () => {
     [version, epoch, user?.passwordHash, user?.isEnabled, user?.groups, { ...user?.attributes }],
     [7, 'e', 'hash', true, ['a'], { site: 'x' }],
   );
+});
+
+test('own rules come with their user as they are, and are read when they are asked for', () => {
+  const read = (rules: unknown) => decodeUser(STATEMENTS.user, answer(STATEMENTS.user, { ...BOB, rules }), 't', 'bob').user?.ownRules;
+  assert.equal(read(null), null);
+  const text = JSON.stringify([RULE]);
+  assert.equal(read(text), text);
+  assert.equal(read('no JSON'), 'no JSON');
+  assert.throws(() => read([RULE]), /"rules" is no text/);
+  assert.deepEqual(decodeListedRules('rules', text), [{ effect: 'allow', actions: ['publish'], pattern: 'a/#', from: 'rules#1' }]);
 });
 
 test('that there is no user is an answer, and says how new it is', () => {
@@ -92,17 +102,19 @@ test('rules are all read or none, and no more than there may be', () => {
   assert.deepEqual(decodeRules(RULES, answer(RULES, STAMP), 't', 'bob'), { rules: [], version: 7, epoch: 'e' });
   const read = (...rules: readonly unknown[]) => decodeRules(RULES, answer(RULES, listed(...rules)), 't', 'bob').rules;
   assert.deepEqual(read(RULE, [2, 'deny', ['receive', 'subscribe'], 'b', 1, false]), [
-    { effect: 'allow', actions: ['publish'], pattern: 'a/#', from: 'rules#1' },
-    { effect: 'deny', actions: ['receive', 'subscribe'], pattern: 'b', maxQos: 1, retain: false, from: 'rules#2' },
+    { effect: 'allow', actions: ['publish'], pattern: 'a/#', from: 'groupRules#1' },
+    { effect: 'deny', actions: ['receive', 'subscribe'], pattern: 'b', maxQos: 1, retain: false, from: 'groupRules#2' },
   ]);
-  assert.throws(() => read(RULE, [2, null, ['publish'], 'a', null, null]), /^Error: rules#2: "effect"/);
+  assert.throws(() => read(RULE, [2, null, ['publish'], 'a', null, null]), /^Error: groupRules#2: "effect"/);
   for (const half of [null, {}, [], RULE.slice(1), [...RULE, 1], [null, 'allow', ['publish'], 'a', null, null]]) {
-    assert.throws(() => read(RULE, half), /^Error: rules: .*(not complete|no number)/, JSON.stringify(half));
+    assert.throws(() => read(RULE, half), /^Error: groupRules: .*(not complete|no number)/, JSON.stringify(half));
   }
   const many = new Array<typeof RULE>(MAX_RULES + 1).fill(RULE);
   assert.equal(read(...many.slice(1)).length, MAX_RULES);
   assert.throws(() => read(...many), /more than 10000 rules/);
-  for (const none of [{}, 'x', 7]) assert.throws(() => decodeRules(RULES, answer(RULES, { ...STAMP, rules: none }), 't', 'bob'), /no list/);
+  for (const none of ['{}', '"x"', '7', 'x', '', [], 7]) {
+    assert.throws(() => decodeRules(RULES, answer(RULES, { ...STAMP, rules: none }), 't', 'bob'), /no list|no JSON|no text/, String(none));
+  }
   assert.throws(() => decodeRules(RULES, answer(RULES, listed(RULE), listed(RULE)), 't', 'bob'), /exactly one row/);
   assert.throws(() => decodeRules(RULES, answer(RULES), 't', 'bob'), /has lost its row/);
 });

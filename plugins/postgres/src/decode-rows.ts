@@ -16,6 +16,8 @@ export interface UserRow {
   readonly isEnabled: boolean;
   readonly groups: readonly string[];
   readonly attributes: Readonly<Record<string, AttributeValue>>;
+  /** His own rules as the list that `decodeListedRules` reads; null for none, and where they do not come with him. */
+  readonly ownRules: string | null;
 }
 
 export interface UserAnswer extends State {
@@ -70,7 +72,10 @@ export function decodeUser(statement: Statement, answer: Answer, tenant: string,
   const isEnabled = row.has('enabled') ? row.get('enabled') : true;
   if (typeof isEnabled !== 'boolean') throw new Error('user: "enabled" is neither true nor false');
   const groups = decodeGroups(row.get('groups') ?? null, 'user');
-  return { ...state, user: { passwordHash: hash, isEnabled, groups, attributes: decodeAttributes(row.get('attributes') ?? null, 'user') } };
+  const attributes = decodeAttributes(row.get('attributes') ?? null, 'user');
+  const ownRules = row.get('rules') ?? null;
+  if (ownRules !== null && typeof ownRules !== 'string') throw new Error('user: "rules" is no text');
+  return { ...state, user: { passwordHash: hash, isEnabled, groups, attributes, ownRules } };
 }
 
 /** Reads what a statement for rules gave. A row that is no rule throws an `Error` that names it: what cannot be read is not left out. */
@@ -81,18 +86,31 @@ export function decodeRules(statement: Statement, answer: Answer, ...asked: read
   checkEcho(statement, first, ...asked);
   const state = stateOf(statement, first);
   if (!statement.hasState) {
-    checkNumber(statement, rows);
+    checkNumber(statement.name, rows);
     return { ...state, rules: rows.map((row, index) => ruleOf(statement, row, index)) };
   }
   if (second !== undefined) throw new Error(`${statement.name}: there is not exactly one row`);
-  const listed = first.get('rules');
-  if (listed === null) return { ...state, rules: [] };
-  if (!Array.isArray(listed)) throw new Error(`${statement.name}: "rules" is no list`);
-  checkNumber(statement, listed);
-  return { ...state, rules: listed.map((rule: unknown) => listedRule(statement, rule)) };
+  const listed = first.get('rules') ?? null;
+  if (listed !== null && typeof listed !== 'string') throw new Error(`${statement.name}: "rules" is no text`);
+  return { ...state, rules: decodeListedRules(statement.name, listed) };
 }
 
-function checkNumber({ name }: Statement, rules: readonly unknown[]): void {
+/** Reads rules that stand in one value as a list in JSON. `name` is how they are called where one of them is named. Throws an `Error` as `decodeRules` does. */
+export function decodeListedRules(name: string, text: string | null): readonly Rule[] {
+  if (text === null) return [];
+  let listed: unknown;
+  try {
+    // No objects stand in it, in which a name could be doubled.
+    listed = JSON.parse(text);
+  } catch {
+    throw new Error(`${name}: "rules" is no JSON`);
+  }
+  if (!Array.isArray(listed)) throw new Error(`${name}: "rules" is no list`);
+  checkNumber(name, listed);
+  return listed.map((rule: unknown) => listedRule(name, rule));
+}
+
+function checkNumber(name: string, rules: readonly unknown[]): void {
   if (rules.length > MAX_RULES) throw new Error(`${name}: there are more than ${MAX_RULES} rules`);
 }
 
@@ -112,7 +130,7 @@ function ruleOf({ name }: Statement, row: Row, index: number): Rule {
   return decodeRule({ ...fields, maxQos: row.get('max_qos'), retain: row.get('retain') }, from);
 }
 
-function listedRule({ name }: Statement, rule: unknown): Rule {
+function listedRule(name: string, rule: unknown): Rule {
   if (!Array.isArray(rule) || rule.length !== LISTED_RULE.length) throw new Error(`${name}: a rule is not complete`);
   const [id, effect, actions, pattern, maxQos, retain] = rule as readonly unknown[];
   if (typeof id !== 'number') throw new Error(`${name}: the "id" of a rule is no number`);

@@ -23,9 +23,9 @@ class Rig {
   readonly versions = new SourceVersions();
   readonly directory: Directory;
 
-  constructor({ maxKeptBytes = 1_000_000 } = {}) {
+  constructor({ maxKeptBytes = 1_000_000, queries = null as Settings['queries'] } = {}) {
     this.versions.observe('e', 1);
-    const settings = { schema: 'portcullis', queries: null, leaseMs: 300_000, maxUsers: 100, maxKeptBytes, maxGroups: 10 } as unknown as Settings;
+    const settings = { schema: 'portcullis', queries, leaseMs: 300_000, maxUsers: 100, maxKeptBytes, maxGroups: 10 } as unknown as Settings;
     const ask = <Answer extends State>({ name }: Statement, values: readonly string[], _decode: Decode<Answer>): Promise<Answer> =>
       new Promise((resolve) => {
         this.asked.push({ statement: name, values, answer: (given) => resolve({ version: 1, epoch: 'e', ...given } as Answer) });
@@ -54,13 +54,18 @@ class Rig {
   }
 }
 
-const user = (passwordHash: string): object => ({ user: { passwordHash, isEnabled: true, groups: [], attributes: {} } });
+const user = (passwordHash: string, ownRules: string | null = null): object => ({
+  user: { passwordHash, isEnabled: true, groups: [], attributes: {}, ownRules },
+});
+const OWN_QUERIES: Settings['queries'] = { user: 'select 1', rules: 'select 1', everybodyRules: 'select 1' };
+/** As the database lists rules. */
+const listed = (pattern: string): string => JSON.stringify([[1, 'allow', ['publish'], pattern, null, null]]);
 const rule = (pattern: string): Rule => ({ effect: 'allow', actions: ['publish'], pattern, from: pattern });
 
 test('what was read before a change is never used, whichever answer comes first', async () => {
-  const rig = new Rig();
+  const rig = new Rig({ queries: OWN_QUERIES });
   const found = rig.directory.user(null, 'bob');
-  const rules = rig.directory.ownRules(null, 'bob');
+  const rights = rig.directory.rights(null, 'bob');
   const templates = rig.directory.templates(null, []);
   await turn();
   assert.deepEqual(rig.asked.map(({ statement }) => statement).sort(), ['everybodyRules', 'rules', 'user']);
@@ -73,11 +78,48 @@ test('what was read before a change is never used, whichever answer comes first'
     await rig.answer(at, question?.statement === 'user' ? user('new') : { rules: [rule('new')] });
   }
   assert.equal((await found)?.value.passwordHash, 'new');
-  assert.equal((await rules).value.rules[0]?.pattern, 'new');
+  assert.equal((await rights).own.value.rules[0]?.pattern, 'new');
   const [everybody] = (await templates).templates;
   assert.equal(rig.templates.get(everybody ?? '')?.[0]?.pattern, 'new');
   assert.equal((await rig.directory.user(null, 'bob'))?.value.passwordHash, 'new');
   assert.equal(rig.asked.length, 6);
+});
+
+test('own rules are asked for with their user, once for his login and his rights', async () => {
+  const rig = new Rig();
+  const found = rig.directory.user(null, 'bob');
+  await rig.answer(0, user('hash', listed('own')));
+  await found;
+  const { user: known, own } = await rig.directory.rights(null, 'bob');
+  assert.equal(known?.value.passwordHash, 'hash');
+  assert.deepEqual(
+    own.value.rules.map(({ pattern }) => pattern),
+    ['own'],
+  );
+  assert.ok(own.leftMs <= known.leftMs);
+  assert.equal(rig.asked.length, 1);
+  rig.directory.userChanged(null, 'bob');
+  const changed = rig.directory.rights(null, 'bob');
+  await rig.answer(1, user('hash', listed('other')));
+  assert.equal((await changed).own.value.rules[0]?.pattern, 'other');
+});
+
+test('rules that are none are a fault of the rights and not of the login', async () => {
+  const rig = new Rig();
+  const found = rig.directory.user(null, 'bob');
+  await rig.answer(0, user('hash', '[[7, "perhaps"]]'));
+  assert.equal((await found)?.value.passwordHash, 'hash');
+  await assert.rejects(rig.directory.rights(null, 'bob'), /rules: a rule is not complete/);
+});
+
+test('who is not in the tables has no rules of his own, as of what was known before the question', async () => {
+  const rig = new Rig();
+  const before = rig.directory.version;
+  const rights = rig.directory.rights(null, 'eve');
+  await turn();
+  rig.versions.observe('e', 2);
+  await rig.answer(0, { user: undefined });
+  assert.deepEqual(await rights, { user: undefined, own: { value: { rules: [], version: before }, leftMs: 300_000 } });
 });
 
 test('a tenant and a name that read alike together are kept apart', async () => {
@@ -107,7 +149,7 @@ test('a hundred questions about one user are one question to the database, and n
 });
 
 test('what is kept of users takes no more bytes than it may, and who was not asked about the longest time is asked about again', async () => {
-  const rig = new Rig({ maxKeptBytes: 40_000 });
+  const rig = new Rig({ maxKeptBytes: 10_000 });
   for (let i = 0; i < 20; i += 1) {
     const found = rig.directory.user(null, `u${i}`);
     await rig.answer(i, user('x'.repeat(2000)));

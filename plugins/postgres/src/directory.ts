@@ -10,7 +10,7 @@ import {
 } from '@portcullis/sdk';
 import { Decoys } from '@portcullis/sdk/passwords';
 import type { Database } from './database.js';
-import { decodeRules, decodeUser, type UserRow } from './decode-rows.js';
+import { decodeListedRules, decodeRules, decodeUser, type UserRow } from './decode-rows.js';
 import type { RealTimers } from './real-timers.js';
 import type { Settings } from './settings.js';
 import type { Statement, Statements } from './statements.js';
@@ -56,7 +56,8 @@ export class Directory {
   constructor(options: DirectoryOptions) {
     this.#options = options;
     const { leaseMs, maxUsers, maxKeptBytes, maxGroups } = options.settings;
-    this.#users = new LeasedCache({ leaseMs, maxEntries: maxUsers, maxBytes: maxKeptBytes / 4 });
+    const comeApart = options.statements.rules !== null;
+    this.#users = new LeasedCache({ leaseMs, maxEntries: maxUsers, maxBytes: comeApart ? maxKeptBytes / 4 : maxKeptBytes });
     // Many rules may go with one user.
     this.#rules = new LeasedCache({ leaseMs, maxEntries: maxUsers, maxBytes: (maxKeptBytes * 3) / 4 });
     this.#groups = new GroupTemplates({
@@ -84,27 +85,33 @@ export class Directory {
   }
 
   /** A user; undefined for one that is not there. */
-  user(tenant: string | null, username: string, signal?: AbortSignal, leastMs = 0): Promise<Leased<User> | undefined> {
+  user(tenant: string | null, username: string, leastMs = 0): Promise<Leased<User> | undefined> {
     if (username.length > MAX_USERNAME_CHARACTERS) return Promise.resolve(undefined);
-    return this.#users.get(this.#key(tenant, username), () => this.#loadUser(tenant, username), signal, leastMs);
+    return this.#users.get(this.#key(tenant, username), () => this.#loadUser(tenant, username), undefined, leastMs);
   }
 
   /** The same, with at least half of a lease left: else what is built on it would be asked for ever more often. */
-  freshUser(tenant: string | null, username: string, signal?: AbortSignal): Promise<Leased<User> | undefined> {
-    return this.user(tenant, username, signal, this.#options.settings.leaseMs / 2);
+  freshUser(tenant: string | null, username: string): Promise<Leased<User> | undefined> {
+    return this.user(tenant, username, this.#options.settings.leaseMs / 2);
   }
 
-  /** The own rules of a user, with at least half of a lease left. */
-  async ownRules(tenant: string | null, username: string, signal?: AbortSignal): Promise<Leased<OwnRules>> {
-    const load = (): Promise<OwnRules> => this.#loadRules(tenant, username);
-    const found = await this.#rules.get(this.#key(tenant, username), load, signal, this.#options.settings.leaseMs / 2);
-    if (found === undefined) throw new Error('rules: there is no answer');
-    return found;
+  /** A user, undefined for one that is not there, and the own rules of this name, with at least half of a lease left. */
+  async rights(tenant: string | null, username: string): Promise<{ readonly user: Leased<User> | undefined; readonly own: Leased<OwnRules> }> {
+    const { statements, settings } = this.#options;
+    if (statements.rules !== null) {
+      const [user, own] = await Promise.all([this.freshUser(tenant, username), this.#ownRules(statements.rules, tenant, username)]);
+      return { user, own };
+    }
+    const announced = this.#announcer();
+    const user = await this.freshUser(tenant, username);
+    if (user === undefined) return { user, own: { value: { rules: [], version: announced(null) }, leftMs: settings.leaseMs } };
+    const { ownRules, version } = user.value;
+    return { user, own: { value: { rules: decodeListedRules('rules', ownRules), version }, leftMs: user.leftMs } };
   }
 
   /** The templates of groups, and of everybody. */
-  templates(tenant: string | null, groups: readonly string[], signal?: AbortSignal): Promise<UsedTemplates> {
-    return this.#groups.use(tenant, [null, ...groups], signal);
+  templates(tenant: string | null, groups: readonly string[]): Promise<UsedTemplates> {
+    return this.#groups.use(tenant, [null, ...groups]);
   }
 
   userChanged(tenant: string | null, username: string): void {
@@ -167,8 +174,11 @@ export class Directory {
     return { ...user, version: announced(version) };
   }
 
-  async #loadRules(tenant: string | null, username: string): Promise<OwnRules> {
-    return await this.#ask(this.#options.statements.rules, [tenant ?? '', username]);
+  async #ownRules(statement: Statement, tenant: string | null, username: string): Promise<Leased<OwnRules>> {
+    const load = (): Promise<OwnRules> => this.#ask(statement, [tenant ?? '', username]);
+    const found = await this.#rules.get(this.#key(tenant, username), load, undefined, this.#options.settings.leaseMs / 2);
+    if (found === undefined) throw new Error('rules: there is no answer');
+    return found;
   }
 
   async #loadGroup(tenant: string | null, group: string | null): Promise<readonly Rule[]> {

@@ -20,15 +20,17 @@ export interface Statement {
   readonly parameters: 0 | 1 | 2;
   readonly columns: readonly Column[];
   /**
-   * Whether it always gives one row, in which the version stands even when there is nothing else to say; rules then stand in it as a list, instead of
-   * in a row each: reading as many rows would cost many times what reading one text does.
+   * Whether it always gives one row, in which the version stands even when there is nothing else to say; rules then stand in it as a list in JSON,
+   * instead of in a row each: reading as many rows would cost many times what reading one text does.
    */
   readonly hasState: boolean;
 }
 
 /** All that is asked of the database. */
 export interface Statements {
+  /** In the schema his own rules come with him: nearly everybody who comes in needs both, and one question costs the broker half of what two do. */
   readonly user: Statement;
+  /** Own rules where they do not come with the user. */
   readonly rules: Statement | null;
   readonly groupRules: Statement | null;
   readonly everybodyRules: Statement | null;
@@ -74,26 +76,34 @@ export function statementsOf({ queries, schema }: Settings): Statements {
 /** Everything is read beside the state, so that each answer, also "there is none", says how new it is, from one snapshot. */
 function schemaStatements(schema: string): Statements {
   const s = quoteIdentifier(schema);
-  const userColumns = [...USER_COLUMNS, ...USER_DETAILS.map(([name, type]) => column(name, type)), ...STATE, ECHO_TENANT, ECHO_NAME];
-  const ruleColumns = [column('rules', 'json'), ...STATE, ECHO_TENANT];
-  const rulesOf = (name: string, parameters: 1 | 2, from: string): Statement => ({
-    name,
-    parameters,
-    columns: parameters === 2 ? [...ruleColumns, ECHO_NAME] : ruleColumns,
-    hasState: true,
-    text: `select $1::text as asked_tenant, ${parameters === 2 ? '$2::text as asked_name, ' : ''}(select json_agg(json_build_array(${LISTED_RULE.map((name) => `o.${name}`).join(', ')}) order by o.id) from (select r.* from ${from} order by r.id limit ${MAX_RULES + 1}) o) as rules, s.version, s.epoch from ${s}.state s limit 2`,
-  });
+  const rules = column('rules', 'text');
+  const userColumns = [...USER_COLUMNS, ...USER_DETAILS.map(([name, type]) => column(name, type)), rules, ...STATE, ECHO_TENANT, ECHO_NAME];
+  // As text: it is read when somebody asks for the rules, and takes far less memory until then.
+  const listOf = (from: string): string =>
+    `(select json_agg(json_build_array(${LISTED_RULE.map((name) => `o.${name}`).join(', ')}) order by o.id)::text from (select r.* from ${from} order by r.id limit ${MAX_RULES + 1}) o) as rules`;
   return {
     user: {
       name: 'user',
       parameters: 2,
       columns: userColumns,
       hasState: true,
-      text: `select $1::text as asked_tenant, $2::text as asked_name, u.username, left(u.password_hash, ${MAX_HASH_CHARACTERS + 1}) as password_hash, u.enabled, case when octet_length(u.attributes::text) > ${MAX_ATTRIBUTES_BYTES} then '"too long"'::jsonb else u.attributes end as attributes, array(select g.name from ${s}.memberships m join ${s}.groups g on g.id = m.group_id where m.user_id = u.id order by g.name) as groups, s.version, s.epoch from ${s}.state s left join ${s}.users u on u.tenant = $1 and u.username = $2 limit 2`,
+      text: `select $1::text as asked_tenant, $2::text as asked_name, u.username, left(u.password_hash, ${MAX_HASH_CHARACTERS + 1}) as password_hash, u.enabled, case when octet_length(u.attributes::text) > ${MAX_ATTRIBUTES_BYTES} then '"too long"'::jsonb else u.attributes end as attributes, array(select g.name from ${s}.memberships m join ${s}.groups g on g.id = m.group_id where m.user_id = u.id order by g.name) as groups, ${listOf(`${s}.rules r where r.user_id = u.id`)}, s.version, s.epoch from ${s}.state s left join ${s}.users u on u.tenant = $1 and u.username = $2 limit 2`,
     },
-    rules: rulesOf('rules', 2, `${s}.users u join ${s}.rules r on r.user_id = u.id where u.tenant = $1 and u.username = $2`),
-    groupRules: rulesOf('groupRules', 2, `${s}.groups g join ${s}.rules r on r.group_id = g.id where g.tenant = $1 and g.name = $2`),
-    everybodyRules: rulesOf('everybodyRules', 1, `${s}.rules r where r.tenant = $1 and r.user_id is null and r.group_id is null`),
+    rules: null,
+    groupRules: {
+      name: 'groupRules',
+      parameters: 2,
+      columns: [rules, ...STATE, ECHO_TENANT, ECHO_NAME],
+      hasState: true,
+      text: `select $1::text as asked_tenant, $2::text as asked_name, ${listOf(`${s}.groups g join ${s}.rules r on r.group_id = g.id where g.tenant = $1 and g.name = $2`)}, s.version, s.epoch from ${s}.state s limit 2`,
+    },
+    everybodyRules: {
+      name: 'everybodyRules',
+      parameters: 1,
+      columns: [rules, ...STATE, ECHO_TENANT],
+      hasState: true,
+      text: `select $1::text as asked_tenant, ${listOf(`${s}.rules r where r.tenant = $1 and r.user_id is null and r.group_id is null`)}, s.version, s.epoch from ${s}.state s limit 2`,
+    },
     state: { name: 'state', parameters: 0, columns: STATE, hasState: true, text: `select version, epoch from ${s}.state limit 2` },
   };
 }

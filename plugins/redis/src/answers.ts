@@ -35,15 +35,15 @@ export class Answers {
     this.#options = options;
   }
 
-  authenticate({ credentials, tenant, signal }: AuthenticateRequest, decide: DecideIdentity): Decision | Promise<Decision> {
+  authenticate({ credentials, tenant }: AuthenticateRequest, decide: DecideIdentity): Decision | Promise<Decision> {
     const name = credentials.username;
     // A name that cannot be in Redis costs neither a question nor a hash.
-    return name === null || nameProblem(name) !== null ? decide.skip() : this.#login(name, credentials, tenant, signal, decide);
+    return name === null || nameProblem(name) !== null ? decide.skip() : this.#login(name, credentials, tenant, decide);
   }
 
-  async #login(name: string, credentials: Credentials, tenant: string | null, signal: AbortSignal, decide: DecideIdentity): Promise<Decision> {
+  async #login(name: string, credentials: Credentials, tenant: string | null, decide: DecideIdentity): Promise<Decision> {
     const { directory, decoys } = this.#options;
-    const found = (await directory.user(tenant, name, signal))?.value;
+    const found = (await directory.user(tenant, name))?.value;
     if (found === undefined) {
       // The answer is the same whatever this says: only the time that it takes counts.
       await credentials.verify(decoys.for(name));
@@ -54,17 +54,17 @@ export class Answers {
     const matches = await credentials.verify(hasHash ? found.hash : decoys.for(name));
     if (!matches || !hasHash || !found.enabled) return decide.deny('bad-credentials');
     // Hashing takes long: what has changed meanwhile has no session yet that could be ended.
-    const user = await directory.user(tenant, name, signal);
+    const user = await directory.user(tenant, name);
     if (user === undefined || !user.value.enabled || user.value.hash !== found.hash) return decide.deny('bad-credentials');
     this.#know(tenant, name, user.value);
     const { groups, attributes } = user.value;
     return decide.allow({ identity: { username: name, groups, attributes }, leaseSeconds: user.leftMs / MS_PER_SECOND });
   }
 
-  async refreshIdentity({ identity, tenant, signal }: RefreshIdentityRequest, decide: DecideRefresh): Promise<Decision> {
+  async refreshIdentity({ identity, tenant }: RefreshIdentityRequest, decide: DecideRefresh): Promise<Decision> {
     const { directory, memory } = this.#options;
     const name = nameOf(identity);
-    const user = name === null ? undefined : await directory.user(tenant, name, signal);
+    const user = name === null ? undefined : await directory.user(tenant, name);
     if (name === null || user === undefined || !user.value.enabled || user.value.hash === '') return decide.deny('not-authorized');
     const known = memory.known(directory.userKey(tenant, name));
     const now = memory.standingOf(user.value);
@@ -74,13 +74,13 @@ export class Answers {
     return decide.allow({ leaseSeconds: user.leftMs / MS_PER_SECOND });
   }
 
-  async loadPolicy({ identity, tenant, signal }: LoadPolicyRequest, give: GivePolicy): Promise<Decision> {
+  async loadPolicy({ identity, tenant }: LoadPolicyRequest, give: GivePolicy): Promise<Decision> {
     const { directory, templates, layout } = this.#options;
     const name = nameOf(identity);
-    const user = name === null ? undefined : await directory.user(tenant, name, signal);
+    const user = name === null ? undefined : await directory.user(tenant, name);
     const groups = user?.value.enabled === true ? user.value.groups : [];
     // Whom Redis does not know may have come in by another authority: what everybody may, and may not, holds for them, too.
-    const shared = await templates.use(tenant, [null, ...groups], signal);
+    const shared = await templates.use(tenant, [null, ...groups]);
     if (name === null || user === undefined) {
       return give.policy({ version: NO_VERSION, templates: shared.templates, leaseSeconds: shared.leftMs / MS_PER_SECOND });
     }

@@ -53,9 +53,9 @@ export class Directory {
     return [...this.#tenants.keys()];
   }
 
-  /** The user of this name, or undefined. Rejects with BackendUnavailable, with MalformedObject, or with the reason of `signal`. */
-  async user(tenant: string | null, username: string, signal?: AbortSignal): Promise<Leased<User> | undefined> {
-    return await this.#users.get(this.userKey(tenant, username), () => this.#loadUser(tenant, username), signal);
+  /** The user of this name, or undefined. Rejects with BackendUnavailable, or with MalformedObject. */
+  async user(tenant: string | null, username: string): Promise<Leased<User> | undefined> {
+    return await this.#users.get(this.userKey(tenant, username), () => this.#loadUser(tenant, username));
   }
 
   /** The rules of a group, with null those of everybody. */

@@ -1,25 +1,40 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
+
+const SECRET_BYTES = 32;
+const HEADER_BYTES = 5;
+/** Names and hashes fit; what is longer gets a buffer of its own. */
+const SCRATCH_BYTES = 4096;
 
 /**
- * Makes keys of caches from several texts: HMAC-SHA256, under a random key that never leaves the process, of the parts, each with its length.
+ * Makes keys of caches from several texts: SHA-512/256 of a random secret that never leaves the process and of the parts, each with its length. Half of
+ * what that function computes does not show in its result, so that nobody could go on from a key to that of a longer text, as with SHA-256.
  *
  * Other parts, another order, or another split of the same characters give another key: `a`, `b-c` never meets `a-b`, `c`. Null is a part of its own
  * and not the empty text. What a key was made from cannot be found from it, so it may hold secrets; nothing of them is kept.
  */
 export class KeyedDigest {
-  readonly #secret = randomBytes(32);
+  readonly #scratch = Buffer.alloc(SCRATCH_BYTES);
+
+  constructor() {
+    randomBytes(SECRET_BYTES).copy(this.#scratch);
+  }
 
   /** The key of these parts: 43 characters. The same parts give the same key as long as this object lives. */
   of(...parts: readonly (string | null)[]): string {
-    const hmac = createHmac('sha256', this.#secret);
-    const header = Buffer.allocUnsafe(5);
+    let length = SECRET_BYTES;
+    for (const part of parts) length += HEADER_BYTES + (part === null ? 0 : part.length * 2);
+    const bytes = length <= SCRATCH_BYTES ? this.#scratch : Buffer.alloc(length);
+    if (bytes !== this.#scratch) this.#scratch.copy(bytes, 0, 0, SECRET_BYTES);
+    let at = SECRET_BYTES;
     for (const part of parts) {
-      header[0] = part === null ? 0 : 1;
+      bytes[at] = part === null ? 0 : 1;
       // Two lone surrogates become the same bytes in UTF-8, hence UTF-16, which keeps every text apart.
-      header.writeUInt32BE(part === null ? 0 : part.length * 2, 1);
-      hmac.update(header);
-      if (part !== null) hmac.update(part, 'utf16le');
+      bytes.writeUInt32BE(part === null ? 0 : part.length * 2, at + 1);
+      at += HEADER_BYTES;
+      if (part !== null) at += bytes.write(part, at, 'utf16le');
     }
-    return hmac.digest('base64url');
+    const key = hash('sha512-256', bytes.subarray(0, length), 'base64url');
+    bytes.fill(0, SECRET_BYTES, length);
+    return key;
   }
 }

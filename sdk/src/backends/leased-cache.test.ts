@@ -6,7 +6,7 @@ import { LeasedCache, type LeasedCacheOptions, type Load } from './leased-cache.
 /** A backend whose answers are given one by one, by the test. */
 class Backend {
   readonly asked: { answer(value: string | undefined): void; fail(error: Error): void; readonly signal: AbortSignal }[] = [];
-  readonly load: Load<string> = (signal) =>
+  readonly load: Load<string> = ({ signal }) =>
     new Promise((resolve, reject) => {
       this.asked.push({ answer: resolve, fail: reject, signal });
     });

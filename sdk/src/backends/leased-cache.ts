@@ -23,8 +23,14 @@ export interface Leased<Value> {
   readonly leftMs: number;
 }
 
-/** Loads the value of one key: undefined for none. `signal` is aborted when nobody waits any more or the key was dropped. */
-export type Load<Value> = (signal: AbortSignal) => Promise<Value | undefined>;
+/** What a load is told of those whom it is for. */
+export interface Loading {
+  /** Aborted when nobody waits any more or the key was dropped. Made when it is first looked at: it costs more than all the rest of a load here. */
+  readonly signal: AbortSignal;
+}
+
+/** Loads the value of one key: undefined for none. */
+export type Load<Value> = (loading: Loading) => Promise<Value | undefined>;
 
 interface Entry<Value> {
   readonly value: Value;
@@ -32,12 +38,31 @@ interface Entry<Value> {
   readonly bytes: number;
 }
 
-interface Flight<Value> {
+/** A load that is under way. */
+class Flight<Value> implements Loading {
   readonly settled: Promise<Leased<Value> | undefined>;
-  readonly controller: AbortController;
-  waiting: number;
+  waiting = 0;
   /** Whether its key was dropped after it began: what it read may be what has changed since. */
-  superseded: boolean;
+  superseded = false;
+  #controller: AbortController | null = null;
+  #aborted: { readonly reason: unknown } | null = null;
+
+  constructor(run: (flight: Flight<Value>) => Promise<Leased<Value> | undefined>) {
+    this.settled = run(this);
+    // Whoever waits hears of a failure; when nobody does any more, it must not surface as one that nobody handled.
+    this.settled.catch(() => {});
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#aborted !== null) this.#controller.abort(this.#aborted.reason);
+    return this.#controller.signal;
+  }
+
+  abort(reason: unknown): void {
+    this.#aborted = { reason };
+    this.#controller?.abort(reason);
+  }
 }
 
 /** How often one question begins anew because what it asked for has changed meanwhile. */
@@ -157,30 +182,28 @@ export class LeasedCache<Value> {
   }
 
   #begin(key: string, load: Load<Value>): Flight<Value> {
-    const controller = new AbortController();
+    const flight = new Flight<Value>((own) => this.#run(key, own, load));
+    this.#flights.set(key, flight);
+    return flight;
+  }
+
+  async #run(key: string, flight: Flight<Value>, load: Load<Value>): Promise<Leased<Value> | undefined> {
     // The lease counts from before the question: the answer may be as old as that.
     const leaseMs = this.#leaseMs * (1 - JITTER * this.#random());
     const endsAt = this.#now() + leaseMs;
-    const counts = (): boolean => this.#flights.get(key)?.controller === controller;
-    const settled = (async () => {
-      // Not in this turn: what it does about the flight needs the flight to be there.
-      await null;
-      try {
-        const value = await load(controller.signal);
-        if (value === undefined) return undefined;
-        if (counts() && this.#keeps) this.#keep(key, { value, endsAt, bytes: ENTRY_BYTES + estimatedBytes(value) });
-        const leftMs = endsAt - this.#now();
-        if (leftMs <= 0) throw new BackendUnavailable('an answer took longer than it would have stood');
-        return { value, leftMs };
-      } finally {
-        if (counts()) this.#flights.delete(key);
-      }
-    })();
-    const flight: Flight<Value> = { settled, controller, waiting: 0, superseded: false };
-    // Whoever waits hears of a failure; when nobody does any more, it must not surface as one that nobody handled.
-    settled.catch(() => {});
-    this.#flights.set(key, flight);
-    return flight;
+    const counts = (): boolean => this.#flights.get(key) === flight;
+    // Not in this turn: what it does about the flight needs the flight to be there.
+    await null;
+    try {
+      const value = await load(flight);
+      if (value === undefined) return undefined;
+      if (counts() && this.#keeps) this.#keep(key, { value, endsAt, bytes: ENTRY_BYTES + estimatedBytes(value) });
+      const leftMs = endsAt - this.#now();
+      if (leftMs <= 0) throw new BackendUnavailable('an answer took longer than it would have stood');
+      return { value, leftMs };
+    } finally {
+      if (counts()) this.#flights.delete(key);
+    }
   }
 
   #keep(key: string, entry: Entry<Value>): void {
@@ -204,7 +227,7 @@ export class LeasedCache<Value> {
   #supersede(key: string, flight: Flight<Value>): void {
     flight.superseded = true;
     this.#flights.delete(key);
-    flight.controller.abort(new BackendUnavailable('the data has changed while it was read'));
+    flight.abort(new BackendUnavailable('the data has changed while it was read'));
   }
 
   async #wait(key: string, flight: Flight<Value>, signal: AbortSignal | undefined): Promise<Leased<Value> | undefined> {
@@ -216,7 +239,7 @@ export class LeasedCache<Value> {
       // The load of somebody who is gone must not be what the next one waits for.
       if (flight.waiting === 0 && this.#flights.get(key) === flight) {
         this.#flights.delete(key);
-        flight.controller.abort(signal?.reason);
+        flight.abort(signal?.reason);
       }
     }
   }

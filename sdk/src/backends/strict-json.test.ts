@@ -20,6 +20,7 @@ test('a name twice in one object is refused, however it is written and however d
     '{ "a" : "}" , "a" : "{" }',
     '[{"a":[]},{"":1,"":2}]',
     '{"__proto__":1,"__proto__":2}',
+    '{"a":"\\\\","a":"\\\\\\""}',
   ]) {
     assert.throws(() => parseStrictJson(text), /twice/, text);
   }

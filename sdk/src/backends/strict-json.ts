@@ -16,13 +16,21 @@ export function parseStrictJson(text: string): unknown {
   return value;
 }
 
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const OPEN_LIST = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_LIST = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
 /** Walks through valid JSON and looks at the names of each object as they will be read, escapes resolved. */
 function refuseDoubledNames(text: string): void {
   const open: (Set<string> | null)[] = [];
   let isName = false;
   for (let at = 0; at < text.length; at++) {
-    const character = text[at];
-    if (character === '"') {
+    const character = text.charCodeAt(at);
+    if (character === QUOTE) {
       const end = stringEnd(text, at);
       const names = open[open.length - 1];
       if (isName && names) {
@@ -32,20 +40,22 @@ function refuseDoubledNames(text: string): void {
       }
       isName = false;
       at = end - 1;
-    } else if (character === '{' || character === '[') {
+    } else if (character === OPEN_OBJECT || character === OPEN_LIST) {
       if (open.length === MAX_DEPTH) throw new Error('is JSON of too many levels');
-      open.push(character === '{' ? new Set() : null);
-      isName = character === '{';
-    } else if (character === '}' || character === ']') {
+      open.push(character === OPEN_OBJECT ? new Set() : null);
+      isName = character === OPEN_OBJECT;
+    } else if (character === CLOSE_OBJECT || character === CLOSE_LIST) {
       open.pop();
       isName = false;
-    } else if (character === ',') isName = open[open.length - 1] instanceof Set;
+    } else if (character === COMMA) isName = open[open.length - 1] instanceof Set;
   }
 }
 
 function stringEnd(text: string, start: number): number {
-  for (let at = start + 1; ; at++) {
-    if (text[at] === '\\') at++;
-    else if (text[at] === '"') return at + 1;
+  for (let at = text.indexOf('"', start + 1); ; at = text.indexOf('"', at + 1)) {
+    let backslashes = 0;
+    while (text.charCodeAt(at - 1 - backslashes) === BACKSLASH) backslashes += 1;
+    // An even number of them stand for themselves.
+    if (backslashes % 2 === 0) return at + 1;
   }
 }

@@ -8,8 +8,10 @@ import { findRawSockets, type RawSockets, rawServerOf } from './raw-handle.js';
 import { RawRoom, RawTransport } from './raw-transport.js';
 
 const DEADLINE_MS = 2000;
-/** More than the kernel takes at once, so that a write has to wait. */
-const LARGE_BYTES = 16 * 1_048_576;
+const PATTERN = 'answer ';
+/** About 1 MiB of whole patterns, sent again until a write has to wait: how much a kernel takes at once depends on how it is set. */
+const ANSWER_BYTES = PATTERN.length * 149_797;
+const MAX_ANSWERS = 128;
 const INFO: ConnectionInfo = Object.freeze({ id: 'check', listener: 'check', transport: 'tcp', address: '127.0.0.1', port: 0 });
 
 export type RawCheck = { readonly sockets: RawSockets } | { readonly reason: string };
@@ -50,14 +52,22 @@ export async function tryRawSockets(sockets: RawSockets | null): Promise<RawChec
   }
 }
 
+interface Seen {
+  request: string;
+  /** How many times the answer was written. */
+  answers: number;
+  waited: boolean;
+  drained: boolean;
+}
+
 /** A peer sends a message and gets back more than it reads; then it reads, and gets all of it; then it goes, and that is seen. */
 async function trial(server: ReturnType<typeof createServer>, room: RawRoom, open: { destroy(): void }[]): Promise<void> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const handle = rawServerOf(server);
   if (handle === null) throw new Error('a bound port has no handle that is known');
-  const answer = Buffer.alloc(LARGE_BYTES, 'answer ');
-  const seen = { request: '', waited: false, drained: false };
+  const answer = Buffer.alloc(ANSWER_BYTES, PATTERN);
+  const seen: Seen = { request: '', answers: 1, waited: false, drained: false };
   const ended = new Promise<void>((resolve, reject) => {
     handle.onconnection = (status, accepted) => {
       if (status !== 0 || accepted === undefined) return reject(new Error('a connection was not accepted'));
@@ -71,6 +81,7 @@ async function trial(server: ReturnType<typeof createServer>, room: RawRoom, ope
           if (seen.request.length < 8) return;
           transport.write(answer.subarray(0, 5), null);
           transport.writeAll([answer.subarray(5, 10), answer.subarray(10)]);
+          for (; transport.buffered === 0 && seen.answers < MAX_ANSWERS; seen.answers += 1) transport.write(answer, null);
           seen.waited = transport.buffered > 0;
         },
         drained() {
@@ -88,21 +99,22 @@ async function trial(server: ReturnType<typeof createServer>, room: RawRoom, ope
   const client = connect({ port, host: '127.0.0.1' });
   client.on('error', () => {});
   open.push(client);
-  await Promise.race([ended, exchange(client, answer).then(() => ended)]);
+  await Promise.race([ended, exchange(client, answer, seen).then(() => ended)]);
   if (seen.request !== 'question' || !seen.waited || !seen.drained) throw new Error('the exchange did not go as expected');
 }
 
-async function exchange(client: Socket, answer: Buffer): Promise<void> {
+async function exchange(client: Socket, answer: Buffer, seen: Seen): Promise<void> {
   client.pause();
   await once(client, 'connect');
   client.write('ques');
   client.write('tion');
   let at = 0;
   for await (const chunk of client as AsyncIterable<Buffer>) {
-    if (!chunk.equals(answer.subarray(at, at + chunk.length))) throw new Error('other bytes came than were written');
+    const from = at % PATTERN.length;
+    if (!chunk.equals(answer.subarray(from, from + chunk.length))) throw new Error('other bytes came than were written');
     at += chunk.length;
-    if (at === answer.length) break;
+    if (at >= seen.answers * ANSWER_BYTES) break;
   }
-  if (at !== answer.length) throw new Error('the answer is cut off');
+  if (at !== seen.answers * ANSWER_BYTES) throw new Error('the answer is cut off, or goes on');
   client.end();
 }

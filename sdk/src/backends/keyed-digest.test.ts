@@ -32,3 +32,14 @@ test('the same parts have the same key, which nobody else can make and which sho
   assert.notEqual(new KeyedDigest().of('tenant', 'a secret'), key);
   assert.match(key, /^[A-Za-z0-9_-]{43}$/);
 });
+
+test('texts of any length have keys of their own, and one leaves nothing behind for the next', () => {
+  const digest = new KeyedDigest();
+  const texts = ['x', 'x'.repeat(2000), 'x'.repeat(2030), 'x'.repeat(5000), `${'x'.repeat(4999)}y`, `y${'x'.repeat(4999)}`];
+  const keys = texts.map((text) => digest.of('tenant', text));
+  assert.equal(new Set(keys).size, texts.length);
+  assert.deepEqual(
+    texts.toReversed().map((text) => digest.of('tenant', text)),
+    keys.toReversed(),
+  );
+});

@@ -1,4 +1,4 @@
-import { BackendUnavailable, type PluginLog, type SourceVersions } from '@portcullis/sdk';
+import { AtOnce, BackendUnavailable, type PluginLog, type SourceVersions } from '@portcullis/sdk';
 import type pg from 'pg';
 import type { ConnectOptions, Role } from './connect.js';
 import { connectToAny } from './connect-to-any.js';
@@ -24,6 +24,11 @@ export interface DatabaseOptions {
 
 /** The part of the time of a statement that a question is held up by another one before it is put a second time, beside it. */
 const HELD_UP = 0.25;
+/**
+ * Questions that are under way at one time; the others wait for their turn. The broker gives a plugin as many to work on, but gives up those that take
+ * too long and puts others: of what was given up the server knows nothing.
+ */
+const MAX_AT_ONCE = 64;
 /** How long a connection is waited for that was lost a moment ago. */
 const RETURN_MS = 500;
 
@@ -32,6 +37,7 @@ export class Database {
   readonly #options: DatabaseOptions;
   readonly #primary: readonly Link[];
   readonly #replicas: readonly Link[];
+  readonly #atOnce = new AtOnce(MAX_AT_ONCE);
   /** Questions that wait for a connection; each of them for RETURN_MS at most. */
   readonly #waiting = new Set<() => void>();
   /** Of whoever waits for any connection to the primary; the same for all. */
@@ -80,7 +86,11 @@ export class Database {
    * Puts a question. What a replica says counts only when it is as new as what the primary has announced; else the primary is asked. Rejects with
    * `BackendUnavailable` when nobody could be asked in time, and with an ordinary error when the answer is not as it must be.
    */
-  async ask<Answer extends State>(statement: Statement, values: readonly string[], decode: Decode<Answer>): Promise<Answer> {
+  ask<Answer extends State>(statement: Statement, values: readonly string[], decode: Decode<Answer>): Promise<Answer> {
+    return this.#atOnce.run(() => this.#ask(statement, values, decode));
+  }
+
+  async #ask<Answer extends State>(statement: Statement, values: readonly string[], decode: Decode<Answer>): Promise<Answer> {
     const { versions } = this.#options;
     // What was announced before the question is in every answer that is new enough.
     const before = versions.current;
@@ -148,7 +158,8 @@ export class Database {
           },
           (error: unknown) => {
             open -= 1;
-            if (error instanceof LinkLost) again();
+            // Nobody works on it any more: it needs no place of its own.
+            if (error instanceof LinkLost) void again();
             if (open === 0) {
               cancelHedge();
               reject(error as Error);
@@ -156,15 +167,17 @@ export class Database {
           },
         );
       };
-      const again = (): void => {
+      const again = async (): Promise<void> => {
         const other = leastBusy(this.#primary.filter((one) => one !== link));
         if (isAskedAgain || other === undefined) return;
         isAskedAgain = true;
         try {
-          follow(other.ask(statement, values), other);
+          const second = other.ask(statement, values);
+          follow(second, other);
           open += 1;
+          await second.rows;
         } catch {
-          // It was lost in this moment; the first answer, or its failure, is what there is.
+          // Or it was lost in this moment; the first answer, or its failure, is what there is.
         }
       };
       const heldUpMs = this.#options.settings.statementTimeoutMs * HELD_UP;
@@ -174,8 +187,8 @@ export class Database {
           // What has come while this process was busy is read first: it may be the answer.
           setImmediate(() => {
             if (open === 0 || isAskedAgain) return;
-            if (asked.isHeldUp(heldUpMs)) again();
-            else watch();
+            // When as many are under way as may be, it is looked at again later.
+            if (!asked.isHeldUp(heldUpMs) || this.#atOnce.runNow(again) === null) watch();
           });
         });
       };

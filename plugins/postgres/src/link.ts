@@ -51,8 +51,6 @@ export class Link {
   #isStopped = false;
   #isUp = false;
   #hasBeenUp = false;
-  /** Whether what is written waits for the end of this turn. */
-  #isGathering = false;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -115,7 +113,6 @@ export class Link {
       open = own;
       this.#open.push(own);
       if (this.#open.length === 1) this.#watchFirst();
-      this.#gather(client);
       client.query({ name: `portcullis-${name}`, text, values: [...values], rowMode: 'array' }).then(
         (result) => {
           this.#answered(own);
@@ -132,18 +129,6 @@ export class Link {
       rows,
       isHeldUp: (milliseconds) => client === this.#client && this.#open[0] !== open && performance.now() - this.#firstSince >= milliseconds,
     };
-  }
-
-  /** What is asked in one turn of the event loop leaves in one write: each wakes a process of the server, which costs more than the question itself. */
-  #gather(client: pg.Client): void {
-    if (this.#isGathering) return;
-    this.#isGathering = true;
-    const { stream } = client.connection;
-    stream.cork();
-    setImmediate(() => {
-      this.#isGathering = false;
-      stream.uncork();
-    });
   }
 
   #answered(own: Open): void {

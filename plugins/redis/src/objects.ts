@@ -1,3 +1,4 @@
+import { AtOnce } from '@portcullis/sdk';
 import type { Layout } from './layout.js';
 import type { Lookups } from './lookups.js';
 import {
@@ -28,6 +29,11 @@ export interface Found<Record> extends TenantState {
   readonly record: Record | Tombstone | null;
 }
 
+/**
+ * Users and groups that are read at one time; the others wait for their turn. The broker gives a plugin as many to work on, but gives up those that take
+ * too long and puts others: of what was given up the server knows nothing.
+ */
+const MAX_AT_ONCE = 64;
 const MAX_EPOCH_CHARACTERS = 100;
 /** Digits of the highest version that is told apart from the next one. */
 const MAX_VERSION_DIGITS = 16;
@@ -41,20 +47,21 @@ type Decode<Record> = (key: string, fields: Fields) => Record | Tombstone;
 export class Objects {
   readonly #lookups: Lookups;
   readonly #layout: Layout;
+  readonly #atOnce = new AtOnce(MAX_AT_ONCE);
 
   constructor(lookups: Lookups, layout: Layout) {
     this.#lookups = lookups;
     this.#layout = layout;
   }
 
-  async user(tenant: string | null, username: string): Promise<Found<UserRecord>> {
-    return await this.#read(tenant, this.#layout.user(tenant, username), FIELDS_OF_USER, decodeUser);
+  user(tenant: string | null, username: string): Promise<Found<UserRecord>> {
+    return this.#atOnce.run(() => this.#read(tenant, this.#layout.user(tenant, username), FIELDS_OF_USER, decodeUser));
   }
 
   /** A group; with null the rules of everybody of the tenant. */
-  async group(tenant: string | null, name: string | null): Promise<Found<GroupRecord>> {
+  group(tenant: string | null, name: string | null): Promise<Found<GroupRecord>> {
     const key = name === null ? this.#layout.everybody(tenant) : this.#layout.group(tenant, name);
-    return await this.#read(tenant, key, FIELDS_OF_GROUP, decodeGroup);
+    return this.#atOnce.run(() => this.#read(tenant, key, FIELDS_OF_GROUP, decodeGroup));
   }
 
   async state(tenant: string | null): Promise<TenantState> {

@@ -26,3 +26,18 @@ test('so many run at a time, in the order in which they came, whether they fail 
   assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 10);
   assert.equal(await tasks.run(async () => 'afterwards'), 'afterwards');
 });
+
+test('what is not worth waiting for is begun when there is room, and not at all when there is none', async () => {
+  const tasks = new AtOnce(2);
+  let end = (): void => {};
+  const long = (): Promise<void> => new Promise((resolve) => (end = resolve));
+  const first = tasks.runNow(long);
+  const endFirst = end;
+  const second = tasks.run(long);
+  assert.equal(tasks.runNow(long), null);
+  endFirst();
+  await first;
+  assert.equal(await tasks.runNow(async () => 'now'), 'now');
+  end();
+  await second;
+});

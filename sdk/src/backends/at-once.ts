@@ -12,6 +12,17 @@ export class AtOnce {
   async run<T>(task: () => Promise<T>): Promise<T> {
     if (this.#running >= this.#most) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#running += 1;
+    return await this.#run(task);
+  }
+
+  /** The same for a task that is not worth waiting for: null, and it is not begun, when as many run as may. */
+  runNow<T>(task: () => Promise<T>): Promise<T> | null {
+    if (this.#running >= this.#most) return null;
+    this.#running += 1;
+    return this.#run(task);
+  }
+
+  async #run<T>(task: () => Promise<T>): Promise<T> {
     try {
       return await task();
     } finally {

@@ -1,6 +1,6 @@
 import { type AttributeValue, decodeAttributes, decodeGroups, decodeRule, type Rule } from '@portcullis/sdk';
 import type pg from 'pg';
-import { type Column, LISTED_RULE, MAX_RULES, type Statement } from './statements.js';
+import { type Column, LISTED_RULE, MAX_RULES, type Statement, TOO_LONG } from './statements.js';
 import { TYPES } from './types.js';
 
 /** How new an answer is; null where tables of one's own do not say. */
@@ -105,7 +105,7 @@ export function decodeListedRules(name: string, text: string | null): readonly R
   } catch {
     throw new Error(`${name}: "rules" is no JSON`);
   }
-  if (!Array.isArray(listed)) throw new Error(`${name}: "rules" is no list`);
+  if (!Array.isArray(listed)) throw new Error(`${name}: "rules" is ${listed === TOO_LONG ? TOO_LONG : 'no list'}`);
   checkNumber(name, listed);
   return listed.map((rule: unknown) => listedRule(name, rule));
 }

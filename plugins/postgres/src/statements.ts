@@ -1,4 +1,4 @@
-import { InvalidPluginConfig } from '@portcullis/sdk';
+import { InvalidPluginConfig, MAX_GROUPS } from '@portcullis/sdk';
 import { findQuotedPlaceholder } from './scan-statement.js';
 import { quoteIdentifier } from './schema/names.js';
 import type { Settings } from './settings.js';
@@ -43,6 +43,15 @@ export const MAX_RULES = 10_000;
 
 /** Attributes of more are none: a text in their place, which is a fault of that user and needs no room. */
 const MAX_ATTRIBUTES_BYTES = 4 * 1024 * 1024;
+/**
+ * The same for rules that come in one answer, by what their patterns take: a stranger who knows a name has this user read, so what is long must take
+ * neither the time of a statement nor more than one answer may be.
+ */
+export const MAX_RULES_BYTES = 4 * 1024 * 1024;
+/** Of those that are not too long, the text that is made: what JSON has to escape takes up to six times as much in it. */
+const MAX_RULES_TEXT_BYTES = 8 * 1024 * 1024;
+/** What stands in the place of those. */
+export const TOO_LONG = 'too long';
 /** No usable hash is longer: of one that is, as much is read as shows that. */
 const MAX_HASH_CHARACTERS = 1024;
 
@@ -79,15 +88,21 @@ function schemaStatements(schema: string): Statements {
   const rules = column('rules', 'text');
   const userColumns = [...USER_COLUMNS, ...USER_DETAILS.map(([name, type]) => column(name, type)), rules, ...STATE, ECHO_TENANT, ECHO_NAME];
   // As text: it is read when somebody asks for the rules, and takes far less memory until then.
-  const listOf = (from: string): string =>
-    `(select json_agg(json_build_array(${LISTED_RULE.map((name) => `o.${name}`).join(', ')}) order by o.id)::text from (select r.* from ${from} order by r.id limit ${MAX_RULES + 1}) o) as rules`;
+  const tooLong = `'"${TOO_LONG}"'`;
+  const fields = LISTED_RULE.map((name) => `o.${name}`).join(', ');
+  const listOf = (from: string): string => {
+    const first = `select r.* from ${from} order by r.id limit ${MAX_RULES + 1}`;
+    const measured = `select f.*, sum(octet_length(f.pattern)) over () > ${MAX_RULES_BYTES} as is_too_long from (${first}) f`;
+    const list = `select case when bool_or(o.is_too_long) then ${tooLong} else (json_agg(json_build_array(${fields}) order by o.id) filter (where not o.is_too_long))::text end as text from (${measured}) o`;
+    return `(select case when octet_length(l.text) > ${MAX_RULES_TEXT_BYTES} then ${tooLong} else l.text end from (${list}) l) as rules`;
+  };
   return {
     user: {
       name: 'user',
       parameters: 2,
       columns: userColumns,
       hasState: true,
-      text: `select $1::text as asked_tenant, $2::text as asked_name, u.username, left(u.password_hash, ${MAX_HASH_CHARACTERS + 1}) as password_hash, u.enabled, case when octet_length(u.attributes::text) > ${MAX_ATTRIBUTES_BYTES} then '"too long"'::jsonb else u.attributes end as attributes, array(select g.name from ${s}.memberships m join ${s}.groups g on g.id = m.group_id where m.user_id = u.id order by g.name) as groups, ${listOf(`${s}.rules r where r.user_id = u.id`)}, s.version, s.epoch from ${s}.state s left join ${s}.users u on u.tenant = $1 and u.username = $2 limit 2`,
+      text: `select $1::text as asked_tenant, $2::text as asked_name, u.username, left(u.password_hash, ${MAX_HASH_CHARACTERS + 1}) as password_hash, u.enabled, case when octet_length(u.attributes::text) > ${MAX_ATTRIBUTES_BYTES} then ${tooLong}::jsonb else u.attributes end as attributes, array(select g.name from ${s}.memberships m join ${s}.groups g on g.id = m.group_id where m.user_id = u.id order by g.name limit ${MAX_GROUPS + 1}) as groups, ${listOf(`${s}.rules r where r.user_id = u.id`)}, s.version, s.epoch from ${s}.state s left join ${s}.users u on u.tenant = $1 and u.username = $2 limit 2`,
     },
     rules: null,
     groupRules: {

@@ -48,13 +48,17 @@ export async function connectTo(server: Server, role: Role, options: ConnectOpti
   // Also after it was given up: an error of a socket that nobody listens to ends the process.
   client.on('error', () => {});
   const abandon = (): void => void destroy(client);
-  if (client.ssl === false) capBytes(client);
+  let uncap = client.ssl === false ? capBytes(client) : (): void => {};
   const cancelTimer = timers.after(CONNECT_TIMEOUT_MS, abandon);
   signal.addEventListener('abort', abandon, { once: true });
   try {
     signal.throwIfAborted();
     await client.connect();
+    // Its stream is another one by now where TLS was agreed on.
+    uncap();
+    uncap = capBytes(client);
     await requireRole(client, role);
+    uncap();
     return client;
   } catch (error) {
     destroy(client);
@@ -73,7 +77,7 @@ function settingsOfSession({ queries }: Settings): string {
 }
 
 /** Whoever answers there need not be PostgreSQL: what it says before it is known as such is bounded. */
-function capBytes(client: pg.Client): void {
+function capBytes(client: pg.Client): () => void {
   const { stream } = client.connection;
   let received = 0;
   const count = (bytes: Uint8Array): void => {
@@ -81,7 +85,7 @@ function capBytes(client: pg.Client): void {
     if (received > MAX_GREETING_BYTES) stream.destroy(new Error('what answers there is no PostgreSQL'));
   };
   stream.on('data', count);
-  client.once('connect', () => stream.off('data', count));
+  return () => void stream.off('data', count);
 }
 
 /** Ends a connection without a word; whatever it still says is not heard. */

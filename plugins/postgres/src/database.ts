@@ -8,6 +8,7 @@ import { describeServer, type Server } from './hosts.js';
 import { type Asked, Link, LinkLost } from './link.js';
 import type { RealTimers } from './real-timers.js';
 import type { Settings } from './settings.js';
+import type { Source } from './source.js';
 import type { Statement, Statements } from './statements.js';
 
 /** Reads an answer; throws for one that is not as it must be. */
@@ -44,6 +45,8 @@ export class Database {
   #answerable: { readonly promise: Promise<void>; resolve(): void } | null = null;
   /** Whether what the source has told is up to date; replicas cannot be judged otherwise. */
   isHeard = false;
+  /** Tells the present version, and when its newest change was made. */
+  source: Pick<Source, 'stamp'> | null = null;
 
   constructor(options: DatabaseOptions) {
     this.#options = options;
@@ -83,8 +86,8 @@ export class Database {
   }
 
   /**
-   * Puts a question. What a replica says counts only when it is as new as what the primary has announced; else the primary is asked. Rejects with
-   * `BackendUnavailable` when nobody could be asked in time, and with an ordinary error when the answer is not as it must be.
+   * Puts a question. What a replica says counts only when it is what the primary has announced: as new, and of its history; else the primary is asked.
+   * Rejects with `BackendUnavailable` when nobody could be asked in time, and with an ordinary error when the answer is not as it must be.
    */
   ask<Answer extends State>(statement: Statement, values: readonly string[], decode: Decode<Answer>): Promise<Answer> {
     return this.#atOnce.run(() => this.#ask(statement, values, decode));
@@ -94,11 +97,13 @@ export class Database {
     const { versions } = this.#options;
     // What was announced before the question is in every answer that is new enough.
     const before = versions.current;
+    const stamp = this.source?.stamp ?? null;
     const replica = this.isHeard ? leastBusy(this.#replicas) : undefined;
     if (replica !== undefined) {
       try {
         const answer = decode(await replica.ask(statement, values).rows);
-        if (answer.version !== null && isNewEnough(before, answer)) return answer;
+        const isOfHistory = !statement.hasState || (stamp !== null && answer.stamp === stamp && answer.version === before?.version);
+        if (answer.version !== null && isNewEnough(before, answer) && isOfHistory) return answer;
       } catch (error) {
         const asked = questionError(statement.name, error);
         if (!(asked instanceof BackendUnavailable || isDamage(error))) throw asked;

@@ -4,7 +4,7 @@ import { decodeListedRules, decodeRules, decodeState, decodeUser } from './decod
 import type { Settings } from './settings.js';
 import { MAX_RULES, type Statement, statementsOf } from './statements.js';
 
-const STATEMENTS = statementsOf({ schema: 'portcullis', queries: null } as unknown as Settings);
+const STATEMENTS = statementsOf({ schema: 'portcullis', replicas: [], queries: null } as unknown as Settings);
 const RULES = STATEMENTS.groupRules as Statement;
 const STATE = STATEMENTS.state as Statement;
 const TYPES: Readonly<Record<string, number>> = { text: 25, boolean: 16, integer: 20, 'text[]': 1009, json: 3802, uuid: 2950 };
@@ -42,7 +42,7 @@ test('own rules come with their user as they are, and are read when they are ask
 });
 
 test('that there is no user is an answer, and says how new it is', () => {
-  assert.deepEqual(decodeUser(STATEMENTS.user, answer(STATEMENTS.user, STAMP), 't', 'bob'), { user: undefined, version: 7, epoch: 'e' });
+  assert.deepEqual(decodeUser(STATEMENTS.user, answer(STATEMENTS.user, STAMP), 't', 'bob'), { user: undefined, version: 7, epoch: 'e', stamp: null });
 });
 
 test('an answer to another question is none to this one', () => {
@@ -99,7 +99,7 @@ test('a column that is missing, doubled or of another type than at the start is 
 });
 
 test('rules are all read or none, and no more than there may be', () => {
-  assert.deepEqual(decodeRules(RULES, answer(RULES, STAMP), 't', 'bob'), { rules: [], version: 7, epoch: 'e' });
+  assert.deepEqual(decodeRules(RULES, answer(RULES, STAMP), 't', 'bob'), { rules: [], version: 7, epoch: 'e', stamp: null });
   const read = (...rules: readonly unknown[]) => decodeRules(RULES, answer(RULES, listed(...rules)), 't', 'bob').rules;
   assert.deepEqual(read(RULE, [2, 'deny', ['receive', 'subscribe'], 'b', 1, false]), [
     { effect: 'allow', actions: ['publish'], pattern: 'a/#', from: 'groupRules#1' },
@@ -137,7 +137,7 @@ test('rules of own queries stand in a row each: they are all read or none, and n
 });
 
 test('the version of all data stands in exactly one row', () => {
-  assert.deepEqual(decodeState(STATE, answer(STATE, { version: 7, epoch: 'e' })), { version: 7, epoch: 'e' });
+  assert.deepEqual(decodeState(STATE, answer(STATE, { version: 7, epoch: 'e', stamp: '1.5' })), { version: 7, epoch: 'e', stamp: '1.5' });
   assert.throws(() => decodeState(STATE, answer(STATE)), /exactly one row/);
   assert.throws(() => decodeState(STATE, answer(STATE, STAMP, STAMP)), /exactly one row/);
 });

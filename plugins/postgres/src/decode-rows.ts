@@ -1,12 +1,14 @@
 import { type AttributeValue, decodeAttributes, decodeGroups, decodeRule, type Rule } from '@portcullis/sdk';
 import type pg from 'pg';
-import { type Column, LISTED_RULE, MAX_RULES, type Statement } from './statements.js';
+import { type Column, LISTED_RULE, MAX_RULES, type Statement, TOO_LONG } from './statements.js';
 import { TYPES } from './types.js';
 
 /** How new an answer is; null where tables of one's own do not say. */
 export interface State {
   readonly version: number | null;
   readonly epoch: string | null;
+  /** When the newest change was made that is in it; null where that is not asked for, or nothing has changed yet. */
+  readonly stamp: string | null;
 }
 
 /** A user as the database has him. */
@@ -51,7 +53,7 @@ class Row {
   }
 }
 
-const NO_STATE: State = { version: null, epoch: null };
+const NO_STATE: State = { version: null, epoch: null, stamp: null };
 
 /**
  * Reads what the user statement gave. Whatever is not exactly what was awaited throws an `Error`: two rows, another type, a part of a row. The username
@@ -105,7 +107,7 @@ export function decodeListedRules(name: string, text: string | null): readonly R
   } catch {
     throw new Error(`${name}: "rules" is no JSON`);
   }
-  if (!Array.isArray(listed)) throw new Error(`${name}: "rules" is no list`);
+  if (!Array.isArray(listed)) throw new Error(`${name}: "rules" is ${listed === TOO_LONG ? TOO_LONG : 'no list'}`);
   checkNumber(name, listed);
   return listed.map((rule: unknown) => listedRule(name, rule));
 }
@@ -114,13 +116,19 @@ function checkNumber(name: string, rules: readonly unknown[]): void {
   if (rules.length > MAX_RULES) throw new Error(`${name}: there are more than ${MAX_RULES} rules`);
 }
 
+/** The state of all data, as the source itself tells it. */
+export interface KnownState extends State {
+  readonly version: number;
+  readonly epoch: string;
+}
+
 /** Reads the version of all data. */
-export function decodeState(statement: Statement, answer: Answer): { readonly version: number; readonly epoch: string } {
+export function decodeState(statement: Statement, answer: Answer): KnownState {
   const [row, second] = rowsOf(statement, answer);
   if (row === undefined || second !== undefined) throw new Error(`${statement.name}: there is not exactly one row`);
-  const { version, epoch } = stateOf(statement, row);
+  const { version, epoch, stamp } = stateOf(statement, row);
   if (version === null) throw new Error(`${statement.name}: "version" is null`);
-  return { version, epoch: epoch ?? '' };
+  return { version, epoch: epoch ?? '', stamp };
 }
 
 function ruleOf({ name }: Statement, row: Row, index: number): Rule {
@@ -145,10 +153,11 @@ function stateOfNone({ name, hasState }: Statement): State {
 function stateOf({ name, hasState }: Statement, row: Row): State {
   const version = row.get('version') ?? null;
   const epoch = row.get('epoch') ?? null;
+  const stamp = row.get('stamp') ?? null;
   const isVersion = typeof version === 'number' && version >= 0;
   if (hasState ? !isVersion : version !== null && !isVersion) throw new Error(`${name}: "version" is no version`);
   if (hasState ? typeof epoch !== 'string' : epoch !== null && typeof epoch !== 'string') throw new Error(`${name}: "epoch" is no text`);
-  return { version: isVersion ? version : null, epoch: typeof epoch === 'string' ? epoch : null };
+  return { version: isVersion ? version : null, epoch: typeof epoch === 'string' ? epoch : null, stamp: typeof stamp === 'string' ? stamp : null };
 }
 
 function checkEcho({ name, hasState }: Statement, row: Row, tenant?: string, asked?: string): void {

@@ -25,7 +25,15 @@ class Rig {
 
   constructor({ maxKeptBytes = 1_000_000, queries = null as Settings['queries'] } = {}) {
     this.versions.observe('e', 1);
-    const settings = { schema: 'portcullis', queries, leaseMs: 300_000, maxUsers: 100, maxKeptBytes, maxGroups: 10 } as unknown as Settings;
+    const settings = {
+      schema: 'portcullis',
+      queries,
+      replicas: [],
+      leaseMs: 300_000,
+      maxUsers: 100,
+      maxKeptBytes,
+      maxGroups: 10,
+    } as unknown as Settings;
     const ask = <Answer extends State>({ name }: Statement, values: readonly string[], _decode: Decode<Answer>): Promise<Answer> =>
       new Promise((resolve) => {
         this.asked.push({ statement: name, values, answer: (given) => resolve({ version: 1, epoch: 'e', ...given } as Answer) });

@@ -149,11 +149,13 @@ function makeListener(
 ): Listener {
   const { state } = statements;
   const isSchema = settings.queries === null && state !== null;
+  const source = isSchema ? new SchemaSource(versions, state, settings.schema) : new OwnSource(versions, state);
+  database.source = source;
   return new Listener({
     channel,
     heartbeatMs: settings.heartbeatMs,
     answerMs: settings.statementTimeoutMs * 2,
-    source: isSchema ? new SchemaSource(versions, state, settings.schema) : new OwnSource(versions, state),
+    source,
     timers,
     log,
     connect: () => connectToAny(settings.servers, 'primary', connectOptions),

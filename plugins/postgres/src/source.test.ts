@@ -7,7 +7,7 @@ import type { Settings } from './settings.js';
 import { OwnSource, SchemaSource } from './source.js';
 import { statementsOf } from './statements.js';
 
-const STATE = statementsOf({ schema: 'portcullis', queries: null } as unknown as Settings).state;
+const STATE = statementsOf({ schema: 'portcullis', replicas: [], queries: null } as unknown as Settings).state;
 const EPOCH = 'e';
 const BOB = { kind: 'user', tenant: null, name: 'bob' } as const;
 const FIELDS = [

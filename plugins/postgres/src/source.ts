@@ -1,7 +1,7 @@
 import { BackendUnavailable, type Observation, type SourceVersions } from '@portcullis/sdk';
 import type pg from 'pg';
 import { type Change, readAnnouncement, readChange, readOwnNotification } from './changes.js';
-import { decodeState } from './decode-rows.js';
+import { decodeState, type KnownState } from './decode-rows.js';
 import { quoteIdentifier } from './schema/names.js';
 import type { Statement } from './statements.js';
 
@@ -22,6 +22,8 @@ export interface Look {
 export interface Source {
   /** Whether a notification says nothing new. False: look. */
   isKnown(payload: string): boolean;
+  /** When the newest change was made of those that are known; null where that is not known. */
+  readonly stamp: string | null;
   /** Reads how new the data is, and tells all that has changed since the last look. */
   look(client: pg.Client, look: Look, tell: Tell): Promise<void>;
 }
@@ -44,12 +46,17 @@ export class SchemaSource implements Source {
   readonly #changes: string;
   /** The version at the last look: notifications up to it were on their way meanwhile, and say nothing new. */
   #lookedAt = -1;
+  #stamp: string | null = null;
 
   constructor(versions: SourceVersions, state: Statement, schema: string) {
     this.#versions = versions;
     this.#state = state;
     // Names beyond what the schema takes are none; read in full they could be of any length.
     this.#changes = `select version, kind, tenant, case when pg_catalog.octet_length(name) <= ${MAX_NAME_BYTES} then name end from ${quoteIdentifier(schema)}.changes where version > $1 order by seq limit ${MAX_CHANGES + 1}`;
+  }
+
+  get stamp(): string | null {
+    return this.#stamp;
   }
 
   /** Only a look tells what has changed: a notification that somebody has made up would else stand for a change that is never heard of. */
@@ -59,12 +66,13 @@ export class SchemaSource implements Source {
   }
 
   async look(client: pg.Client, _look: Look, tell: Tell): Promise<void> {
-    const { version, epoch } = await readState(client, this.#state);
+    const { version, epoch, stamp } = await readState(client, this.#state);
     const { current } = this.#versions;
     const isLater = current !== null && current.epoch === epoch && version > current.version;
     const missed = isLater ? await this.#changesSince(client, current.version, version) : [];
     this.#lookedAt = version;
     const observation = this.#versions.observe(epoch, version);
+    this.#stamp = stamp;
     const changes = observation === 'reset' ? ALL : missed;
     if (changes.length > 0) tell(changes);
   }
@@ -89,6 +97,7 @@ export class SchemaSource implements Source {
 
 /** Tables of one's own: a notification says what has changed and not which version that is. */
 export class OwnSource implements Source {
+  readonly stamp = null;
   readonly #versions: SourceVersions;
   readonly #state: Statement | null;
   #count = 0;
@@ -137,7 +146,7 @@ export class OwnSource implements Source {
   }
 }
 
-async function readState(client: pg.Client, state: Statement): Promise<{ readonly version: number; readonly epoch: string }> {
+async function readState(client: pg.Client, state: Statement): Promise<KnownState> {
   const answer = await client.query<unknown[], unknown[]>({ text: state.text, values: [], rowMode: 'array' });
   try {
     return decodeState(state, answer);

@@ -91,6 +91,12 @@ export class Directory {
     this.#users.clear();
   }
 
+  /** Forgets all users, and tells the broker of what is read from now on as newer than all before, also where the version is the same. */
+  renumber(): void {
+    for (const [tenant, { current }] of this.#tenants) if (current !== null) this.#tenants.set(tenant, firstOf(current));
+    this.dropAll();
+  }
+
   /** Keeps nothing until `resume`: for as long as nobody would say that something has changed. */
   pause(): void {
     this.#users.pause();

@@ -1,7 +1,7 @@
 import type { PluginContext } from '@portcullis/sdk';
 import type { Directory } from './directory.js';
 import { inBackground } from './in-background.js';
-import type { Memory } from './memory.js';
+import { isUnchanged, type Memory } from './memory.js';
 import { LostTenant, MalformedObject } from './redis-errors.js';
 
 /** DISCONNECT "not authorized". */
@@ -94,6 +94,7 @@ export class Judge {
         // Of whom nothing is known, it is not known either that this is the password of the session.
         const isSame = before === undefined ? user.hash === '' : before.password === now.password && before.attributes === now.attributes;
         memory.know(key, now);
+        if (isUnchanged(before, now)) return;
         if (!isSame) this.#end(tenant, username, NOT_AUTHORIZED, 'the user has another password or other attributes');
       }
       // Also of those who are away: their sessions keep messages.

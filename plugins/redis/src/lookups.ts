@@ -13,6 +13,8 @@ export interface LookupEvents {
   ready(): void;
   /** The text has no secret in it. */
   trouble(problem: string): void;
+  /** A primary answers. `history` changes when it is another server, was started anew, or was promoted. */
+  primary?(history: string): void;
 }
 
 const REPLICA = 'is a replica there; users and rights are read from a primary, which Sentinel or a cluster would find';
@@ -148,6 +150,8 @@ export class Lookups {
     }
     if (this.#client !== client) throw new BackendUnavailable(`${this.#what} was connected to anew meanwhile`);
     this.#role = /^role:master\r?$/m.test(info) ? 'primary' : 'replica';
+    const history = /^master_replid:([0-9a-f]+)\r?$/m.exec(info)?.[1];
+    if (this.#role === 'primary' && history !== undefined) this.#events.primary?.(history);
   }
 
   #forgetRole(): void {

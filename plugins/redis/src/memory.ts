@@ -16,7 +16,11 @@ export interface KnownUser {
   /** Digests: neither hash nor attributes stay in memory for it. */
   readonly password: string;
   readonly attributes: string;
+  readonly rights: string;
 }
+
+/** Version of a user of whom it has to be looked at what is there now, whatever its version. */
+const DOUBTED = 0;
 
 interface Seen {
   readonly epoch: string;
@@ -32,6 +36,7 @@ export class Memory {
   readonly #seen = new Map<string, Seen>();
   readonly #known = new Map<string, KnownUser>();
   #hasForgotten: boolean;
+  #history: string | null = null;
 
   /** `hasForgotten`: whether there may be clients already that were let in by what Redis said. */
   constructor(hasForgotten = false) {
@@ -55,6 +60,18 @@ export class Memory {
     this.#seen.set(key, { epoch, version });
   }
 
+  /** Takes what a primary says of the history it writes on. Tells whether it is another one than before. */
+  isOtherHistory(history: string): boolean {
+    const isOther = this.#history !== null && this.#history !== history;
+    this.#history = history;
+    return isOther;
+  }
+
+  /** The versions at which users stood say nothing any more: another history counts as high with other changes. */
+  doubtVersions(): void {
+    for (const [key, user] of this.#known) this.#known.set(key, { ...user, version: DOUBTED });
+  }
+
   known(key: string): KnownUser | undefined {
     return this.#known.get(key);
   }
@@ -74,8 +91,15 @@ export class Memory {
       version: user.version,
       password: this.digest.of('password', user.hash),
       attributes: this.digest.of('attributes', JSON.stringify(Object.entries(user.attributes).sort(([a], [b]) => (a < b ? -1 : 1)))),
+      rights: this.digest.of('rights', JSON.stringify([user.groups, user.rules])),
     };
   }
+}
+
+/** Whether somebody was in doubt, and stands as he did: then nobody has to be asked about his rights, which in this moment may not be to be had. */
+export function isUnchanged(before: KnownUser | undefined, now: KnownUser): boolean {
+  const isSame = before?.password === now.password && before.attributes === now.attributes && before.rights === now.rights;
+  return isSame && before?.version === DOUBTED && before.epoch === now.epoch;
 }
 
 /** The one that was put in first makes room. Tells whether one had to. */

@@ -35,7 +35,14 @@ export class Source {
     this.#settings = settings;
     // The thread of a plugin may have been replaced, or its servers: who came before is still connected.
     this.memory = memoryOf(sourceOf(settings, config.prefix), context.sessions.find({ connected: true }).length > 0);
-    this.#lookups = new Lookups(() => openLookupClient(settings), describeServer(settings), settings.commandTimeoutMs, new Trouble(context));
+    const trouble = new Trouble(context);
+    this.#lookups = new Lookups(() => openLookupClient(settings), describeServer(settings), settings.commandTimeoutMs, {
+      ready: () => trouble.ready(),
+      trouble: (problem) => trouble.trouble(problem),
+      primary: (history) => {
+        if (this.memory.isOtherHistory(history)) this.#watch.otherHistory();
+      },
+    });
     const objects = new Objects(this.#lookups, layout);
     const { memory } = this;
     const leaseMs = config.leaseSeconds * MS_PER_SECOND;
@@ -107,7 +114,11 @@ export class Source {
       what: `the channel of ${describeServer(this.#settings)}`,
       timers: this.#context.timers,
       message: (text) => this.#watch.message(text),
-      listening: () => inBackground(this.#watch.listening(), this.#context.signal),
+      listening: () => {
+        // Of a cluster it is not known which of its nodes was promoted meanwhile.
+        if (this.#settings.kind === 'cluster') this.#watch.otherHistory();
+        inBackground(this.#watch.listening(), this.#context.signal);
+      },
       lost: (problem) => this.#watch.lost(problem),
     });
   }

@@ -101,6 +101,14 @@ export class Watch {
     this.#take(change);
   }
 
+  /** Perhaps another history, that of a replica without the last writes: with as many of its own no version shows it, so everybody is looked at. */
+  otherHistory(): void {
+    const { directory, memory } = this.#options;
+    directory.renumber();
+    memory.doubtVersions();
+    this.suspectAll();
+  }
+
   suspectAll(): void {
     this.#allUnsure = true;
     inBackground(this.#work(), this.#options.context.signal);

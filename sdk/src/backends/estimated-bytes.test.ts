@@ -13,6 +13,12 @@ test('what is larger counts for more, and what is held twice counts once', () =>
   for (const empty of [undefined, null, true, Symbol('x'), () => {}]) assert.equal(estimatedBytes(empty), 0);
 });
 
+test('one wide character makes a text take two bytes for each of its characters', () => {
+  const narrow = 'x'.repeat(1000);
+  assert.ok(estimatedBytes(narrow) < 1100);
+  for (const wide of ['Ω', '漢', '😀']) assert.ok(estimatedBytes(narrow + wide) >= 2000, wide);
+});
+
 test('a value within itself ends', () => {
   const ring: unknown[] = [];
   ring.push(ring);

@@ -35,6 +35,8 @@ function objectBytes(object: object): number {
   return names.reduce((bytes, name) => bytes + TABLE_SLOT_BYTES + textBytes(name), TABLE_BYTES);
 }
 
+/** One character that is wide makes all characters of a text wide. */
 function textBytes(text: string): number {
-  return STRING_BYTES + Buffer.byteLength(text);
+  const isNarrow = Buffer.byteLength(text) === text.length;
+  return STRING_BYTES + text.length * (isNarrow ? 1 : 2);
 }

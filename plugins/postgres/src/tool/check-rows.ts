@@ -1,6 +1,6 @@
 import { MAX_GROUPS, ruleProblem } from '@portcullis/sdk';
 import { isPasswordHash, passwordHashFormat } from '@portcullis/sdk/passwords';
-import { MAX_RULES } from '../statements.js';
+import { MAX_RULES, MAX_RULES_BYTES } from '../statements.js';
 import type { Findings } from './check.js';
 import type { Row, Session } from './session.js';
 import { named } from './who.js';
@@ -60,11 +60,14 @@ async function checkRules(session: Session, findings: Findings): Promise<void> {
   );
   const { s } = session;
   const { rows } = await session.query(
-    `select r.tenant, u.username, g.name, count(*)::int as count
+    `select r.tenant, u.username, g.name, count(*)::int as count, sum(octet_length(r.pattern))::float8 as bytes
      from ${s}.rules r left join ${s}.users u on u.id = r.user_id left join ${s}.groups g on g.id = r.group_id
-     group by r.tenant, r.user_id, r.group_id, u.username, g.name having count(*) > ${MAX_RULES} order by 4 desc`,
+     group by r.tenant, r.user_id, r.group_id, u.username, g.name having count(*) > ${MAX_RULES} or sum(octet_length(r.pattern)) > ${MAX_RULES_BYTES} order by 4 desc`,
   );
-  for (const row of rows) bad.add(`${ownerOf(row)} has ${row.count} rules; ${MAX_RULES} are the most`);
+  for (const row of rows) {
+    if (Number(row.count) > MAX_RULES) bad.add(`${ownerOf(row)} has ${row.count} rules; ${MAX_RULES} are the most`);
+    else bad.add(`the patterns of ${ownerOf(row)} take ${row.bytes} bytes; ${MAX_RULES_BYTES} are the most`);
+  }
   bad.finish(`${count} rules`);
 }
 

@@ -133,7 +133,7 @@ test('a pooler that loses notifications, or gives each transaction another conne
   }
 });
 
-test('an owner of more rules than the broker takes is named', async (t) => {
+test('an owner of more rules than the broker takes, or of longer ones, is named', async (t) => {
   const bench = await Bench.open(t);
   await bench.done('group add red');
   await bench.db.query(
@@ -142,6 +142,8 @@ test('an owner of more rules than the broker takes is named', async (t) => {
   const { status, lines: said } = await lines(bench);
   assert.equal(status, 1);
   assert.ok(said.includes('FAIL  group red has 10001 rules; 10000 are the most'), said.join('\n'));
+  await bench.db.query(`delete from portcullis.rules where id > 100; update portcullis.rules set pattern = repeat('a', 50000)`);
+  assert.ok((await lines(bench)).lines.includes('FAIL  the patterns of group red take 5000000 bytes; 4194304 are the most'));
 });
 
 test('after a restore brokers are told to forget', async (t) => {

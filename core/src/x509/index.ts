@@ -1,4 +1,4 @@
-export { type AlternativeKind, type AlternativeName, type CertificateParts, readCertificate } from './certificate.js';
+export { type AlternativeKind, type AlternativeName, type CertificateParts, certificateBlocks, readCertificate } from './certificate.js';
 export { DerError } from './der.js';
 export { attributeName, type DistinguishedName, rfc2253 } from './names.js';
 export {

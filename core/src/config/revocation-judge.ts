@@ -1,4 +1,4 @@
-import type { X509Certificate } from 'node:crypto';
+import type { KeyObject, X509Certificate } from 'node:crypto';
 import {
   type AuthorityId,
   authorityId,
@@ -29,6 +29,8 @@ export interface KnownList {
 
 interface Issuer extends AuthorityId {
   readonly certificate: X509Certificate;
+  /** Null for one of a kind that nobody here knows: no list is signed by it. */
+  readonly key: KeyObject | null;
 }
 
 /** Judges the revocation lists of one trust. What comes through here can be asked about certificates. */
@@ -153,16 +155,25 @@ export class RevocationJudge {
   }
 
   #isSigned(list: RevocationList): boolean {
-    return this.#issuers.some(({ subject, certificate }) => subject === list.issuer && isSignedBy(list, certificate.publicKey));
+    return this.#issuers.some(({ subject, key }) => subject === list.issuer && key !== null && isSignedBy(list, key));
   }
 }
 
 function issuersOf(authorities: readonly X509Certificate[]): Issuer[] | null {
   try {
-    return authorities.map((certificate) => ({ ...authorityId(readCertificate(certificate.raw)), certificate }));
+    return authorities.map((certificate) => ({ ...authorityId(readCertificate(certificate.raw)), certificate, key: keyOf(certificate) }));
   } catch (error) {
     if (error instanceof DerError) return null;
     throw error;
+  }
+}
+
+function keyOf(certificate: X509Certificate): KeyObject | null {
+  try {
+    return certificate.publicKey;
+  } catch {
+    // OpenSSL reads keys only when they are asked for.
+    return null;
   }
 }
 

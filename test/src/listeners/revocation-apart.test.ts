@@ -161,6 +161,8 @@ describe('a revocation list that is good', () => {
         const [victim, second] = [await client(root, 'victim'), await client(root, 'second')];
         const wires = [await login4(by(victim), 'v4'), await login5(by(victim), 'v5'), await login5(by(second), 's5')] as const;
         replace('ca.pem', ca);
+        const { code, output } = await reload();
+        assert.equal(code, 0, output);
         replace('root.crl', await root.list({ revoked: [victim.cert] }));
         await wires[0].expectClosed();
         await wires[1].expect(NOT_AUTHORIZED);

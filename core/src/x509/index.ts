@@ -11,5 +11,5 @@ export {
   Revocation,
   type RevocationListInfo,
 } from './revocation.js';
-export { isSignedBy, type RevocationList, readRevocationList } from './revocation-list.js';
+export { CERTIFICATE_KINDS, type CertificateKind, isAboutKind, isSignedBy, type RevocationList, readRevocationList } from './revocation-list.js';
 export { isPlain, textOf } from './text.js';

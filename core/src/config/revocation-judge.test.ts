@@ -6,7 +6,7 @@ import * as x509 from '@peculiar/x509';
 import { hex, nameOf, OID, utf8 } from '../x509/certificate.test.support.js';
 import { certificateId, readCertificate } from '../x509/index.js';
 import { critical, type ListContents, listOf } from '../x509/revocation-list.test.support.js';
-import { MAX_KEPT_BYTES, RevocationJudge } from './revocation-judge.js';
+import { MAX_KEPT_BYTES, MAX_LISTS, RevocationJudge } from './revocation-judge.js';
 
 const NOW = Date.UTC(2026, 5, 15);
 const NAME = 'authority';
@@ -90,4 +90,44 @@ test('A list that is older than what was in force is put back: its issuer is jud
   const ahead = judge(list({ thisUpdate: '261201000000Z' }));
   ahead.judge.refuseOlder(() => Date.UTC(2026, 5, 1), known, []);
   assert.deepEqual([ahead.judge.lists.length, ahead.problems], [1, []]);
+});
+
+test('A list about certificates of one kind that is older than the one before is put back, whatever there is about the other kind; a new one of that holds.', async () => {
+  const { list, judge } = await rig();
+  const about = (tag: string) => ({ extensions: [critical(hex('0603 551d1c'), hex(`3003 ${tag}01ff`))] });
+  const [ends, authorities] = [about('81'), about('82')];
+  const before = judge(list({ revoked: ['0a'], thisUpdate: '260601000000Z', ...ends }), list({ thisUpdate: '260602000000Z', ...authorities })).judge
+    .lists;
+  const { judge: made, problems } = judge(
+    list({ thisUpdate: '260501000000Z', ...ends }),
+    list({ revoked: ['0b'], thisUpdate: '260603000000Z', ...authorities }),
+  );
+  made.refuseOlder((_name, kind) => Date.UTC(2026, 5, kind === 'ends' ? 1 : 2), before, []);
+  assert.deepEqual(
+    made.lists.map(({ list: { covers, serials } }) => [covers, ...serials]),
+    [
+      ['authorities', '0b'],
+      ['ends', '0a'],
+    ],
+  );
+  assert.match(problems.join(), /^x\.crl: the list of "CN=authority" is of 2026-05-01T00:00:00Z, older than the one of 2026-06-01T00:00:00Z[^,]*$/);
+});
+
+const pem = (der: Buffer): string => `-----BEGIN X509 CRL-----\n${der.toString('base64')}\n-----END X509 CRL-----\n`;
+
+test('A file of many bad lists is complained of in a few lines, and the good one behind them is taken.', async () => {
+  const { list, judge } = await rig();
+  const bad = Array.from({ length: MAX_LISTS - 1 }, (_, index) => pem(Buffer.from([index >> 8, index & 0xff]))).join('');
+  const { judge: made, problems } = judge(Buffer.from(bad + pem(list({}))));
+  assert.equal(made.lists.length, 1);
+  assert.deepEqual([problems.length, problems.at(-1)], [4, 'x.crl: 1020 more of its 1024 lists cannot be used']);
+});
+
+test('One list too many for a file, and none of it is taken; the same list over and over is one.', async () => {
+  const { list, judge } = await rig();
+  const bodies = Array.from({ length: MAX_LISTS + 1 }, (_, index) => pem(Buffer.from([index >> 8, index & 0xff])));
+  const full = judge(Buffer.from(pem(list({})) + bodies.join('')));
+  assert.deepEqual([full.judge.lists, full.problems], [[], ['x.crl holds more than 1024 revocation lists']]);
+  const again = judge(Buffer.from(pem(list({})).repeat(MAX_LISTS + 1)));
+  assert.deepEqual([again.judge.lists.length, again.problems], [1, []]);
 });

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { certificateBlocks } from '../x509/index.js';
 import type { Segment } from './problem.js';
 
 /** Why a file has no content. `missing`: there is none of this name; `moving`: it is being changed right now, and will be read when that is over. */
@@ -44,7 +45,6 @@ export class TlsRemarks {
   }
 }
 
-const CERTIFICATE = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]+-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g;
 export const AS_PEM = 'it must be PEM: text with -----BEGIN … lines';
 
 /** The contents of files, with what is wrong with them told when they are asked for. */
@@ -81,7 +81,7 @@ export class TlsContents {
   chain(path: string, at: readonly Segment[]): X509Certificate[] {
     const bytes = this.bytes(path, at);
     if (bytes === null) return [];
-    const blocks = bytes.toString('latin1').match(CERTIFICATE) ?? [];
+    const blocks = certificateBlocks(bytes.toString('latin1'));
     if (blocks.length === 0) this.#remarks.problem(at, `${path} holds no certificate`, AS_PEM);
     const chain: X509Certificate[] = [];
     for (const [index, block] of blocks.entries()) {

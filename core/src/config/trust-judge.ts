@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import type { Revocation } from '../x509/index.js';
+import type { CertificateKind, Revocation } from '../x509/index.js';
 import type { Segment } from './problem.js';
 import { type KnownList, MAX_KEPT_BYTES, RevocationJudge } from './revocation-judge.js';
 import { placeIn, type TlsContents, type TlsRemarks } from './tls-contents.js';
@@ -25,8 +25,8 @@ export interface Trust {
   readonly revocation: Revocation | null;
 }
 
-/** When the newest list of an issuer was made that was ever in force for a server name, '' for the listener's own; null for none. */
-export type NewestList = (serverName: string, issuer: string) => number | null;
+/** When the newest list of an issuer about one kind of certificate was made that was ever in force for a server name, '' for the listener's own; null for none. */
+export type NewestList = (serverName: string, issuer: string, kind: CertificateKind) => number | null;
 
 /** What is in force already: only a later reading has it. */
 export interface Held {
@@ -106,7 +106,7 @@ function judgeLists(
     // One that was gone is not back before it is sound.
     if (!keptAll || contents.isMissing(path) || held?.trust.gone.includes(path) === true) gone.push(path);
   }
-  if (held !== null) judge.refuseOlder((issuer) => held.newest(held.serverName, issuer), known, at);
+  if (held !== null) judge.refuseOlder((issuer, kind) => held.newest(held.serverName, issuer, kind), known, at);
   const { lists } = judge;
   return { lists, gone, crl: judge.pems(), revocation: judge.finish(at, new Set(gone)) };
 }

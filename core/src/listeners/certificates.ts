@@ -4,7 +4,7 @@ import type { Logger } from '../log.js';
 import type { CertificateHolders } from './certificate-holders.js';
 import { FileWatch } from './file-watch.js';
 import { ListAges } from './list-ages.js';
-import type { TlsMaterial, TlsSource } from './tls-material.js';
+import type { TlsMaterial, TlsReadingTerms, TlsSource } from './tls-material.js';
 import type { TlsServer } from './tls-server.js';
 
 /** How long a ticket key is used; tickets themselves are good for 300 seconds. */
@@ -77,7 +77,9 @@ export class Certificates {
   async #readNow(asked: boolean): Promise<void> {
     const source = this.#source;
     try {
-      const newest = (serverName: string, issuer: string): number | null => this.#ages.newest(serverName, issuer);
+      // A list that was not valid yet when it was read may have come into force since.
+      this.#ages.note(this.#server.material, this.#wheel.clock.wall());
+      const newest: TlsReadingTerms['newest'] = (serverName, issuer, kind) => this.#ages.newest(serverName, issuer, kind);
       const { material, problems, gone } = await source.read({ moving: () => this.#moving(asked), newest });
       if (source !== this.#source) return;
       // Found gone without the quiet time: the watch must tell of them whatever it has seen, also when they are back as they were.

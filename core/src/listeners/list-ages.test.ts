@@ -49,11 +49,11 @@ test('A list that is not valid yet makes none of today an old one: the clock of 
 test('A list that was taken though it is older is the one that others are compared with from then on.', () => {
   const ages = new ListAges();
   ages.note(material('260601000000Z'), NOW);
-  assert.equal(ages.newest('', 'CN=authority'), Date.UTC(2026, 5, 1));
+  assert.equal(ages.newest('', 'CN=authority', 'ends'), Date.UTC(2026, 5, 1));
   ages.note(material('260501000000Z'), NOW);
-  assert.equal(ages.newest('', 'CN=authority'), Date.UTC(2026, 5, 1));
+  assert.equal(ages.newest('', 'CN=authority', 'ends'), Date.UTC(2026, 5, 1));
   ages.note(material('260501000000Z'), NOW, true);
-  assert.equal(ages.newest('', 'CN=authority'), Date.UTC(2026, 4, 1));
+  assert.equal(ages.newest('', 'CN=authority', 'ends'), Date.UTC(2026, 4, 1));
   assert.equal(ages.problem(material('260502000000Z'), NOW), null);
-  assert.deepEqual([ages.newest('a.example', 'CN=authority'), ages.newest('', 'CN=other')], [null, null]);
+  assert.deepEqual([ages.newest('a.example', 'CN=authority', 'ends'), ages.newest('', 'CN=other', 'ends')], [null, null]);
 });

@@ -1,7 +1,7 @@
-import type { RevocationListInfo } from '../x509/index.js';
+import { CERTIFICATE_KINDS, type CertificateKind, isAboutKind, type RevocationListInfo } from '../x509/index.js';
 import type { TlsMaterial, TlsPair } from './tls-material.js';
 
-/** So many pairs of server name and issuer are remembered: authorities that have come and gone included. */
+/** So many triples of server name, issuer and kind of certificate are remembered: authorities that have come and gone included. */
 const MAX_REMEMBERED = 4096;
 
 /**
@@ -9,7 +9,7 @@ const MAX_REMEMBERED = 4096;
  * back, or a mirror that is late, would let in again who was revoked in between.
  */
 export class ListAges {
-  /** When the newest list was made, by server name and issuer. */
+  /** When the newest list was made, by server name, issuer and kind of certificate. */
   readonly #newest = new Map<string, number>();
 
   /** What is wrong with this material, in one line; null when none of its lists is older than the one before. `now` in milliseconds since 1970. */
@@ -25,9 +25,9 @@ export class ListAges {
     return null;
   }
 
-  /** When the newest list of an issuer was made that was in force for a server name, '' for the listener's own; null for none. */
-  newest(serverName: string, issuer: string): number | null {
-    return this.#newest.get(keyOf(serverName, issuer)) ?? null;
+  /** When the newest list of an issuer about one kind was made that was in force for a server name, '' for the listener's own; null for none. */
+  newest(serverName: string, issuer: string, kind: CertificateKind): number | null {
+    return this.#newest.get(keyOf(serverName, issuer, kind)) ?? null;
   }
 
   /** This material is in force. A list that has gone is remembered: it must not come back older, unless it is `taken` all the same. */
@@ -44,20 +44,23 @@ export class ListAges {
   }
 }
 
-/** The newest list of each server name and issuer. One that is not valid yet counts for nothing, here too: a clock of the authority may be put right. */
+/** The newest list of each server name, issuer and kind. One that is not valid yet counts for nothing, here too: a clock of the authority may be put right. */
 function newestOf(material: TlsMaterial, now: number): ReadonlyMap<string, RevocationListInfo> {
   const found = new Map<string, RevocationListInfo>();
   for (const [name, { revocation }] of [['', material] as [string, TlsPair], ...material.names]) {
     for (const list of revocation?.lists ?? []) {
-      const key = keyOf(name, list.issuer);
-      if (list.thisUpdate <= now && list.thisUpdate >= (found.get(key)?.thisUpdate ?? list.thisUpdate)) found.set(key, list);
+      if (list.thisUpdate > now) continue;
+      for (const kind of CERTIFICATE_KINDS) {
+        const key = keyOf(name, list.issuer, kind);
+        if (isAboutKind(list, kind) && list.thisUpdate >= (found.get(key)?.thisUpdate ?? list.thisUpdate)) found.set(key, list);
+      }
     }
   }
   return found;
 }
 
-function keyOf(serverName: string, issuer: string): string {
-  return JSON.stringify([serverName, issuer]);
+function keyOf(serverName: string, issuer: string, kind: CertificateKind): string {
+  return JSON.stringify([serverName, issuer, kind]);
 }
 
 function time(milliseconds: number): string {

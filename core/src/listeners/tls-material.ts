@@ -1,5 +1,5 @@
 import type { SecureContextOptions } from 'node:tls';
-import type { Revocation } from '../x509/index.js';
+import type { CertificateKind, Revocation } from '../x509/index.js';
 
 /** What one server name stands for: the certificate that is shown, and who vouches for those of clients. */
 export interface TlsPair {
@@ -42,8 +42,8 @@ export interface TlsSource {
 export interface TlsReadingTerms {
   /** Files that are being changed: what was read of them may be half of it, and is not used. */
   moving(): Promise<ReadonlySet<string>>;
-  /** When the newest revocation list of an issuer was made that was in force for a server name, '' for the listener's own; null for none. */
-  newest(serverName: string, issuer: string): number | null;
+  /** When the newest list of an issuer about one kind of certificate was made that was in force for a server name, '' for the listener's own; null for none. */
+  newest(serverName: string, issuer: string, kind: CertificateKind): number | null;
 }
 
 /** What a reading has found. */

@@ -1,6 +1,7 @@
 import { constants, randomBytes, X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createSecureContext, createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls';
+import { certificateBlocks } from '../x509/index.js';
 import { type Proof, plainServerName, proofOf } from './tls-evidence.js';
 import { nameAmong, pairFor, type TlsMaterial } from './tls-material.js';
 
@@ -58,9 +59,11 @@ export class TlsServer {
   use(material: TlsMaterial): boolean {
     if (material.digest === this.#material.digest) return false;
     // A new context has ticket keys of its own: what was verified by a former `ca` or `crl` is not resumed but verified again.
-    this.#server = this.#make(material);
+    const server = this.#make(material);
+    const authorityEndsAt = nextEnd(material, this.#options.wall());
+    this.#server = server;
     this.#material = material;
-    this.#authorityEndsAt = nextEnd(material, this.#options.wall());
+    this.#authorityEndsAt = authorityEndsAt;
     return true;
   }
 
@@ -171,13 +174,11 @@ function keyOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): 
   return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }
 
-const CERTIFICATE = /-----BEGIN [^-]*CERTIFICATE-----[^-]+-----END [^-]*CERTIFICATE-----/g;
-
 /** The next moment at which a certificate of `ca` is over; infinity for none. Where there are `names`, nothing is resumed. */
 function nextEnd({ context: { ca = [] } }: TlsMaterial, now: number): number {
   let next = Number.POSITIVE_INFINITY;
   for (const text of [ca].flat()) {
-    for (const pem of String(text).match(CERTIFICATE) ?? []) {
+    for (const pem of certificateBlocks(String(text))) {
       const end = Date.parse(new X509Certificate(pem).validTo);
       if (end > now && end < next) next = end;
     }

@@ -36,6 +36,13 @@ const ALTERNATIVE_KINDS: ReadonlyMap<number, AlternativeKind> = new Map([
   [0x87, 'ip'],
 ]);
 
+const CERTIFICATE_BLOCK = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]+-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g;
+
+/** The certificates of a text as OpenSSL finds them, each as PEM: what else stands there, such as attribute certificates, is none. */
+export function certificateBlocks(text: string): readonly string[] {
+  return text.match(CERTIFICATE_BLOCK) ?? [];
+}
+
 /** Reads a certificate; throws a `DerError` when it is none. RFC 5280 section 4.1. */
 export function readCertificate(der: Buffer): CertificateParts {
   const outer = inside(der, Tag.SEQUENCE);

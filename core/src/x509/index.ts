@@ -1,4 +1,4 @@
-export { type AlternativeKind, type AlternativeName, type CertificateParts, readCertificate } from './certificate.js';
+export { type AlternativeKind, type AlternativeName, type CertificateParts, certificateBlocks, readCertificate } from './certificate.js';
 export { DerError } from './der.js';
 export { attributeName, type DistinguishedName, rfc2253 } from './names.js';
 export {
@@ -11,5 +11,5 @@ export {
   Revocation,
   type RevocationListInfo,
 } from './revocation.js';
-export { isSignedBy, type RevocationList, readRevocationList } from './revocation-list.js';
+export { CERTIFICATE_KINDS, type CertificateKind, isAboutKind, isSignedBy, type RevocationList, readRevocationList } from './revocation-list.js';
 export { isPlain, textOf } from './text.js';

@@ -22,6 +22,15 @@ export interface RevocationList {
 /** Certificates that a list is about: all, those of authorities, or those of nobody who is one. */
 export type Covered = 'all' | 'authorities' | 'ends';
 
+/** What a certificate is to a list: that of an authority, or of somebody else. */
+export type CertificateKind = Exclude<Covered, 'all'>;
+export const CERTIFICATE_KINDS: readonly CertificateKind[] = ['ends', 'authorities'];
+
+/** Whether a list is about certificates of this kind. */
+export function isAboutKind({ covers }: { readonly covers: Covered }, kind: CertificateKind): boolean {
+  return covers === 'all' || covers === kind;
+}
+
 interface Signed {
   readonly content: Buffer;
   readonly algorithm: Algorithm;

@@ -1,6 +1,6 @@
 import type { CertificateParts } from './certificate.js';
 import { nameKey, readName } from './names.js';
-import type { Covered, RevocationList } from './revocation-list.js';
+import { type CertificateKind, type Covered, isAboutKind, type RevocationList } from './revocation-list.js';
 
 /** A certificate as revocation lists speak of it: key of its issuer's name, and its serial number in hexadecimal. */
 export interface CertificateId {
@@ -22,6 +22,7 @@ export interface RevocationListInfo {
   /** When it was made and when it gets too old, in milliseconds since 1970; null for never. */
   readonly thisUpdate: number;
   readonly nextUpdate: number | null;
+  readonly covers: Covered;
   /** Certificates that it revokes. */
   readonly revoked: number;
   /** Its file is no longer there: it lets nobody in any more, and revokes still. */
@@ -56,8 +57,8 @@ export class Revocation {
     authorities: readonly AuthorityId[],
     gone: ReadonlySet<string> = new Set(),
   ) {
-    this.lists = lists.map(({ file, list: { issuerName, thisUpdate, nextUpdate, serials } }) => {
-      return { file, issuer: issuerName, thisUpdate, nextUpdate, revoked: serials.size, gone: gone.has(file) };
+    this.lists = lists.map(({ file, list: { issuerName, thisUpdate, nextUpdate, covers, serials } }) => {
+      return { file, issuer: issuerName, thisUpdate, nextUpdate, covers, revoked: serials.size, gone: gone.has(file) };
     });
     for (const { list, file } of lists) {
       this.#byIssuer.set(list.issuer, [...(this.#byIssuer.get(list.issuer) ?? []), { list, gone: gone.has(file) }]);
@@ -79,12 +80,12 @@ export class Revocation {
     return Math.min(Number.POSITIVE_INFINITY, ...moments.filter((moment) => moment > now));
   }
 
-  #judge({ issuer, serial }: CertificateId, now: number, seen: Set<string>, kind: Covered, isConnected: boolean): CertificateStanding {
+  #judge({ issuer, serial }: CertificateId, now: number, seen: Set<string>, kind: CertificateKind, isConnected: boolean): CertificateStanding {
     const lists = this.#byIssuer.get(issuer) ?? [];
     // What an old list has revoked stays so.
     if (lists.some(({ list }) => list.serials.has(serial))) return 'revoked';
     const authorities = this.#authorities.get(issuer) ?? [];
-    const isCovered = lists.some(({ list, gone }) => (isConnected || !gone) && (list.covers === 'all' || list.covers === kind) && isValid(list, now));
+    const isCovered = lists.some(({ list, gone }) => (isConnected || !gone) && isAboutKind(list, kind) && isValid(list, now));
     let standing: CertificateStanding = authorities.length > 0 && isCovered ? 'good' : 'unproven';
     if (seen.has(issuer)) return standing;
     seen.add(issuer);

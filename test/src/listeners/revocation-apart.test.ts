@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -14,6 +15,8 @@ import { attempt, LOGIN, startWith, tlsLogin, tlsOptions } from './scene.js';
 const NOT_AUTHORIZED = 'e0 01 87';
 const SERVER_BUSY = 'e0 01 89';
 const ACCEPTED = '20020000';
+/** A block of PEM that is none of TLS. */
+const ATTRIBUTE_CERTIFICATE = '-----BEGIN ATTRIBUTE CERTIFICATE-----\nMIIB\n-----END ATTRIBUTE CERTIFICATE-----\n';
 const SETTLE_MS = 15_000;
 
 describe('a revocation list that is good', () => {
@@ -148,6 +151,30 @@ describe('a revocation list that is good', () => {
     });
   }
 
+  for (const [what, ca] of [
+    ['an attribute certificate stands behind the authorities', () => root.pem + other.pem + ATTRIBUTE_CERTIFICATE],
+    ['another authority of the same name has a key of a kind that nobody knows', () => ofUnknownKey(root.pem) + root.pem + other.pem],
+  ] as const) {
+    it(`holds for live sessions and handshakes although ${what}`, async () => {
+      const [victim, second] = [await client(root, 'victim'), await client(root, 'second')];
+      const wires = [await login4(by(victim), 'v4'), await login5(by(victim), 'v5'), await login5(by(second), 's5')] as const;
+      replace('ca.pem', ca());
+      const { code, output } = await reload();
+      assert.equal(code, 0, output);
+      replace('root.crl', await root.list({ revoked: [victim.cert] }));
+      await wires[0].expectClosed();
+      await wires[1].expect(NOT_AUTHORIZED);
+      await wires[1].expectClosed();
+      assert.equal(await answer(by(victim)), '');
+      // The next list, too.
+      replace('root.crl', await root.list({ revoked: [victim.cert, second.cert] }));
+      await wires[2].expect(NOT_AUTHORIZED);
+      await wires[2].expectClosed();
+      assert.equal(await answer(by(second)), '');
+      await mend();
+    });
+  }
+
   it('holds although another list in the same file is damaged, beside what was read of that file before', async () => {
     const [old, next, third] = [await client(root, 'old'), await client(other, 'next'), await client(other, 'third')];
     replace('root.crl', (await root.list({ revoked: [old.cert] })) + (await other.list()));
@@ -223,7 +250,7 @@ describe('a revocation list that is good', () => {
       const since = broker.output.length;
       rmSync(path('root.crl'));
       if (how === 'by itself')
-        await broker.waitForOutput(/error .*there is no file .*root\.crl .*until it is there and good, nobody new is accepted/, since);
+        await broker.waitForOutput(/error .*there is no file .*root\.crl .*until it is there and good, nobody new is accepted.*listener=tls/, since);
       else {
         const { code, output } = await reload();
         assert.equal(code, 1, output);
@@ -252,3 +279,11 @@ describe('a revocation list that is good', () => {
     });
   }
 });
+
+/** A certificate with a key of an algorithm that does not exist: OpenSSL reads it, and cannot read its key. */
+function ofUnknownKey(pem: string): string {
+  const der = new X509Certificate(pem).raw;
+  const ecPublicKey = Buffer.from('06072a8648ce3d0201', 'hex');
+  der[der.indexOf(ecPublicKey) + ecPublicKey.length - 1] = 0x7f;
+  return `-----BEGIN CERTIFICATE-----\n${der.toString('base64')}\n-----END CERTIFICATE-----\n`;
+}

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { type BrokerProcess, runCommand } from '../support/broker-process.js';
 import { Authority, type Pair, serialOf } from '../support/certificates.js';
@@ -294,6 +295,40 @@ describe('certificates that are revoked while the broker runs', () => {
     assert.match(output, /^tls +CN=Root +1 +in force +\d{4}-\S+Z +\S+root\.crl$/m);
     assert.match(output, /^web +CN=Lower +0 +in force/m);
     await lists();
+  });
+
+  // These two come last: the lists of the others are older than theirs.
+  it('stay revoked when a list about their kind is older than the one before, whatever there is about the other kind', async () => {
+    const [pair, other] = [await client(root, 'revoked'), await client(root, 'other')];
+    const both = async (ends: string, from: number): Promise<void> => {
+      replace('root.crl', ends + (await root.list({ about: 'authorities', from })));
+    };
+    const old = await root.list({ about: 'ends', from: -50 });
+    await both(await root.list({ about: 'ends', from: -40, revoked: [pair.cert] }), -30);
+    await reload();
+    assert.deepEqual([await answer(by(pair)), await answer(by(other))], ['', '20020000']);
+    await both(old, -20);
+    const since = broker.output.length;
+    await reloadByCommand(1);
+    await broker.waitForOutput(/error .*root\.crl: the list of "CN=Root" is of \S+, older than the one of .*listener=tls/, since);
+    assert.deepEqual([await answer(by(pair)), await answer(by(other))], ['', '20020000']);
+  });
+
+  it('stay revoked when a list is older than one that was not valid yet when it was read', async () => {
+    const [pair, other] = [await client(root, 'revoked'), await client(root, 'other')];
+    const old = await root.list({ from: -10 });
+    replace('root.crl', await root.list({ from: 3, revoked: [pair.cert] }));
+    await reload();
+    while ((await answer(by(other))) !== '20020000') await pause(200);
+    assert.equal(await answer(by(pair)), '');
+    replace('root.crl', old);
+    const since = broker.output.length;
+    await reloadByCommand(1);
+    await broker.waitForOutput(KEPT, since);
+    assert.deepEqual([await answer(by(pair)), await answer(by(other))], ['', '20020000']);
+    replace('root.crl', await root.list({ from: 0 }));
+    await reload();
+    assert.equal(await answer(by(pair)), '20020000');
   });
 });
 

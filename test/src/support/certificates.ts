@@ -41,6 +41,8 @@ export interface ListFields {
   /** Seconds from now. */
   readonly from?: number;
   readonly until?: number;
+  /** Of which certificates it is complete; all unless told. */
+  readonly about?: 'ends' | 'authorities';
   /** Who signs it; the authority that it is of unless told. */
   readonly by?: Authority;
 }
@@ -87,12 +89,13 @@ export class Authority {
   }
 
   /** Its list of revoked certificates, PEM. */
-  async list({ revoked = [], from = -60, until = 3600, by = this }: ListFields = {}): Promise<string> {
+  async list({ revoked = [], from = -60, until = 3600, about, by = this }: ListFields = {}): Promise<string> {
     const list = await x509.X509CrlGenerator.create({
       issuer: this.#certificate.subject,
       thisUpdate: new Date(Date.now() + from * 1000),
       nextUpdate: new Date(Date.now() + until * 1000),
       entries: revoked.map((pem) => ({ serialNumber: new x509.X509Certificate(pem).serialNumber, revocationDate: new Date(Date.now() - 1000) })),
+      ...(about === undefined ? {} : { extensions: [new x509.Extension('2.5.29.28', true, DISTRIBUTION_POINT[about])] }),
       signingKey: by.#keys.privateKey,
       signingAlgorithm: ALGORITHMS.ecdsa,
     });
@@ -152,6 +155,9 @@ const AUTHORITY_EXTENSIONS = [
   new x509.BasicConstraintsExtension(true, undefined, true),
   new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
 ];
+
+/** What the issuing distribution point of a list says. */
+const DISTRIBUTION_POINT = { ends: Buffer.from('30038101ff', 'hex'), authorities: Buffer.from('30038201ff', 'hex') } as const;
 
 const LOCAL_NAMES: x509.JsonGeneralNames = [
   { type: 'dns', value: 'localhost' },

@@ -202,7 +202,7 @@ function keyOf(certificate: X509Certificate): KeyObject | null {
 
 /** Whether a list revokes all that another one does, lets in whom that does, and is not older. */
 function saysAllOf(list: RevocationList, other: RevocationList): boolean {
-  if (list.issuer !== other.issuer || list.covers !== other.covers || list.thisUpdate < other.thisUpdate) return false;
+  if (list.issuer !== other.issuer || list.covers !== other.covers || list.point !== other.point || list.thisUpdate < other.thisUpdate) return false;
   for (const serial of other.serials) if (!list.serials.has(serial)) return false;
   return true;
 }

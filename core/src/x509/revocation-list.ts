@@ -16,6 +16,8 @@ export interface RevocationList {
   readonly serials: ReadonlySet<string>;
   /** Of which certificates of its issuer it is complete. */
   readonly covers: Covered;
+  /** The distribution point that it is the list of, where it says one: there may be others of the same issuer, each about a part of its certificates. */
+  readonly point: string | null;
   readonly signed: Signed;
 }
 
@@ -30,6 +32,8 @@ export const CERTIFICATE_KINDS: readonly CertificateKind[] = ['ends', 'authoriti
 export function isAboutKind({ covers }: { readonly covers: Covered }, kind: CertificateKind): boolean {
   return covers === 'all' || covers === kind;
 }
+
+type Scope = Pick<RevocationList, 'covers' | 'point'>;
 
 interface Signed {
   readonly content: Buffer;
@@ -81,9 +85,9 @@ export function readRevocationList(der: Buffer): RevocationList {
   const serials = readSerials(fields.optional(Tag.SEQUENCE)?.content ?? null);
   const extensions = fields.optional(0xa0);
   fields.end();
-  let covers: Covered = 'all';
+  let scope: Scope = { covers: 'all', point: null };
   for (const extension of extensions === null ? [] : readExtensions(extensions.content)) {
-    if (extension.id === DISTRIBUTION_POINT) covers = readScope(extension.value);
+    if (extension.id === DISTRIBUTION_POINT) scope = readScope(extension.value);
     else requireUnderstood(extension);
   }
   return {
@@ -93,7 +97,7 @@ export function readRevocationList(der: Buffer): RevocationList {
     thisUpdate,
     nextUpdate: next === null ? null : timeOf(next),
     serials,
-    covers,
+    ...scope,
     signed: { content: whole, algorithm, signature: bits.subarray(1) },
   };
 }
@@ -153,11 +157,13 @@ function requireUnderstood({ id, critical }: Extension): void {
 }
 
 /** What the issuing distribution point says of the certificates that a list is about. RFC 5280 section 5.2.5. */
-function readScope(value: Buffer): Covered {
+function readScope(value: Buffer): Scope {
   const fields = inside(value, Tag.SEQUENCE);
   let covers: Covered = 'all';
+  let point: string | null = null;
   while (!fields.done) {
-    const { tag } = fields.any();
+    const { tag, content } = fields.any();
+    if (tag === 0xa0) point = content.toString('hex');
     if (tag === 0x81 || tag === 0x82) {
       if (covers !== 'all') throw new DerError('it is about no certificates at all');
       covers = tag === 0x81 ? 'ends' : 'authorities';
@@ -166,5 +172,5 @@ function readScope(value: Buffer): Covered {
     if (tag === 0x84) throw new DerError('it is about the certificates of other issuers');
     if (tag === 0x85) throw new DerError('it is about attribute certificates only');
   }
-  return covers;
+  return { covers, point };
 }

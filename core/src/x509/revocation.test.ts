@@ -194,3 +194,26 @@ test('A list of certificates of one kind proves nothing of the other, and revoke
   assert.deepEqual(judged(ends), ['unproven', 'revoked', 'unproven']);
   assert.deepEqual(judged(ends, authorities), ['good', 'revoked', 'good']);
 });
+
+test('Lists of one issuer that are parts by their distribution points prove something together, and each part has to be in force.', () => {
+  // distributionPoint [0] { fullName [0] { uniformResourceIdentifier [6] } }
+  const part = (letter: string, more: ListContents = {}) => {
+    const point = der(0xa0, der(0xa0, der(0x86, Buffer.from(letter))));
+    return readRevocationList(listOf({ issuer: named('CA'), ...more, extensions: [critical(hex('0603 551d1c'), der(Tag.SEQUENCE, point))] }));
+  };
+  const whole = readRevocationList(listOf({ issuer: named('CA') }));
+  const authority = authorityId(readCertificate(certificateOf({ subject: named('CA'), issuer: named('root') })));
+  const certificate = { issuer: authority.subject, serial: '0b' };
+  const above = { file: 'above', list: readRevocationList(listOf({ issuer: named('root') })) };
+  const root = authorityId(readCertificate(certificateOf({ subject: named('root'), issuer: named('root') })));
+  const judge = (lists: readonly ReturnType<typeof part>[], gone: readonly number[] = []): string =>
+    new Revocation([above, ...lists.map((list, index) => ({ file: `${index}`, list }))], [authority, root], new Set(gone.map(String))).judge(certificate, NOW);
+  const old = { nextUpdate: '260301000000Z' };
+  assert.equal(judge([part('a')]), 'good');
+  assert.equal(judge([part('a'), part('b')]), 'good');
+  assert.equal(judge([part('a'), part('b', old)]), 'unproven');
+  assert.equal(judge([part('a'), part('b')], [1]), 'unproven');
+  assert.equal(judge([part('a'), part('b', old), part('b')]), 'good');
+  assert.equal(judge([part('a'), part('b', old), whole]), 'good');
+  assert.equal(judge([part('a'), part('b', { revoked: ['0b'] })]), 'revoked');
+});

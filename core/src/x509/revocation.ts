@@ -85,7 +85,10 @@ export class Revocation {
     // What an old list has revoked stays so.
     if (lists.some(({ list }) => list.serials.has(serial))) return 'revoked';
     const authorities = this.#authorities.get(issuer) ?? [];
-    const isCovered = lists.some(({ list, gone }) => (isConnected || !gone) && isAboutKind(list, kind) && isValid(list, now));
+    const isCovered = areInForce(
+      lists.filter(({ list }) => isAboutKind(list, kind)),
+      ({ list, gone }) => (isConnected || !gone) && isValid(list, now),
+    );
     let standing: CertificateStanding = authorities.length > 0 && isCovered ? 'good' : 'unproven';
     if (seen.has(issuer)) return standing;
     seen.add(issuer);
@@ -96,6 +99,18 @@ export class Revocation {
     }
     return standing;
   }
+}
+
+/**
+ * Whether lists of one issuer say of all its certificates whether they are revoked: one that is about all of them, or else one for each distribution
+ * point. Which point a certificate names is not looked at, so that none of the parts that are known may be missing.
+ */
+function areInForce(lists: readonly Source[], isInForce: (source: Source) => boolean): boolean {
+  const points = new Map<string | null, boolean>();
+  for (const source of lists) points.set(source.list.point, points.get(source.list.point) === true || isInForce(source));
+  if (points.get(null) === true) return true;
+  points.delete(null);
+  return points.size > 0 && [...points.values()].every((inForce) => inForce);
 }
 
 /** Whether a list is in force at this moment. */

@@ -62,8 +62,12 @@ export function questionError(what: string, error: unknown): Error {
   return new Error(text);
 }
 
+const NOT_ALLOWED = '42501';
+const LET_IT_READ = 'the role of "user" needs to read it: "portcullis-postgres init --grant-to <role>" lets it, of your own tables "grant select"';
+
 /** The error of the start, where nothing was asked about anybody yet: what the server cannot do now it may do later. */
 export function startError(error: unknown): Error {
+  if (sqlState(error) === NOT_ALLOWED) return new InvalidPluginConfig(`start: ${errorText(error)}; ${LET_IT_READ}`);
   return isDamage(error) ? new BackendUnavailable(`start: ${errorText(error)}`) : questionError('start', error);
 }
 

@@ -144,6 +144,17 @@ describe('the start of the plugin postgres', async () => {
     });
   }
 
+  test('refuses a role that may not read the tables, and says what lets it', async () => {
+    const stranger = `${scene.role}_stranger`;
+    await scene.sql(`create role ${stranger} login`);
+    try {
+      const lets = /permission denied .*\(42501\); the role of "user" needs to read it: "portcullis-postgres init --grant-to <role>" lets it/;
+      for (const config of [scene.config({ user: stranger }), own({}, { user: stranger })]) assert.match(await refusal(config), lets);
+    } finally {
+      await scene.sql(`drop role ${stranger}`);
+    }
+  });
+
   test('refuses a balancer that hands connections to several servers: nothing that is announced would be heard', async (t) => {
     const end = ending(t);
     const server = await startPostgres();

@@ -69,3 +69,10 @@ test('A place is free again when its bucket is full again, and not while it is c
   assert.equal(drain(buckets, 'b', 3000), 0);
   assert.equal(drain(buckets, 'b', 60_000), 4);
 });
+
+test('A full bucket that is closed keeps its place: a new key does not open it again.', () => {
+  const buckets = new Buckets(1);
+  buckets.at('closed', RATE, 0).closedUntil = 60_000;
+  assert.equal(drain(buckets, 'new', 1000), 4);
+  assert.equal(drain(buckets, 'closed', 2000), 0);
+});

@@ -151,6 +151,25 @@ describe('failed logins', () => {
     }
   });
 
+  test('are not taken back by a login that its client gives up before the answer', () => {
+    const limiter = limiterOf({ failedLogins: FAILED });
+    for (let i = 0; i < 2; i += 1) {
+      assert.equal(wrong(limiter, {}), 'pass');
+      const left = new Knock(limiter, {});
+      if (left.admit() === null) left.decide('connect', 'abandoned');
+    }
+    assert.equal(limitOf(new Knock(limiter, {}).admit()), 'failedLogins');
+  });
+
+  test('without a username, and with an empty one, are those of two', () => {
+    const limiter = limiterOf({ failedLogins: FAILED });
+    assert.deepEqual(
+      [null, null, null].map((username) => wrong(limiter, { username })),
+      ['pass', 'pass', 'failedLogins'],
+    );
+    assert.equal(wrong(limiter, { username: '' }), 'pass');
+  });
+
   test('end when the client proves who it is, also if it may not come in for another reason', () => {
     const limiter = limiterOf({ failedLogins: FAILED, connects: { perUser: { perSecond: 0.001, burst: 1 } } });
     new Knock(limiter, {}).identify();

@@ -1,5 +1,7 @@
+import { BackendUnavailable } from '@portcullis/sdk';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { LocalConnector, localOnly } from './local-connector.js';
+import { asUnavailable, firstWord } from './redis-errors.js';
 import type { Address, ServerSettings } from './settings.js';
 
 /** What the driver takes, but for the option by which its types tell apart how replies look. */
@@ -35,6 +37,22 @@ export function openLookupClient(settings: ServerSettings): Redis | Cluster {
 /** Opens a connection of one life, to listen on or to work with: when it ends, it stays ended. In a cluster `node` says to which node. */
 export function openSingleClient(settings: ServerSettings, node?: Address): Redis {
   return new Redis({ ...oneServer(settings, node ?? settings.addresses[0]), retryStrategy: () => null, sentinelRetryStrategy: () => null });
+}
+
+/**
+ * Makes sure that the connection is in its database, or rejects. The driver only tells of a database that it cannot choose, and goes on in database 0:
+ * there may be the users of somebody else.
+ */
+export async function chooseDatabase(client: Redis, what: string): Promise<void> {
+  const { db = 0 } = client.options;
+  if (db === 0) return;
+  try {
+    await client.select(db);
+  } catch (error) {
+    const word = firstWord(error instanceof Error ? error.message : '');
+    if (word !== 'ERR' && word !== 'NOPERM') throw asUnavailable(error, what);
+    throw new BackendUnavailable(`${what} has no database ${db}, or does not let this user choose it (${word})`);
+  }
 }
 
 function oneServer(settings: ServerSettings, address: Address | undefined): DriverOptions {

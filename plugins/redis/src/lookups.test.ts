@@ -71,6 +71,42 @@ test('a wrong type is a fault of the one answer, everything else counts against 
   asked.close();
 });
 
+test('a database that the server has not, or that may not be chosen, is a failure and never another database', async () => {
+  await server.command('SET', 'who', 'another database');
+  const { lookups: beyond, told } = lookups({ database: 99 });
+  await assert.rejects(beyond.connect(2000), /Redis has no database 99, or does not let this user choose it \(ERR\)/);
+  await assert.rejects(beyond.ask([['get', 'who']]), BackendUnavailable);
+  await assert.rejects(beyond.check(), BackendUnavailable);
+  assert.ok(!told.includes('ready'), told.join());
+  beyond.close();
+  await server.command('ACL', 'SETUSER', 'ann', 'on', 'nopass', '~*', '+@all', '-select');
+  const { lookups: forbidden } = lookups({ database: 1, username: 'ann', password: 'any' });
+  await assert.rejects(forbidden.connect(2000), /choose it \(NOPERM\)/);
+  await assert.rejects(forbidden.ask([['get', 'who']]), BackendUnavailable);
+  forbidden.close();
+});
+
+test('the database is chosen again on each new connection, and what cannot be chosen there is not read elsewhere', async () => {
+  await server.command('SET', 'who', 'another database');
+  await server.command('ACL', 'SETUSER', 'ann', 'on', 'nopass', '~*', '+@all');
+  const { lookups: asked, told } = lookups({ database: 1, username: 'ann', password: 'any' });
+  await asked.connect(2000);
+  assert.deepEqual(await asked.ask([['get', 'who']]), [null]);
+  await server.command('ACL', 'SETUSER', 'ann', '-select');
+  await server.command('CLIENT', 'KILL', 'USER', 'ann');
+  await until('another connection', () => told.some((problem) => problem.includes('choose it (NOPERM)')));
+  await assert.rejects(asked.ask([['get', 'who']]), BackendUnavailable);
+  await server.command('ACL', 'SETUSER', 'ann', '+select');
+  await until('an answer', () =>
+    asked.ask([['get', 'who']]).then(
+      (answers) => answers[0] === null,
+      () => false,
+    ),
+  );
+  asked.close();
+  await server.command('ACL', 'DELUSER', 'ann');
+});
+
 test('no password is in what is said about a server that refuses it', async () => {
   for (const [command, password] of [
     [['ACL', 'SETUSER', 'ann', 'on', '>other'], SECRET],

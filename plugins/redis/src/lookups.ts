@@ -1,6 +1,6 @@
 import { BackendUnavailable } from '@portcullis/sdk';
 import { type Cluster, Redis } from 'ioredis';
-import { retryDelayMs } from './connections.js';
+import { chooseDatabase, retryDelayMs } from './connections.js';
 import { asUnavailable } from './redis-errors.js';
 import type { Address } from './settings.js';
 
@@ -143,7 +143,9 @@ export class Lookups {
   async #askRole(client: Redis): Promise<void> {
     let info: string;
     try {
-      info = await within(client.info('replication'), this.#timeoutMs);
+      // Sent in one go, and answered in this order: who is known to be a primary is known to be read in the right database.
+      const both = Promise.all([chooseDatabase(client, this.#what), client.info('replication')]);
+      [, info] = await within(both, this.#timeoutMs);
     } catch (error) {
       this.#forgetRole();
       throw asUnavailable(error, this.#what);

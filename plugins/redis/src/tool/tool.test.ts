@@ -327,3 +327,10 @@ test('a counter of a tenant that is no number is found by the check: nobody of t
   assert.equal(status, 1);
   assert.match(out, /^problem +portcullis:\{-\}:version: field "v" is no version$/m);
 });
+
+test('a database that the server has not is not taken for another one: nothing is read or written there', async () => {
+  const { status, out, error } = await run(['group', 'add', 'sensors'], [], { PORTCULLIS_REDIS_URL: `${server.url().replace(/\/$/, '')}/99` });
+  assert.deepEqual([status, out], [1, '']);
+  assert.match(error, /has no database 99, or does not let this user choose it \(ERR\)/);
+  assert.equal(await client.dbsize(), 0);
+});

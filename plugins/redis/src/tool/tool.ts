@@ -1,7 +1,7 @@
 import { BackendUnavailable } from '@portcullis/sdk';
 import { ToolError, type ToolTerminal, UsageError } from '@portcullis/sdk/tools';
-import type { Cluster, Redis } from 'ioredis';
-import { openLookupClient, openSingleClient } from '../connections.js';
+import { type Cluster, Redis } from 'ioredis';
+import { chooseDatabase, openLookupClient, openSingleClient } from '../connections.js';
 import { Layout } from '../layout.js';
 import { asUnavailable, MalformedObject } from '../redis-errors.js';
 import { describeServer, type ServerSettings } from '../settings.js';
@@ -54,6 +54,7 @@ async function connected(given: ToolArguments, server: ServerSettings, terminal:
     await connect(client, server).catch((error: unknown) => {
       throw new ToolError(asUnavailable(problem ?? error, describeServer(server)).message);
     });
+    if (client instanceof Redis) await chooseDatabase(client, describeServer(server));
     const layout = new Layout(given.prefix);
     const writer = new Writer(client, layout);
     const editor = new Editor(client, layout, writer);

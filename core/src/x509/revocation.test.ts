@@ -207,7 +207,10 @@ test('Lists of one issuer that are parts by their distribution points prove some
   const above = { file: 'above', list: readRevocationList(listOf({ issuer: named('root') })) };
   const root = authorityId(readCertificate(certificateOf({ subject: named('root'), issuer: named('root') })));
   const judge = (lists: readonly ReturnType<typeof part>[], gone: readonly number[] = []): string =>
-    new Revocation([above, ...lists.map((list, index) => ({ file: `${index}`, list }))], [authority, root], new Set(gone.map(String))).judge(certificate, NOW);
+    new Revocation([above, ...lists.map((list, index) => ({ file: `${index}`, list }))], [authority, root], new Set(gone.map(String))).judge(
+      certificate,
+      NOW,
+    );
   const old = { nextUpdate: '260301000000Z' };
   assert.equal(judge([part('a')]), 'good');
   assert.equal(judge([part('a'), part('b')]), 'good');

@@ -6,7 +6,7 @@ import { Memory } from './memory.js';
 
 test('a memory that had to forget a user says so: who is not known in it may have been let in by Redis', () => {
   const memory = new Memory();
-  const user = { epoch: 'e', version: 1, password: '', attributes: '' };
+  const user = { epoch: 'e', version: 1, password: '', attributes: '', rights: '' };
   for (let i = 0; i < 200_000; i += 1) memory.know(`${i}`, user);
   memory.know('0', user);
   assert.equal(memory.hasForgotten, false);

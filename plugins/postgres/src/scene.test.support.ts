@@ -137,10 +137,14 @@ export class Scene {
   /** Ends the connection that listens, on the server, and keeps it from coming back until `allow`. Those for questions stay. */
   async cutListener(): Promise<{ allow(): Promise<void> }> {
     await this.sql(`alter role ${this.role} nologin`);
-    await this.sql(
-      `select pg_terminate_backend(pid) from pg_stat_activity where usename = $1 and query ~ '^(listen|unlisten|select version)[ ,]'`,
-      this.role,
-    );
+    // What it has asked last is its mark, and in between that may be something else.
+    for (let ended = 0; ended === 0; ) {
+      const rows = await this.sql(
+        `select pg_terminate_backend(pid) from pg_stat_activity where usename = $1 and query ~ '^(listen|unlisten|select (s\\.)?version)[ ,]'`,
+        this.role,
+      );
+      ended = rows.length;
+    }
     return { allow: async () => void (await this.sql(`alter role ${this.role} login`)) };
   }
 }

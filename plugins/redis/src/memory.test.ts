@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decoyHash } from '@portcullis/sdk/passwords';
-import { Decoys, Memory, memoryOf } from './memory.js';
+import { Decoys, isUnchanged, Memory, memoryOf } from './memory.js';
 import { HASH, OTHER_HASH } from './redis.test.support.js';
 
 const USER = { epoch: 'e', version: 1, hash: HASH, enabled: true, groups: [], attributes: { a: 1, b: true }, rules: [] } as const;
@@ -63,4 +63,18 @@ test('a stranger is measured by the kinds of hashes that users have, always by t
   for (let cost = 1; cost <= 40; cost += 1) decoys.note(HASH.replace('$101$', `$${100 + cost}$`));
   const kinds = new Set(Array.from({ length: 2000 }, (_, index) => decoys.for(`stranger-${index}`)));
   assert.equal(kinds.size, 16);
+});
+
+test('who stands as he did is not asked about again, whether his version was in doubt or he has been looked at in between', () => {
+  const memory = new Memory();
+  const now = { epoch: 'e', version: 7, password: 'p', attributes: 'a', rights: 'r' };
+  memory.know('key', now);
+  assert.equal(isUnchanged(memory.known('key'), now), true);
+  memory.doubtVersions();
+  assert.equal(isUnchanged(memory.known('key'), now), true);
+  for (const other of [{ epoch: 'f' }, { password: '' }, { attributes: '' }, { rights: '' }]) {
+    assert.equal(isUnchanged(memory.known('key'), { ...now, ...other }), false, JSON.stringify(other));
+  }
+  assert.equal(isUnchanged({ ...now, version: 6 }, now), false);
+  assert.equal(isUnchanged(undefined, now), false);
 });

@@ -96,10 +96,13 @@ export class Memory {
   }
 }
 
-/** Whether somebody was in doubt, and stands as he did: then nobody has to be asked about his rights, which in this moment may not be to be had. */
+/**
+ * Whether somebody who was in doubt, or has been looked at already, stands as he did: then nobody has to be asked about his rights, which in this moment
+ * may not be to be had.
+ */
 export function isUnchanged(before: KnownUser | undefined, now: KnownUser): boolean {
-  const isSame = before?.password === now.password && before.attributes === now.attributes && before.rights === now.rights;
-  return isSame && before?.version === DOUBTED && before.epoch === now.epoch;
+  if (before === undefined || (before.version !== DOUBTED && before.version !== now.version)) return false;
+  return before.epoch === now.epoch && before.password === now.password && before.attributes === now.attributes && before.rights === now.rights;
 }
 
 /** The one that was put in first makes room. Tells whether one had to. */

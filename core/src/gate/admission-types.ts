@@ -70,11 +70,7 @@ export function changedInfo(info: ClientInfo, change: Partial<ClientInfo>): Clie
 
 /** Whether a text could have come in a packet: at most 65,535 bytes, no U+0000, no lone surrogate. */
 export function isUtf8Text(value: unknown): value is string {
-  return typeof value === 'string' && !value.includes('\u0000') && isWellFormed(value) && Buffer.byteLength(value) <= 65_535;
-}
-
-function isWellFormed(text: string): boolean {
-  return !/\p{Surrogate}/u.test(text);
+  return typeof value === 'string' && !value.includes('\u0000') && value.isWellFormed() && Buffer.byteLength(value) <= 65_535;
 }
 
 /** Whether a username has more bytes than it may. */

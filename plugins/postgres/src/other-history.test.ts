@@ -1,17 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type PostgresServer, startPostgres } from '@portcullis/test-servers';
-import pg from 'pg';
-import { CONNACK, ending, enter, login, Scene, soon, VERSIONS } from './scene.test.support.js';
+import { startPostgres } from '@portcullis/test-servers';
+import { CONNACK, connected, ending, enter, login, Scene, soon, VERSIONS } from './scene.test.support.js';
 
 const DENIED = 0x87;
-
-async function connected(server: PostgresServer): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: server.url(), connectionTimeoutMillis: 10_000 });
-  client.on('error', () => {});
-  await client.connect();
-  return client;
-}
 
 for (const version of VERSIONS) {
   test(`a replica that has stayed with the history of a lost primary gives nobody back what the new one has taken (${version})`, async (t) => {
@@ -24,13 +16,13 @@ for (const version of VERSIONS) {
     end.after(() => second.dispose());
     const third = await startPostgres({ standbyOf: first });
     end.after(() => third.dispose());
-    const reader = await connected(third);
+    const reader = await connected(third.url());
     end.after(() => reader.end());
     const servers = { host: [`127.0.0.1:${first.port}`, `127.0.0.1:${second.port}`], replicas: [`127.0.0.1:${third.port}`] };
     const broker = await scene.broker({ config: scene.config(servers) });
     await broker.until('the replica to be there', () => broker.log.some((line) => /connected .*role=replica/.test(line)));
     const bob = await enter(broker, version, 'bob');
-    const standby = await connected(second);
+    const standby = await connected(second.url());
     await soon('the standby to have caught up', async () => {
       const { rows } = await standby.query(`select count(*)::int as count from portcullis.users where username = 'bob'`);
       return rows[0].count === 1;
@@ -46,7 +38,7 @@ for (const version of VERSIONS) {
     await soon('the change to be heard of', async () => CONNACK.accepted[version].test(await login(broker, version, 'ann')));
     await first.kill();
     await second.start();
-    const now = await connected(second);
+    const now = await connected(second.url());
     end.after(() => now.end());
     await now.query('select pg_promote()');
     await now.query(`update portcullis.users set enabled = false where username = 'bob'`);

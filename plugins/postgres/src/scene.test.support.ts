@@ -169,7 +169,8 @@ interface RuleFields {
   readonly effect?: 'allow' | 'deny';
 }
 
-async function connected(url: string): Promise<pg.Client> {
+/** A connection that nobody has to listen to. */
+export async function connected(url: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
   client.on('error', () => {});
   await client.connect();

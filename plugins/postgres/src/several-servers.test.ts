@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { type PostgresServer, startPostgres } from '@portcullis/test-servers';
-import pg from 'pg';
-import { CONNACK, ending, enter, login, Scene, soon, VERSIONS } from './scene.test.support.js';
+import type pg from 'pg';
+import { CONNACK, connected, ending, enter, login, Scene, soon, VERSIONS } from './scene.test.support.js';
 
 const DENIED = 0x87;
 
 async function on<T>(server: PostgresServer, run: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: server.url(), connectionTimeoutMillis: 10_000 });
-  client.on('error', () => {});
-  await client.connect();
+  const client = await connected(server.url());
   try {
     return await run(client);
   } finally {

@@ -7,8 +7,7 @@ const MAX_NAME_BYTES = 1000;
 /** Throws unless a name of a user or group can be kept, and can be what a client says. */
 export function checkName(what: 'user' | 'group', name: string): void {
   if (name === '') throw new ToolError(`the name of the ${what} is empty`);
-  if (name.includes('\0') || Buffer.from(name, 'utf8').toString('utf8') !== name)
-    throw new ToolError(`the name of the ${what} is no text that a client could send`);
+  if (name.includes('\0') || !name.isWellFormed()) throw new ToolError(`the name of the ${what} is no text that a client could send`);
   if (Buffer.byteLength(name) > MAX_NAME_BYTES) throw new ToolError(`the name of the ${what} is longer than ${MAX_NAME_BYTES} bytes`);
 }
 
